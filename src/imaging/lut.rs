@@ -1,0 +1,141 @@
+//! The greyscale pipeline of DICOM PS3.3 C.11 as values and pure functions: modality LUT, VOI LUT, polarity.
+//! The shader does the same per fragment; this is the reference it is tested against.
+
+use std::sync::Arc;
+
+/// Stored value to modality value: `stored * slope + intercept` (PS3.3 C.11.1).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ModalityLut {
+    /// Rescale Slope (0028,1053), never 0.
+    pub slope: f64,
+    /// Rescale Intercept (0028,1052).
+    pub intercept: f64,
+}
+
+impl ModalityLut {
+    /// The look-up of a file that has none.
+    pub const IDENTITY: Self = Self { slope: 1.0, intercept: 0.0 };
+
+    /// Modality value of a stored value.
+    pub fn apply(self, stored: i32) -> f64 {
+        f64::from(stored) * self.slope + self.intercept
+    }
+}
+
+/// VOI LUT Function (0028,1056), PS3.3 C.11.2.1.2 and C.11.2.1.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VoiLutFunction {
+    /// LINEAR, the default: width at least 1, with the half-pixel offset of C.11.2.1.2.1.
+    Linear,
+    /// `LINEAR_EXACT`: width above 0, no offset.
+    LinearExact,
+    /// SIGMOID.
+    Sigmoid,
+}
+
+/// A window in modality values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    /// Window Center (0028,1050).
+    pub center: f64,
+    /// Window Width (0028,1051), above 0 (at least 1 for [`VoiLutFunction::Linear`]).
+    pub width: f64,
+    /// How values inside the window are mapped.
+    pub function: VoiLutFunction,
+}
+
+/// A VOI LUT Sequence item (0028,3010): modality values to output values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VoiTable {
+    /// First modality value mapped; lower ones take the first entry, higher ones the last.
+    pub first: i32,
+    /// Significant bits of an entry.
+    pub bits: u8,
+    /// The entries, at least one.
+    pub entries: Arc<[u16]>,
+}
+
+/// One way the file offers to make modality values visible.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VoiLut {
+    /// Window Center & Width Explanation or LUT Explanation, or a plain name.
+    pub explanation: String,
+    /// What is applied.
+    pub transform: VoiTransform,
+}
+
+/// Window or table.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VoiTransform {
+    /// Window Center, Width and Function.
+    Window(Window),
+    /// VOI LUT Sequence item.
+    Table(VoiTable),
+}
+
+/// Which end of the modality range is shown bright.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Polarity {
+    /// High values bright: MONOCHROME2.
+    Normal,
+    /// Low values bright: MONOCHROME1 or Presentation LUT Shape INVERSE, inverted once.
+    Inverse,
+}
+
+impl Window {
+    /// Display value in `0.0..=1.0` of a modality value, before polarity.
+    pub fn apply(&self, value: f64) -> f64 {
+        let Self { center: c, width: w, function } = *self;
+        match function {
+            VoiLutFunction::Linear => {
+                if value <= c - 0.5 - (w - 1.0) / 2.0 {
+                    0.0
+                } else if value > c - 0.5 + (w - 1.0) / 2.0 {
+                    1.0
+                } else {
+                    (value - (c - 0.5)) / (w - 1.0) + 0.5
+                }
+            }
+            VoiLutFunction::LinearExact => {
+                if value <= c - w / 2.0 {
+                    0.0
+                } else if value > c + w / 2.0 {
+                    1.0
+                } else {
+                    (value - c) / w + 0.5
+                }
+            }
+            VoiLutFunction::Sigmoid => 1.0 / (1.0 + (-4.0 * (value - c) / w).exp()),
+        }
+    }
+}
+
+impl VoiTable {
+    /// Display value in `0.0..=1.0` of a modality value, before polarity.
+    pub fn apply(&self, value: f64) -> f64 {
+        let last = self.entries.len() - 1;
+        let index = (value - f64::from(self.first)).clamp(0.0, last as f64) as usize;
+        let full = f64::from((1_u32 << self.bits) - 1);
+        (f64::from(self.entries[index]) / full).min(1.0)
+    }
+}
+
+impl VoiTransform {
+    /// Display value in `0.0..=1.0` of a modality value, before polarity.
+    pub fn apply(&self, value: f64) -> f64 {
+        match self {
+            Self::Window(window) => window.apply(value),
+            Self::Table(table) => table.apply(value),
+        }
+    }
+}
+
+impl Polarity {
+    /// Turns a display value over if the polarity asks for it.
+    pub fn apply(self, display: f64) -> f64 {
+        match self {
+            Self::Normal => display,
+            Self::Inverse => 1.0 - display,
+        }
+    }
+}

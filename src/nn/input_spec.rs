@@ -1,0 +1,43 @@
+//! What a network expects at its input; travels with the weights in their card.
+
+use serde::{Deserialize, Serialize};
+
+/// How a picture of another shape becomes the network's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aspect {
+    /// Both sides are scaled by their own factor.
+    Stretch,
+    /// Scaled to fit, the rest filled with black (air), picture centred.
+    Pad,
+    /// Scaled to cover, the overhang cut off on both sides.
+    Crop,
+}
+
+/// Size, aspect handling and normalisation of a network's input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputSpec {
+    /// Columns of the input.
+    pub width: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// How other shapes are brought to it.
+    pub aspect: Aspect,
+    /// Per-channel mean that is subtracted from grey in 0..=1 (RGB order).
+    pub mean: [f32; 3],
+    /// Per-channel standard deviation that is divided by.
+    pub std: [f32; 3],
+}
+
+impl Default for InputSpec {
+    /// 224 x 224, stretched as the paper's data set is, ImageNet statistics.
+    fn default() -> Self {
+        Self {
+            width: 224,
+            height: 224,
+            aspect: Aspect::Stretch,
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+        }
+    }
+}

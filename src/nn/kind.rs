@@ -1,0 +1,65 @@
+//! The backbones and graphs that are built.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// An encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum BackboneKind {
+    /// DenseNet-121 (Huang et al. 2017): 1024 feature channels at 1/32 of the input.
+    #[serde(rename = "densenet121")]
+    DenseNet121,
+    /// ResNet-50 (He et al. 2016): 2048 feature channels at 1/32 of the input.
+    #[serde(rename = "resnet50")]
+    ResNet50,
+}
+
+/// Which published graph of a backbone; they differ in stride placement, biases and epsilon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Graph {
+    /// torchvision: the default, and the one that is trained.
+    Torch,
+    /// keras.applications: what the paper used.
+    Keras,
+}
+
+impl BackboneKind {
+    /// Every backbone that is built.
+    pub const ALL: [Self; 2] = [Self::DenseNet121, Self::ResNet50];
+
+    /// Name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DenseNet121 => "densenet121",
+            Self::ResNet50 => "resnet50",
+        }
+    }
+
+    /// Channels of the last feature map.
+    pub fn feature_channels(self) -> usize {
+        match self {
+            Self::DenseNet121 => 1024,
+            Self::ResNet50 => 2048,
+        }
+    }
+}
+
+impl fmt::Display for BackboneKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for BackboneKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| format!("no backbone is called '{name}'; there are densenet121 and resnet50"))
+    }
+}

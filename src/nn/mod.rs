@@ -1,0 +1,54 @@
+//! Tensors to tensors: operations with exact gradients, layers, backbones, the segmenter, ReCovNet, Grad-CAM and
+//! the weights format. Knows no DICOM and no window; only [`weights`] reads files.
+
+pub mod card;
+pub mod input_spec;
+pub mod kind;
+pub mod recovnet;
+pub mod segmenter;
+
+pub use candle_core::{DType, Device, Tensor};
+pub use card::ModelCard;
+pub use input_spec::{Aspect, InputSpec};
+pub use kind::{BackboneKind, Graph};
+pub use recovnet::{CamTarget, Classification, Classifier};
+pub use segmenter::Segmenter;
+
+use std::path::PathBuf;
+
+/// Why a network operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// candle refused.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+    /// A tensor does not have the shape that the network needs.
+    #[error("{tensor}: shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// Tensor or operation.
+        tensor: String,
+        /// What it has.
+        found: Vec<usize>,
+        /// What is needed.
+        expected: Vec<usize>,
+    },
+    /// There is no such path on this device or for this type of number.
+    #[error("{operation} does not run on {on}")]
+    Unsupported {
+        /// Operation.
+        operation: &'static str,
+        /// Device or element type.
+        on: String,
+    },
+    /// A weights file or model card cannot be used.
+    #[error("{path}: {reason}")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// One sentence with the cause.
+        reason: String,
+    },
+}
+
+/// Result of a network operation.
+pub type Result<T> = std::result::Result<T, Error>;

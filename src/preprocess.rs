@@ -1,0 +1,1 @@
+//! Radiograph to network input and back: one implementation for training and inference.
