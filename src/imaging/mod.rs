@@ -84,8 +84,14 @@ pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
         })
         .map_err(|reason| Error::Undecodable {
             path: path.to_owned(),
-            reason,
+            reason: one_line(&reason),
         })
+}
+
+/// A decoder's words without line breaks, and not endless.
+fn one_line(reason: &str) -> String {
+    let words: Vec<&str> = reason.split_whitespace().collect();
+    words.join(" ").chars().take(300).collect()
 }
 
 /// Opens a file that is neither a folder, a pipe nor a device, empty or too large, and reads its first bytes.

@@ -1,0 +1,4 @@
+//! Files to radiographs: rasters, DICOM, look-ups, the phantom, folders, and input that is broken on purpose.
+
+mod folder;
+mod raster;
