@@ -14,7 +14,10 @@ pub struct ModalityLut {
 
 impl ModalityLut {
     /// The look-up of a file that has none.
-    pub const IDENTITY: Self = Self { slope: 1.0, intercept: 0.0 };
+    pub const IDENTITY: Self = Self {
+        slope: 1.0,
+        intercept: 0.0,
+    };
 
     /// Modality value of a stored value.
     pub fn apply(self, stored: i32) -> f64 {
@@ -85,7 +88,11 @@ pub enum Polarity {
 impl Window {
     /// Display value in `0.0..=1.0` of a modality value, before polarity.
     pub fn apply(&self, value: f64) -> f64 {
-        let Self { center: c, width: w, function } = *self;
+        let Self {
+            center: c,
+            width: w,
+            function,
+        } = *self;
         match function {
             VoiLutFunction::Linear => {
                 if value <= c - 0.5 - (w - 1.0) / 2.0 {

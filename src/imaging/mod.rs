@@ -45,5 +45,8 @@ pub fn open(path: &Path) -> Result<Radiograph, Error> {
 /// As [`open`], and if there is no such frame.
 pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
     let _ = frame;
-    Err(Error::Undecodable { path: path.to_owned(), reason: "no reader is built yet".into() })
+    Err(Error::Undecodable {
+        path: path.to_owned(),
+        reason: "no reader is built yet".into(),
+    })
 }
