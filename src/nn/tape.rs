@@ -69,6 +69,12 @@ impl Gradients {
     }
 }
 
+impl FromIterator<(String, Tensor)> for Gradients {
+    fn from_iter<I: IntoIterator<Item = (String, Tensor)>>(gradients: I) -> Self {
+        Self(gradients.into_iter().collect())
+    }
+}
+
 /// What a backward pass yields.
 #[derive(Debug)]
 pub struct Backward {
