@@ -20,7 +20,12 @@ pub(super) struct Axis {
 impl Axis {
     fn new(image: usize, input: usize, content: usize) -> Self {
         let offset = (input as isize - content as isize).div_euclid(2);
-        Self { image, input, content, offset }
+        Self {
+            image,
+            input,
+            content,
+            offset,
+        }
     }
 
     fn input_from_image(self, x: f64) -> f64 {
@@ -45,7 +50,10 @@ impl Axis {
             (0.0..=self.input as f64).contains(&u)
         };
         let first = (0..self.image).find(|&i| inside(i)).unwrap_or(self.image);
-        let end = (first..self.image).rev().find(|&i| inside(i)).map_or(first, |i| i + 1);
+        let end = (first..self.image)
+            .rev()
+            .find(|&i| inside(i))
+            .map_or(first, |i| i + 1);
         first..end
     }
 
@@ -92,7 +100,10 @@ impl Placement {
                 (cw.max(spec.width), ch.max(spec.height))
             }
         };
-        Self { x: Axis::new(w, spec.width, content_w), y: Axis::new(h, spec.height, content_h) }
+        Self {
+            x: Axis::new(w, spec.width, content_w),
+            y: Axis::new(h, spec.height, content_h),
+        }
     }
 
     /// Columns and rows of the image.
@@ -133,7 +144,11 @@ impl Placement {
     /// If the map is not as large as the input.
     pub fn to_image(&self, map: &[f32]) -> Vec<f32> {
         let (width, _) = self.image_size();
-        assert_eq!(map.len(), self.x.input * self.y.input, "the map has the size of the network input");
+        assert_eq!(
+            map.len(),
+            self.x.input * self.y.input,
+            "the map has the size of the network input"
+        );
         let mut out = vec![0.0; self.x.image * self.y.image];
         let (columns, rows) = self.seen();
         let x_taps = self.x.taps();

@@ -41,12 +41,20 @@ pub struct Adam {
 impl Adam {
     /// An optimiser that has made no step.
     pub fn new(form: AdamForm) -> Self {
-        Self { form, steps: 0, moments: BTreeMap::new() }
+        Self {
+            form,
+            steps: 0,
+            moments: BTreeMap::new(),
+        }
     }
 
     /// An optimiser as it stood after `steps` steps.
     pub fn restore(form: AdamForm, steps: u64, moments: BTreeMap<String, Moments>) -> Self {
-        Self { form, steps, moments }
+        Self {
+            form,
+            steps,
+            moments,
+        }
     }
 
     /// Steps made so far.
@@ -63,7 +71,12 @@ impl Adam {
     ///
     /// # Errors
     /// If a gradient has not its parameter's shape, or a tensor cannot be read or made.
-    pub fn step(&mut self, network: &mut dyn Network, gradients: &Gradients, rate: f64) -> nn::Result<()> {
+    pub fn step(
+        &mut self,
+        network: &mut dyn Network,
+        gradients: &Gradients,
+        rate: f64,
+    ) -> nn::Result<()> {
         self.steps += 1;
         let scale = Scale::new(self.form, self.steps, rate);
         let mut outcome = Ok(());
@@ -78,7 +91,13 @@ impl Adam {
         outcome
     }
 
-    fn step_tensor(&mut self, name: &str, tensor: &mut Tensor, gradient: &Tensor, scale: Scale) -> nn::Result<()> {
+    fn step_tensor(
+        &mut self,
+        name: &str,
+        tensor: &mut Tensor,
+        gradient: &Tensor,
+        scale: Scale,
+    ) -> nn::Result<()> {
         if tensor.dims() != gradient.dims() {
             return Err(nn::Error::Shape {
                 tensor: format!("gradient of {name}"),
@@ -90,7 +109,13 @@ impl Adam {
         let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
         if !self.moments.contains_key(name) {
             let zeros = vec![0.0; values.len()];
-            self.moments.insert(name.to_owned(), Moments { first: zeros.clone(), second: zeros });
+            self.moments.insert(
+                name.to_owned(),
+                Moments {
+                    first: zeros.clone(),
+                    second: zeros,
+                },
+            );
         }
         let moments = self.moments.get_mut(name).expect("was put in above");
         update(&mut values, &gradient, moments, scale);
@@ -113,10 +138,16 @@ impl Scale {
         let first = 1.0 - BETA1.powi(step);
         let second = (1.0 - BETA2.powi(step)).sqrt();
         match form {
-            AdamForm::Torch => {
-                Self { rate: (rate / first) as f32, root: (1.0 / second) as f32, epsilon: 1e-8 }
-            }
-            AdamForm::Keras => Self { rate: (rate * second / first) as f32, root: 1.0, epsilon: 1e-7 },
+            AdamForm::Torch => Self {
+                rate: (rate / first) as f32,
+                root: (1.0 / second) as f32,
+                epsilon: 1e-8,
+            },
+            AdamForm::Keras => Self {
+                rate: (rate * second / first) as f32,
+                root: 1.0,
+                epsilon: 1e-7,
+            },
         }
     }
 }

@@ -14,11 +14,20 @@ pub struct Augmentation {
 
 impl Augmentation {
     /// Shifts of 10 % and rotations of 10 degrees.
-    pub const PAPER: Self = Self { shift: 0.1, rotation_deg: 10.0 };
+    pub const PAPER: Self = Self {
+        shift: 0.1,
+        rotation_deg: 10.0,
+    };
 
     /// Draws a transform for a plane of `height` x `width` pixels; shifts are continuous.
     pub fn draw(&self, height: usize, width: usize, rng: &mut impl Rng) -> Transform {
-        let mut uniform = |range: f64| if range > 0.0 { rng.random_range(-range..range) } else { 0.0 };
+        let mut uniform = |range: f64| {
+            if range > 0.0 {
+                rng.random_range(-range..range)
+            } else {
+                0.0
+            }
+        };
         let theta_deg = uniform(self.rotation_deg);
         let tx = uniform(self.shift) * height as f64;
         let ty = uniform(self.shift) * width as f64;
@@ -55,7 +64,11 @@ impl Transform {
     /// # Panics
     /// If the plane does not hold `height * width` values.
     pub fn apply(&self, plane: &[f32], height: usize, width: usize) -> Vec<f32> {
-        assert_eq!(plane.len(), height * width, "height times width of the plane");
+        assert_eq!(
+            plane.len(),
+            height * width,
+            "height times width of the plane"
+        );
         let [[yy, yx, y0], [xy, xx, x0]] = self.matrix(height, width);
         let (last_y, last_x) = ((height - 1) as f64, (width - 1) as f64);
         let mut out = Vec::with_capacity(plane.len());
@@ -67,7 +80,10 @@ impl Transform {
                 let (top, left) = (y as usize, x as usize);
                 let (bottom, right) = ((top + 1).min(height - 1), (left + 1).min(width - 1));
                 let (fy, fx) = ((y - top as f64) as f32, (x - left as f64) as f32);
-                let (upper, lower) = (&plane[top * width..][..width], &plane[bottom * width..][..width]);
+                let (upper, lower) = (
+                    &plane[top * width..][..width],
+                    &plane[bottom * width..][..width],
+                );
                 let u = upper[left] + (upper[right] - upper[left]) * fx;
                 let l = lower[left] + (lower[right] - lower[left]) * fx;
                 out.push(u + (l - u) * fy);
@@ -82,6 +98,9 @@ impl Transform {
     /// As [`Self::apply`].
     pub fn apply_mask(&self, mask: &[u8], height: usize, width: usize) -> Vec<u8> {
         let plane: Vec<f32> = mask.iter().map(|&p| f32::from(p)).collect();
-        self.apply(&plane, height, width).iter().map(|&value| u8::from(value >= 0.5)).collect()
+        self.apply(&plane, height, width)
+            .iter()
+            .map(|&value| u8::from(value >= 0.5))
+            .collect()
     }
 }

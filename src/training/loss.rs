@@ -30,7 +30,10 @@ impl HybridLoss {
 /// # Panics
 /// If the slices differ in length or are empty.
 pub fn hybrid(probabilities: &[f64], targets: &[u8]) -> (HybridLoss, Vec<f64>) {
-    assert!(!targets.is_empty() && probabilities.len() == targets.len(), "one target per probability");
+    assert!(
+        !targets.is_empty() && probabilities.len() == targets.len(),
+        "one target per probability"
+    );
     let n = targets.len() as f64;
     let (mut focal, mut overlap, mut total) = (0.0, 0.0, 0.0);
     for (&p, &target) in probabilities.iter().zip(targets) {
@@ -58,7 +61,13 @@ pub fn hybrid(probabilities: &[f64], targets: &[u8]) -> (HybridLoss, Vec<f64>) {
         };
         dice + focal / n
     });
-    (HybridLoss { focal: focal / n, dice: 1.0 - numerator / denominator }, gradient.collect())
+    (
+        HybridLoss {
+            focal: focal / n,
+            dice: 1.0 - numerator / denominator,
+        },
+        gradient.collect(),
+    )
 }
 
 /// Hybrid loss of logits and its gradient with respect to them, through the sigmoid.
@@ -68,7 +77,10 @@ pub fn hybrid(probabilities: &[f64], targets: &[u8]) -> (HybridLoss, Vec<f64>) {
 pub fn hybrid_from_logits(logits: &[f32], targets: &[u8]) -> (HybridLoss, Vec<f32>) {
     let probabilities: Vec<f64> = logits.iter().map(|&z| sigmoid(f64::from(z))).collect();
     let (loss, gradient) = hybrid(&probabilities, targets);
-    let chained = gradient.iter().zip(&probabilities).map(|(g, p)| (g * p * (1.0 - p)) as f32);
+    let chained = gradient
+        .iter()
+        .zip(&probabilities)
+        .map(|(g, p)| (g * p * (1.0 - p)) as f32);
     (loss, chained.collect())
 }
 
@@ -78,7 +90,10 @@ pub fn hybrid_from_logits(logits: &[f32], targets: &[u8]) -> (HybridLoss, Vec<f3
 /// # Panics
 /// If there are not two logits a label, or no label, or a label above 1.
 pub fn cross_entropy(logits: &[f32], labels: &[u8]) -> (f64, Vec<f32>) {
-    assert!(!labels.is_empty() && logits.len() == 2 * labels.len(), "two logits per label");
+    assert!(
+        !labels.is_empty() && logits.len() == 2 * labels.len(),
+        "two logits per label"
+    );
     let n = labels.len() as f64;
     let mut loss = 0.0;
     let mut gradient = Vec::with_capacity(logits.len());

@@ -85,12 +85,16 @@ pub struct Row {
 impl Row {
     /// Whether the table calls the image a lateral one; those are neither trained on nor evaluated.
     pub fn is_lateral(&self) -> bool {
-        self.view.as_deref().is_some_and(|view| view.eq_ignore_ascii_case("lateral"))
+        self.view
+            .as_deref()
+            .is_some_and(|view| view.eq_ignore_ascii_case("lateral"))
     }
 
     /// Whether its mask is what phase I learns: the lung field, drawn by hand.
     pub fn has_manual_lung_field(&self) -> bool {
-        self.mask.as_ref().is_some_and(|mask| mask.style == "lung-field" && mask.origin == "manual")
+        self.mask
+            .as_ref()
+            .is_some_and(|mask| mask.style == "lung-field" && mask.origin == "manual")
     }
 }
 
@@ -111,7 +115,10 @@ impl Manifest {
     /// If the table cannot be read, lacks a required column or holds an unusable row.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FILE_NAME);
-        let unreadable = |e: csv::Error| Error::Read { path: path.clone(), reason: e.to_string() };
+        let unreadable = |e: csv::Error| Error::Read {
+            path: path.clone(),
+            reason: e.to_string(),
+        };
         let mut reader = csv::Reader::from_path(&path).map_err(unreadable)?;
         let columns: BTreeMap<String, usize> = reader
             .headers()
@@ -130,9 +137,16 @@ impl Manifest {
             let record = record.map_err(unreadable)?;
             let line = record.position().map_or(0, csv::Position::line);
             let row = parse(folder, &columns, &record);
-            rows.push(row.map_err(|reason| Error::Row { path: path.clone(), line, reason })?);
+            rows.push(row.map_err(|reason| Error::Row {
+                path: path.clone(),
+                line,
+                reason,
+            })?);
         }
-        Ok(Self { folder: folder.to_owned(), rows })
+        Ok(Self {
+            folder: folder.to_owned(),
+            rows,
+        })
     }
 
     /// Checks that every image and mask of the given rows exists.
@@ -142,7 +156,10 @@ impl Manifest {
     pub fn check_files<'a>(&self, rows: impl IntoIterator<Item = &'a Row>) -> Result<(), Error> {
         for row in rows {
             let mask = row.mask.as_ref().map(|mask| &mask.path);
-            if let Some(missing) = std::iter::once(&row.path).chain(mask).find(|path| !path.is_file()) {
+            if let Some(missing) = std::iter::once(&row.path)
+                .chain(mask)
+                .find(|path| !path.is_file())
+            {
                 return Err(Error::Read {
                     path: self.folder.join(FILE_NAME),
                     reason: format!("it names {}, which is not there", missing.display()),
@@ -153,14 +170,25 @@ impl Manifest {
     }
 }
 
-fn parse(folder: &Path, columns: &BTreeMap<String, usize>, record: &csv::StringRecord) -> Result<Row, String> {
+fn parse(
+    folder: &Path,
+    columns: &BTreeMap<String, usize>,
+    record: &csv::StringRecord,
+) -> Result<Row, String> {
     let cell = |column: &str| {
-        let text = columns.get(column).and_then(|&i| record.get(i)).map_or("", str::trim);
+        let text = columns
+            .get(column)
+            .and_then(|&i| record.get(i))
+            .map_or("", str::trim);
         (!text.is_empty()).then(|| text.to_owned())
     };
     let file = cell("file").ok_or("no file name")?;
     let label = cell("label").ok_or_else(|| format!("{file} has no label"))?;
-    let class = if label == "covid" { Class::Covid19 } else { Class::Control };
+    let class = if label == "covid" {
+        Class::Covid19
+    } else {
+        Class::Control
+    };
     let mask = cell("mask").map(|mask| MaskFile {
         path: folder.join(mask),
         style: cell("mask_style").unwrap_or_default(),
@@ -168,7 +196,9 @@ fn parse(folder: &Path, columns: &BTreeMap<String, usize>, record: &csv::StringR
     });
     Ok(Row {
         path: folder.join(&file),
-        group: cell("group").or_else(|| cell("patient")).unwrap_or_else(|| file.clone()),
+        group: cell("group")
+            .or_else(|| cell("patient"))
+            .unwrap_or_else(|| file.clone()),
         source: cell("source"),
         view: cell("view"),
         note: cell("note"),

@@ -51,7 +51,12 @@ impl Confusion {
 
     /// Counts of scores against a threshold; a score at the threshold is positive.
     pub fn at(threshold: f64, scores: &[f64], truth: &[bool]) -> Self {
-        Self::count(scores.iter().zip(truth).map(|(&score, &positive)| (score >= threshold, positive)))
+        Self::count(
+            scores
+                .iter()
+                .zip(truth)
+                .map(|(&score, &positive)| (score >= threshold, positive)),
+        )
     }
 
     /// Counts of a mask against the true one, pixel by pixel (0 is outside).
@@ -81,7 +86,10 @@ impl Confusion {
 
     /// Share of right decisions.
     pub fn accuracy(&self) -> Option<f64> {
-        ratio((self.tp + self.tn) as f64, (self.tn + self.fp + self.fn_ + self.tp) as f64)
+        ratio(
+            (self.tp + self.tn) as f64,
+            (self.tn + self.fp + self.fn_ + self.tp) as f64,
+        )
     }
 
     /// Mean of sensitivity and specificity.
@@ -116,7 +124,10 @@ pub fn wilson(k: u64, n: u64) -> Option<Interval> {
     let width = 1.0 + zz / n;
     let center = (share + zz / (2.0 * n)) / width;
     let half = Z95 * (share * (1.0 - share) / n + zz / (4.0 * n * n)).sqrt() / width;
-    Some(Interval { low: (center - half).max(0.0), high: (center + half).min(1.0) })
+    Some(Interval {
+        low: (center - half).max(0.0),
+        high: (center + half).min(1.0),
+    })
 }
 
 /// Area under the ROC curve: the chance that a positive scores above a negative, ties counting half. Undefined
@@ -158,7 +169,11 @@ pub fn youden_threshold(scores: &[f64], truth: &[bool]) -> Option<f64> {
     }
     let (mut tp, mut fp, mut best) = (0.0, 0.0, (f64::NEG_INFINITY, 0.5));
     for (i, &(score, positive)) in order.iter().enumerate() {
-        if positive { tp += 1.0 } else { fp += 1.0 }
+        if positive {
+            tp += 1.0
+        } else {
+            fp += 1.0
+        }
         let next = order.get(i + 1).map_or(0.0, |next| next.0);
         let index = tp / positives - fp / negatives;
         if next != score && index > best.0 {
@@ -174,15 +189,25 @@ pub fn youden_threshold(scores: &[f64], truth: &[bool]) -> Option<f64> {
 /// If there are no values.
 pub fn percentile(sorted: &[f64], share: f64) -> f64 {
     let position = share * (sorted.len() - 1) as f64;
-    let (low, high) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
+    let (low, high) = (
+        sorted[position.floor() as usize],
+        sorted[position.ceil() as usize],
+    );
     low + (high - low) * position.fract()
 }
 
 /// 95 % percentile interval of bootstrap replicates; undefined ones are dropped.
 pub fn percentile_interval(replicates: impl IntoIterator<Item = Option<f64>>) -> Option<Interval> {
-    let mut values: Vec<f64> = replicates.into_iter().flatten().filter(|value| !value.is_nan()).collect();
+    let mut values: Vec<f64> = replicates
+        .into_iter()
+        .flatten()
+        .filter(|value| !value.is_nan())
+        .collect();
     values.sort_by(f64::total_cmp);
-    (!values.is_empty()).then(|| Interval { low: percentile(&values, 0.025), high: percentile(&values, 0.975) })
+    (!values.is_empty()).then(|| Interval {
+        low: percentile(&values, 0.025),
+        high: percentile(&values, 0.975),
+    })
 }
 
 /// Bootstrap interval that resamples whole groups, because images of one patient are not independent: every
@@ -224,7 +249,10 @@ pub fn auc_interval<G: Ord>(
     replicates: usize,
     seed: u64,
 ) -> Option<Interval> {
-    assert!(scores.len() == truth.len() && truth.len() == groups.len(), "one truth and group per score");
+    assert!(
+        scores.len() == truth.len() && truth.len() == groups.len(),
+        "one truth and group per score"
+    );
     let (mut picked, mut labels) = (Vec::new(), Vec::new());
     group_bootstrap(groups, replicates, seed, |indices| {
         picked.clear();
@@ -237,7 +265,10 @@ pub fn auc_interval<G: Ord>(
 
 /// Mean of the defined values; undefined where there is none.
 pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
-    let (sum, count) = values.into_iter().flatten().fold((0.0, 0_u64), |(sum, n), value| (sum + value, n + 1));
+    let (sum, count) = values
+        .into_iter()
+        .flatten()
+        .fold((0.0, 0_u64), |(sum, n), value| (sum + value, n + 1));
     ratio(sum, count as f64)
 }
 
@@ -252,5 +283,7 @@ pub fn mean_interval<G: Ord>(
     seed: u64,
 ) -> Option<Interval> {
     assert_eq!(values.len(), groups.len(), "one group per value");
-    group_bootstrap(groups, replicates, seed, |indices| mean(indices.iter().map(|&i| values[i])))
+    group_bootstrap(groups, replicates, seed, |indices| {
+        mean(indices.iter().map(|&i| values[i]))
+    })
 }

@@ -44,7 +44,10 @@ impl Part {
     /// 0.8.
     pub fn of(group: &str) -> Self {
         let digest = Sha256::digest(format!("{SPLIT_SEED}:{group}"));
-        let first = digest.iter().take(8).fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
+        let first = digest
+            .iter()
+            .take(8)
+            .fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
         let share = first as f64 / 2_f64.powi(64);
         if share < TRAIN_SHARE {
             Self::Train
