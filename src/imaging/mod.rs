@@ -5,6 +5,7 @@ mod colour;
 mod dicom;
 mod folder;
 pub mod lut;
+pub mod phantom;
 pub mod radiograph;
 mod raster;
 pub mod spacing;
