@@ -162,19 +162,25 @@ struct Lung {
 
 impl Lung {
     fn at(Point { side, d, y }: Point) -> Self {
-        let cage = 1.0 - ((y - 0.60) / 0.50).powi(2);
-        let lateral = 0.405 * cage.max(0.0).sqrt() - d;
+        let cage = 1.0 - ((y - 0.64) / 0.55).powi(2);
+        let lateral = 0.385 * cage.max(0.0).powf(0.52) - d;
+        let apex = 0.060 * bell(y, 0.09, 0.055);
         let (medial, dome) = match side {
-            Side::PatientRight => (0.062 + 0.035 * bell(y, 0.62, 0.13), 0.735),
+            Side::PatientRight => (0.055 + apex + 0.040 * bell(y, 0.62, 0.13), 0.735),
             Side::PatientLeft => {
                 let heart = 0.150 * bell(y, 0.70, 0.155);
                 (
-                    0.062 + heart + 0.028 * bell(y, 0.315, 0.035) + 0.012 * bell(y, 0.42, 0.04),
+                    0.055
+                        + apex
+                        + heart
+                        + 0.030 * bell(y, 0.315, 0.035)
+                        + 0.014 * bell(y, 0.42, 0.04),
                     0.762,
                 )
             }
         };
-        // The dome of the diaphragm falls off to a sharp angle at the ribs.
+        // The dome of the diaphragm falls off to a sharp angle at the ribs; both sides meet at the midline.
+        let dome = 0.7485 + (dome - 0.7485) * rise(0.0, 0.10, d);
         let diaphragm = dome + 2.6 * (d - 0.17).powi(2) + 14.0 * (d - 0.30).max(0.0).powi(3) - y;
         Self {
             lateral,
@@ -204,14 +210,14 @@ fn density(point: Point) -> f64 {
     let aeration = lung.aeration();
     let below = rise(-0.01, 0.02, -lung.diaphragm) * rise(0.60, 0.72, y);
     let soft = 0.60 + 0.16 * bell(d, 0.0, 0.11) + 0.13 * below - 0.06 * rise(0.20, 0.45, d);
-    let tissue = soft - aeration * (0.40 - 0.05 * y) + aeration * markings(point);
+    let tissue = soft - aeration * (0.345 - 0.05 * y) + aeration * markings(point);
     body * (tissue + bones(point, aeration) - airway(point)).clamp(0.04, 0.97) + 0.012
 }
 
 /// Share of the body's thickness at a point: neck, shoulders and sides taper, air is 0.
 fn body(Point { d, y, .. }: Point) -> f64 {
-    let shoulder = 0.02 + 0.15 * rise(0.07, 0.46, d) - 0.3 * rise(0.0, 0.075, 0.09 - d);
-    let top = rise(0.0, 0.05, y - shoulder).powf(0.6);
+    let shoulder = 0.10 * rise(0.055, 0.135, d) + 0.10 * rise(0.10, 0.50, d) - 0.12;
+    let top = rise(0.0, 0.10, y - shoulder).powf(0.6);
     let flank = 0.485 - 0.02 * bell(y, 0.75, 0.3);
     top * rise(0.0, 0.05, flank - d).powf(0.5)
 }
@@ -253,8 +259,8 @@ fn bones(point: Point, aeration: f64) -> f64 {
     let vertebra = 0.5 + 0.5 * (y * 88.0).sin();
     let spine = bell(d, 0.0, 0.042) * (0.045 + 0.02 * vertebra);
     let along = ((d - 0.03) / 0.32).clamp(0.0, 1.0);
-    let collar = y - (0.190 - 0.085 * along + 0.02 * (6.2 * along).sin());
-    let clavicle = bell(collar, 0.0, 0.0115) * rise(0.02, 0.035, d) * rise(0.39, 0.34, d);
+    let collar = y - (0.185 - 0.080 * along + 0.016 * (6.2 * along).sin());
+    let clavicle = bell(collar, 0.0, 0.0115) * rise(0.025, 0.060, d) * rise(0.42, 0.34, d);
     let cage = rise(-0.03, 0.0, Lung::at(point).lateral);
     let ribs: f64 = (0..10).map(|index| rib(d, y, f64::from(index))).sum();
     spine + 0.13 * clavicle + ribs * cage * (0.30 + 0.70 * aeration)
@@ -263,14 +269,13 @@ fn bones(point: Point, aeration: f64) -> f64 {
 /// Posterior part of a rib, sloping outwards and down, and its fainter anterior part, sloping inwards.
 fn rib(d: f64, y: f64, index: f64) -> f64 {
     let start = 0.13 + 0.073 * index;
-    let posterior =
-        y - (start + 0.10 * d + 0.75 * (d - 0.10).max(0.0).powi(2) - 0.35 * (0.12 - d).max(0.0));
+    let posterior = y - (start + 0.06 * d + 0.85 * (d - 0.08).max(0.0).powi(2));
     let anterior = y - (start + 0.235 - 0.42 * d + 0.10 * (d - 0.30).powi(2));
     let band = |offset: f64, half: f64| {
         let edge = offset.abs() / half;
         rise(1.0, 0.75, edge) * (0.7 + 0.3 * edge * edge)
     };
-    let visible = rise(0.05, 0.09, d) * rise(1.0, 0.85, start);
+    let visible = rise(0.03, 0.08, d) * rise(1.0, 0.85, start);
     0.075 * visible * band(posterior, 0.0145)
         + 0.030 * visible * rise(0.12, 0.20, d) * band(anterior, 0.016)
 }
