@@ -1,0 +1,1 @@
+//! `recovnet phantom`: writes the synthetic chest phantom.
