@@ -88,7 +88,6 @@ impl Decoder {
 #[derive(Debug, Clone)]
 pub struct Segmenter {
     pub(super) encoder: Backbone,
-    pub(super) graph: Graph,
     decoder: Decoder,
     device: Device,
 }
@@ -102,7 +101,6 @@ impl Segmenter {
         let mut init = Init::new(seed, device);
         Ok(Self {
             encoder: Backbone::new(kind, graph, &mut init)?,
-            graph,
             decoder: Decoder::new(kind.feature_channels(), &mut init)?,
             device: device.clone(),
         })

@@ -169,7 +169,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// The first error of `step`, which ends the epoch.
-    pub fn for_each<E>(&self, epoch: usize, mut step: impl FnMut(usize, &Batch) -> Result<(), E>) -> Result<(), E> {
+    pub fn for_each<E>(&self, epoch: usize, mut step: impl FnMut(usize, Batch) -> Result<(), E>) -> Result<(), E> {
         let order = self.epoch(epoch);
         let (sender, receiver) = sync_channel(READY);
         thread::scope(|scope| {
@@ -186,7 +186,7 @@ impl Plan<'_> {
                 .name("batches".into())
                 .spawn_scoped(scope, maker)
                 .expect("the system can start a thread");
-            receiver.into_iter().enumerate().try_for_each(|(i, batch)| step(i, &batch))
+            receiver.into_iter().enumerate().try_for_each(|(i, batch)| step(i, batch))
         })
     }
 }

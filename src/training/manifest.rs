@@ -78,6 +78,8 @@ pub struct Row {
     pub view: Option<String>,
     /// The column `note`.
     pub note: Option<String>,
+    /// The image's licence.
+    pub licence: Option<String>,
 }
 
 impl Row {
@@ -107,7 +109,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// Reads `folder/manifest.csv`. Columns `file` and `label` are required; `group`, `patient`, `mask`,
-    /// `mask_style`, `mask_origin`, `source`, `view` and `note` are used if there.
+    /// `mask_style`, `mask_origin`, `source`, `view`, `note` and `licence` are used if there.
     ///
     /// # Errors
     /// If the table cannot be read, lacks a required column or holds an unusable row.
@@ -200,6 +202,7 @@ fn parse(
         source: cell("source"),
         view: cell("view"),
         note: cell("note"),
+        licence: cell("licence"),
         file,
         label,
         class,
