@@ -122,7 +122,7 @@ impl Phase for Classification {
             Some(state) if config.task == crate::nn::card::Task::Recovnet => {
                 let mut segmenter = Segmenter::new(config.encoder, config.graph, config.seed, device)?;
                 segmenter.load_state(state)?;
-                Classifier::from_segmenter(&segmenter, config.seed)
+                Classifier::from_segmenter(&segmenter, config.seed, device)
             }
             state => {
                 let mut network = Classifier::new(config.encoder, config.graph, config.seed, device)?;
