@@ -1,5 +1,5 @@
-//! The greyscale pipeline of DICOM PS3.3 C.11 as values and pure functions: modality LUT, VOI LUT, polarity.
-//! The shader does the same per fragment; this is the reference it is tested against.
+//! The greyscale pipeline of DICOM PS3.3 C.11 as values and pure functions: modality LUT, VOI LUT, polarity,
+//! eight-bit display. The shader does the same per fragment; this is the reference it is tested against.
 
 use std::sync::Arc;
 
@@ -14,7 +14,10 @@ pub struct ModalityLut {
 
 impl ModalityLut {
     /// The look-up of a file that has none.
-    pub const IDENTITY: Self = Self { slope: 1.0, intercept: 0.0 };
+    pub const IDENTITY: Self = Self {
+        slope: 1.0,
+        intercept: 0.0,
+    };
 
     /// Modality value of a stored value.
     pub fn apply(self, stored: i32) -> f64 {
@@ -49,8 +52,10 @@ pub struct Window {
 pub struct VoiTable {
     /// First modality value mapped; lower ones take the first entry, higher ones the last.
     pub first: i32,
-    /// Significant bits of an entry.
+    /// Significant bits of an entry, 1..=16, as the descriptor tells.
     pub bits: u8,
+    /// Entry that is shown white: `2^bits - 1`, or the largest entry where a file exceeds that.
+    pub white: u16,
     /// The entries, at least one.
     pub entries: Arc<[u16]>,
 }
@@ -83,9 +88,25 @@ pub enum Polarity {
 }
 
 impl Window {
+    /// The window that maps `black..=white` onto the whole display range without an offset.
+    ///
+    /// Where both ends are one value, that value is black and everything above it white.
+    pub fn spanning(black: f64, white: f64) -> Self {
+        let width = if white > black { white - black } else { 1.0 };
+        Self {
+            center: black + width / 2.0,
+            width,
+            function: VoiLutFunction::LinearExact,
+        }
+    }
+
     /// Display value in `0.0..=1.0` of a modality value, before polarity.
     pub fn apply(&self, value: f64) -> f64 {
-        let Self { center: c, width: w, function } = *self;
+        let Self {
+            center: c,
+            width: w,
+            function,
+        } = *self;
         match function {
             VoiLutFunction::Linear => {
                 if value <= c - 0.5 - (w - 1.0) / 2.0 {
@@ -97,12 +118,14 @@ impl Window {
                 }
             }
             VoiLutFunction::LinearExact => {
-                if value <= c - w / 2.0 {
+                // Measured from the lower end, so that a window over 0..=255 gives exactly value / 255.
+                let black = c - w / 2.0;
+                if value <= black {
                     0.0
                 } else if value > c + w / 2.0 {
                     1.0
                 } else {
-                    (value - c) / w + 0.5
+                    ((value - black) / w).min(1.0)
                 }
             }
             VoiLutFunction::Sigmoid => 1.0 / (1.0 + (-4.0 * (value - c) / w).exp()),
@@ -115,8 +138,7 @@ impl VoiTable {
     pub fn apply(&self, value: f64) -> f64 {
         let last = self.entries.len() - 1;
         let index = (value - f64::from(self.first)).clamp(0.0, last as f64) as usize;
-        let full = f64::from((1_u32 << self.bits) - 1);
-        (f64::from(self.entries[index]) / full).min(1.0)
+        (f64::from(self.entries[index]) / f64::from(self.white.max(1))).min(1.0)
     }
 }
 
@@ -138,4 +160,19 @@ impl Polarity {
             Self::Inverse => 1.0 - display,
         }
     }
+}
+
+/// Display value in `0.0..=1.0` to the grey of an eight-bit screen: rounded half up, clipped.
+pub fn to_eight_bit(display: f64) -> u8 {
+    (display * 255.0 + 0.5).floor().clamp(0.0, 255.0) as u8
+}
+
+/// Stored value to display value in `0.0..=1.0`: modality LUT, VOI, then polarity.
+pub fn display_value(
+    stored: i32,
+    modality: ModalityLut,
+    voi: &VoiTransform,
+    polarity: Polarity,
+) -> f64 {
+    polarity.apply(voi.apply(modality.apply(stored)))
 }

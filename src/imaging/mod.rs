@@ -1,11 +1,18 @@
 //! Files to [`Radiograph`]s. Knows nothing of networks, tensors or windows on a screen; no file can panic it.
 
+mod auto_window;
+mod folder;
 pub mod lut;
 pub mod radiograph;
+mod raster;
 pub mod spacing;
 
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+pub use folder::candidates;
 pub use lut::{ModalityLut, Polarity, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window};
 pub use radiograph::{Acquisition, Identity, Radiograph, Samples, Scope, StoredValues};
 pub use spacing::{PixelSpacing, SpacingSource};
@@ -31,6 +38,25 @@ pub enum Error {
     },
 }
 
+/// Bytes at the start of a file that tell its kind: a DICOM preamble, its mark and the first element.
+const HEAD_BYTES: u64 = 256;
+/// Largest file that is opened.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// What a file is, by its first bytes: its name has no say.
+enum Kind {
+    Dicom,
+    Raster(image::ImageFormat),
+}
+
+/// `DICM` is looked for before anything else: a TIFF header may sit in the preamble before it.
+fn sniff(head: &[u8]) -> Option<Kind> {
+    if head.get(128..132) == Some(b"DICM") {
+        return Some(Kind::Dicom);
+    }
+    raster::sniff(head).map(Kind::Raster)
+}
+
 /// Reads the first frame of a DICOM, PNG, JPEG, TIFF, BMP or WebP file.
 ///
 /// # Errors
@@ -44,6 +70,56 @@ pub fn open(path: &Path) -> Result<Radiograph, Error> {
 /// # Errors
 /// As [`open`], and if there is no such frame.
 pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
-    let _ = frame;
-    Err(Error::Undecodable { path: path.to_owned(), reason: "no reader is built yet".into() })
+    let (file, head) = open_regular(path)?;
+    // Decoders of other people are trusted with bytes, not with the process.
+    let result = catch_unwind(AssertUnwindSafe(|| match sniff(&head) {
+        Some(Kind::Raster(_)) if frame != 1 => Err(format!("there is no frame {frame}, only one")),
+        Some(Kind::Raster(format)) => raster::read(path, file, format),
+        Some(Kind::Dicom) => Err("no DICOM reader is built yet".to_owned()),
+        None => Err("this is no DICOM, PNG, JPEG, TIFF, BMP or WebP file".to_owned()),
+    }));
+    result
+        .unwrap_or_else(|_| {
+            Err("its data are broken in a way that no decoder copes with".to_owned())
+        })
+        .map_err(|reason| Error::Undecodable {
+            path: path.to_owned(),
+            reason,
+        })
+}
+
+/// Opens a file that is neither a folder, a pipe nor a device, empty or too large, and reads its first bytes.
+fn open_regular(path: &Path) -> Result<(File, Vec<u8>), Error> {
+    let unreadable = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let refused = |reason: &str| Error::Undecodable {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    // Asked before it is opened, because opening a pipe waits for its writer.
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(refused("this is a folder, not a file"));
+    }
+    if !metadata.is_file() {
+        return Err(refused("this is a pipe or a device, not a file"));
+    }
+    if metadata.len() == 0 {
+        return Err(refused("the file is empty"));
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(refused(
+            "the file is larger than 1 GiB, more than this program opens",
+        ));
+    }
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut head = Vec::new();
+    file.by_ref()
+        .take(HEAD_BYTES)
+        .read_to_end(&mut head)
+        .map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    Ok((file, head))
 }

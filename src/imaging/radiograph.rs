@@ -4,7 +4,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::lut::{ModalityLut, Polarity, VoiLut};
+use sha2::{Digest, Sha256};
+
+use super::auto_window::Histogram;
+use super::lut::{self, ModalityLut, Polarity, VoiLut, VoiTransform, Window};
 use super::spacing::PixelSpacing;
 
 /// Stored values of one grey frame, row-major, without any look-up applied.
@@ -133,6 +136,105 @@ impl Radiograph {
             Samples::Grey(stored) => Some(stored),
             Samples::Colour(_) => None,
         }
+    }
+
+    /// What the picture is shown with when it is opened: the file's first VOI, or the full range of the
+    /// values that are not padding (the standard is silent where a file has no VOI).
+    pub fn default_voi(&self) -> VoiTransform {
+        self.voi_luts.first().map_or_else(
+            || VoiTransform::Window(self.window_from(Histogram::range)),
+            |voi| voi.transform.clone(),
+        )
+    }
+
+    /// What the networks see: the file's first VOI, or [`Radiograph::auto_window`].
+    pub fn network_voi(&self) -> VoiTransform {
+        self.voi_luts.first().map_or_else(
+            || VoiTransform::Window(self.auto_window()),
+            |voi| voi.transform.clone(),
+        )
+    }
+
+    /// A window from the 0.5th to the 99.5th percentile of the values that are not padding, in modality
+    /// values: a few hot pixels or a bright marker do not darken the picture.
+    pub fn auto_window(&self) -> Window {
+        self.window_from(Histogram::robust_range)
+    }
+
+    fn window_from(&self, range: impl Fn(&Histogram) -> (i32, i32)) -> Window {
+        let Samples::Grey(stored) = &self.samples else {
+            return Window::spanning(0.0, 255.0);
+        };
+        let (low, high) = range(&Histogram::new(stored, self.padding));
+        let ends = [self.modality_lut.apply(low), self.modality_lut.apply(high)];
+        Window::spanning(ends[0].min(ends[1]), ends[0].max(ends[1]))
+    }
+
+    /// Display value in `0.0..=1.0`, polarity applied, of every sample of [`StoredValues::values`]: entry `s`
+    /// belongs to sample `s`. Ends at the largest sample; `None` for a colour picture.
+    pub fn display_table(&self, voi: &VoiTransform) -> Option<Vec<f64>> {
+        let stored = self.grey()?;
+        let last = stored.values.iter().copied().max().unwrap_or(0);
+        let display = |sample| {
+            lut::display_value(
+                i32::from(sample) + stored.offset,
+                self.modality_lut,
+                voi,
+                self.polarity,
+            )
+        };
+        Some((0..=last).map(display).collect())
+    }
+
+    /// The picture as an eight-bit screen shows it: one grey byte a pixel, or an RGB triple a pixel for a
+    /// colour picture, which no VOI changes.
+    pub fn display(&self, voi: &VoiTransform) -> Vec<u8> {
+        match (&self.samples, self.display_table(voi)) {
+            (Samples::Grey(stored), Some(table)) => {
+                let bytes: Vec<u8> = table.into_iter().map(lut::to_eight_bit).collect();
+                stored
+                    .values
+                    .iter()
+                    .map(|&sample| bytes[usize::from(sample)])
+                    .collect()
+            }
+            (Samples::Colour(pixels), _) => pixels.as_flattened().to_vec(),
+            (Samples::Grey(_), None) => Vec::new(),
+        }
+    }
+
+    /// The radiograph with its content hash filled in; readers call it last.
+    pub(super) fn sealed(mut self) -> Self {
+        self.content_hash = self.hash();
+        self
+    }
+
+    /// SHA-256 over what is seen: size, samples and look-ups, none of the identity.
+    fn hash(&self) -> [u8; 32] {
+        let mut sha = Sha256::new();
+        sha.update(self.width.to_le_bytes());
+        sha.update(self.height.to_le_bytes());
+        match &self.samples {
+            Samples::Grey(stored) => {
+                sha.update(b"grey");
+                sha.update(stored.offset.to_le_bytes());
+                for row in stored.values.chunks(4096) {
+                    let bytes: Vec<u8> =
+                        row.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+                    sha.update(&bytes);
+                }
+            }
+            Samples::Colour(pixels) => {
+                sha.update(b"colour");
+                sha.update(pixels.as_flattened());
+            }
+        }
+        // The debug form of these small types names every field and value, and changes when they do.
+        sha.update(format!(
+            "{} {:?} {:?} {:?} {:?}",
+            self.bits_stored, self.modality_lut, self.voi_luts, self.polarity, self.padding
+        ));
+        sha.finalize().into()
     }
 
     /// Number of pixels in the frame.

@@ -49,8 +49,12 @@ impl ModelCard {
     /// If there is none, or it is not a card.
     pub fn beside(weights: &Path) -> Result<Self> {
         let path = weights.with_extension("json");
-        let fail = |reason: String| Error::Weights { path: path.clone(), reason };
-        let text = std::fs::read_to_string(&path).map_err(|e| fail(format!("model card cannot be read: {e}")))?;
+        let fail = |reason: String| Error::Weights {
+            path: path.clone(),
+            reason,
+        };
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| fail(format!("model card cannot be read: {e}")))?;
         serde_json::from_str(&text).map_err(|e| fail(format!("not a model card: {e}")))
     }
 }

@@ -1,18 +1,29 @@
 //! Tensors to tensors: operations with exact gradients, layers, backbones, the segmenter, ReCovNet, Grad-CAM and
 //! the weights format. Knows no DICOM and no window; only [`weights`] reads files.
 
+pub mod backbone;
 pub mod card;
+pub mod gradcam;
+mod init;
 pub mod input_spec;
 pub mod kind;
+pub mod layers;
+pub mod network;
+pub mod ops;
 pub mod recovnet;
 pub mod segmenter;
+pub mod tape;
+pub mod weights;
 
 pub use candle_core::{DType, Device, Tensor};
 pub use card::ModelCard;
+pub use gradcam::CamTarget;
 pub use input_spec::{Aspect, InputSpec};
 pub use kind::{BackboneKind, Graph};
-pub use recovnet::{CamTarget, Classification, Classifier};
+pub use network::{Network, Role, RunningVariance};
+pub use recovnet::{Classification, Classifier};
 pub use segmenter::Segmenter;
+pub use tape::{Backward, BatchStatistics, Gradients, Tape, Value};
 
 use std::path::PathBuf;
 

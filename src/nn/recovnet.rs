@@ -1,24 +1,31 @@
 //! Phase II (paper section 2.3): encoder, global average pooling and a fully connected layer with two neurons.
+//! ReCovNet takes its encoder from a trained segmenter; the plain baselines do not, and share everything else.
 
-use super::{BackboneKind, Device, Graph, Result, Tensor};
+use candle_core::Tensor;
 
-/// What a Grad-CAM map is the gradient of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CamTarget {
-    /// The class's logit: the default.
-    Logit,
-    /// The class's logit minus the other's.
-    Margin,
-    /// The class's probability; vanishes where the network is sure.
-    Probability,
-}
+use super::backbone::{Backbone, Observe};
+use super::gradcam::{self, CamTarget};
+use super::init::Init;
+use super::layers::{Linear, channels_first, channels_last};
+use super::network::{Network, Role};
+use super::ops;
+use super::segmenter::Segmenter;
+use super::tape::{Tape, Value};
+use super::{BackboneKind, Device, Graph, Result, weights};
 
-/// ReCovNet or a plain baseline: they share backbone and head.
+/// Classes: neuron 0 is control, neuron 1 is COVID-19.
+pub const CLASSES: usize = 2;
+
+/// ReCovNet or a plain baseline.
+#[derive(Debug, Clone)]
 pub struct Classifier {
-    kind: BackboneKind,
+    encoder: Backbone,
+    fc: Linear,
+    device: Device,
 }
 
 /// Output of a classifier for a batch.
+#[derive(Debug, Clone)]
 pub struct Classification {
     /// Last feature map, `[n, c, h, w]`.
     pub features: Tensor,
@@ -27,21 +34,115 @@ pub struct Classification {
 }
 
 impl Classifier {
-    /// Loads verified weights.
-    pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
-        let _ = (weights, graph, device);
-        Ok(Self { kind })
+    /// A new network with initial values from a seed: a plain baseline to be trained.
+    ///
+    /// # Errors
+    /// If the device has no room for it.
+    pub fn new(kind: BackboneKind, graph: Graph, seed: u64, device: &Device) -> Result<Self> {
+        let mut init = Init::new(seed, device);
+        Ok(Self {
+            encoder: Backbone::new(kind, graph, &mut init)?,
+            fc: Linear::new("fc", kind.feature_channels(), CLASSES, &mut init)?,
+            device: device.clone(),
+        })
     }
 
-    /// Evaluates a batch: `[n, 3, h, w]`, f32.
+    /// ReCovNet before phase II: a segmenter's encoder, running statistics and all, under a new head.
+    ///
+    /// # Errors
+    /// If the device has no room for it.
+    pub fn from_segmenter(segmenter: &Segmenter, seed: u64, device: &Device) -> Result<Self> {
+        let kind = segmenter.encoder.kind();
+        let mut init = Init::new(seed, device);
+        Ok(Self {
+            encoder: segmenter.encoder.clone(),
+            fc: Linear::new("fc", kind.feature_channels(), CLASSES, &mut init)?,
+            device: device.clone(),
+        })
+    }
+
+    /// Loads a weights file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or lacks a tensor or has one of another shape.
+    pub fn load(
+        weights: &std::path::Path,
+        kind: BackboneKind,
+        graph: Graph,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut network = Self::new(kind, graph, 0, device)?;
+        weights::load_into(&mut network, weights, device)?;
+        Ok(network)
+    }
+
+    /// Class logits: `[n, 3, h, w]` to `[n, 2]`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn forward(&self, images: &Tensor, tape: &mut Tape) -> Result<Value> {
+        self.forward_observed(images, tape, &mut |_, _| Ok(()))
+    }
+
+    /// As [`Classifier::forward`], showing every feature map on the way.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or `observe` fails.
+    pub fn forward_observed(
+        &self,
+        images: &Tensor,
+        tape: &mut Tape,
+        observe: Observe<'_>,
+    ) -> Result<Value> {
+        let features = self
+            .encoder
+            .forward(&channels_last(images)?, tape, observe)?;
+        self.head(&features, tape)
+    }
+
+    /// Global average pooling and the fully connected layer: `[n, h, w, c]` to `[n, 2]`.
+    pub(super) fn head(&self, features: &Value, tape: &mut Tape) -> Result<Value> {
+        let pooled = ops::global_average_pool(tape, features)?;
+        self.fc.forward(&pooled, tape)
+    }
+
+    /// Evaluates a batch: `[n, 3, h, w]`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Classification> {
-        let _ = self.kind;
-        Ok(Classification { features: images.clone(), logits: images.clone() })
+        let tape = &mut Tape::evaluation();
+        let images = channels_last(&images.to_device(&self.device)?)?;
+        let features = self.encoder.forward(&images, tape, &mut |_, _| Ok(()))?;
+        let logits = self.head(&features, tape)?;
+        Ok(Classification {
+            features: channels_first(features.tensor())?,
+            logits: logits.tensor().clone(),
+        })
     }
 
     /// Raw Grad-CAM (before `ReLU`) of a class at the last feature map: `[n, c, h, w]` to `[n, h, w]`.
-    pub fn activation_map(&self, features: &Tensor, class: usize, target: CamTarget) -> Result<Tensor> {
-        let _ = (class, target, self.kind);
-        Ok(features.narrow(1, 0, 1)?.squeeze(1)?)
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn activation_map(
+        &self,
+        features: &Tensor,
+        class: usize,
+        target: CamTarget,
+    ) -> Result<Tensor> {
+        gradcam::raw_map(self, features, class, target)
+    }
+}
+
+impl Network for Classifier {
+    fn visit(&self, f: &mut dyn FnMut(&str, &Tensor, Role)) {
+        self.encoder.visit(f);
+        self.fc.visit(f);
+    }
+
+    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Tensor, Role)) {
+        self.encoder.visit_mut(f);
+        self.fc.visit_mut(f);
     }
 }

@@ -1,22 +1,191 @@
-//! Phase I (paper section 2.3): encoder and decoder without skip connections, lung mask at the input's size.
+//! Phase I (paper section 2.3): encoder and decoder WITHOUT skip connections, so that the encoder's last feature
+//! map alone has to tell where the lungs are.
 
-use super::{BackboneKind, Device, Graph, Result, Tensor};
+use candle_core::Tensor;
+
+use super::backbone::{Backbone, Observe};
+use super::init::Init;
+use super::layers::{BatchNorm, Conv2d, ConvConfig, channels_last};
+use super::network::{Network, Role};
+use super::ops::{self, Window};
+use super::tape::{Tape, Value};
+use super::{BackboneKind, Device, Graph, Result, weights};
+
+/// Filters of the decoder's stages (paper section 2.3).
+const FILTERS: [usize; 5] = [256, 128, 64, 32, 16];
+const STAGE_NAMES: [&str; 5] = [
+    "decoder.0",
+    "decoder.1",
+    "decoder.2",
+    "decoder.3",
+    "decoder.4",
+];
+/// Keras's default, which the paper does not change.
+const EPSILON: f64 = 1e-3;
+
+/// Upsampling by 2, then twice 3x3 convolution, batch normalisation, `ReLU`.
+#[derive(Debug, Clone)]
+struct Stage {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+}
+
+/// Feature map to mask logits.
+#[derive(Debug, Clone)]
+struct Decoder {
+    stages: Vec<Stage>,
+    out: Conv2d,
+}
+
+fn conv(input: usize, output: usize, bias: bool) -> ConvConfig {
+    ConvConfig {
+        input,
+        output,
+        window: Window::square(3, 1, 1),
+        bias,
+    }
+}
+
+impl Decoder {
+    fn new(mut input: usize, init: &mut Init<'_>) -> Result<Self> {
+        let mut stages = Vec::with_capacity(FILTERS.len());
+        for (name, filters) in STAGE_NAMES.into_iter().zip(FILTERS) {
+            stages.push(Stage {
+                conv1: Conv2d::new(&format!("{name}.conv1"), conv(input, filters, false), init)?,
+                bn1: BatchNorm::new(&format!("{name}.bn1"), filters, EPSILON, init)?,
+                conv2: Conv2d::new(
+                    &format!("{name}.conv2"),
+                    conv(filters, filters, false),
+                    init,
+                )?,
+                bn2: BatchNorm::new(&format!("{name}.bn2"), filters, EPSILON, init)?,
+            });
+            input = filters;
+        }
+        Ok(Self {
+            stages,
+            out: Conv2d::new("decoder.out", conv(input, 1, true), init)?,
+        })
+    }
+
+    fn forward(&self, x: &Value, tape: &mut Tape, observe: Observe<'_>) -> Result<Value> {
+        let mut x = x.clone();
+        for (stage, name) in self.stages.iter().zip(STAGE_NAMES) {
+            x = ops::upsample_x2(tape, &x)?;
+            x = stage.conv1.forward(&x, tape)?;
+            x = stage.bn1.forward_relu(&x, tape)?;
+            x = stage.conv2.forward(&x, tape)?;
+            x = stage.bn2.forward_relu(&x, tape)?;
+            observe(name, std::slice::from_ref(&x))?;
+        }
+        self.out.forward(&x, tape)
+    }
+}
 
 /// The lung segmentation network.
+#[derive(Debug, Clone)]
 pub struct Segmenter {
-    kind: BackboneKind,
+    pub(super) encoder: Backbone,
+    decoder: Decoder,
+    device: Device,
 }
 
 impl Segmenter {
-    /// Loads verified weights.
-    pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
-        let _ = (weights, graph, device);
-        Ok(Self { kind })
+    /// A new network with initial values from a seed.
+    ///
+    /// # Errors
+    /// If the device has no room for it.
+    pub fn new(kind: BackboneKind, graph: Graph, seed: u64, device: &Device) -> Result<Self> {
+        let mut init = Init::new(seed, device);
+        Ok(Self {
+            encoder: Backbone::new(kind, graph, &mut init)?,
+            decoder: Decoder::new(kind.feature_channels(), &mut init)?,
+            device: device.clone(),
+        })
     }
 
-    /// Lung probability per pixel: `[n, 3, h, w]` to `[n, h, w]`, f32 in 0..=1.
+    /// Loads a weights file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or lacks a tensor or has one of another shape.
+    pub fn load(
+        weights: &std::path::Path,
+        kind: BackboneKind,
+        graph: Graph,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut network = Self::new(kind, graph, 0, device)?;
+        weights::load_into(&mut network, weights, device)?;
+        Ok(network)
+    }
+
+    /// Mask logits at the input's size: `[n, 3, h, w]` to `[n, h, w, 1]`.
+    ///
+    /// The decoder's map is resized bilinearly where 32 does not divide the input (its five stages double the
+    /// encoder's map, whatever that is).
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn forward(&self, images: &Tensor, tape: &mut Tape) -> Result<Value> {
+        self.forward_observed(images, tape, &mut |_, _| Ok(()))
+    }
+
+    /// As [`Segmenter::forward`], showing every feature map on the way and the logits before resizing as
+    /// `logits_native`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or `observe` fails.
+    pub fn forward_observed(
+        &self,
+        images: &Tensor,
+        tape: &mut Tape,
+        observe: Observe<'_>,
+    ) -> Result<Value> {
+        let (_, _, h, w) = images.dims4()?;
+        let features = self
+            .encoder
+            .forward(&channels_last(images)?, tape, observe)?;
+        let logits = self.decoder.forward(&features, tape, observe)?;
+        observe("logits_native", std::slice::from_ref(&logits))?;
+        if logits.tensor().dims()[1..3] == [h, w] {
+            return Ok(logits);
+        }
+        ops::resize_bilinear(tape, &logits, h, w)
+    }
+
+    /// Lung probability per pixel: `[n, 3, h, w]` to `[n, h, w]`, in 0..=1.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
-        let _ = self.kind;
-        Ok(images.narrow(1, 0, 1)?.squeeze(1)?)
+        let logits = self.forward(&images.to_device(&self.device)?, &mut Tape::evaluation())?;
+        let logits = logits.tensor().squeeze(3)?;
+        Ok((((logits.neg()?.exp()?) + 1.0)?).recip()?)
+    }
+}
+
+impl Network for Segmenter {
+    fn visit(&self, f: &mut dyn FnMut(&str, &Tensor, Role)) {
+        self.encoder.visit(f);
+        for stage in &self.decoder.stages {
+            stage.conv1.visit(f);
+            stage.bn1.visit(f);
+            stage.conv2.visit(f);
+            stage.bn2.visit(f);
+        }
+        self.decoder.out.visit(f);
+    }
+
+    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Tensor, Role)) {
+        self.encoder.visit_mut(f);
+        for stage in &mut self.decoder.stages {
+            stage.conv1.visit_mut(f);
+            stage.bn1.visit_mut(f);
+            stage.conv2.visit_mut(f);
+            stage.bn2.visit_mut(f);
+        }
+        self.decoder.out.visit_mut(f);
     }
 }

@@ -1,1 +1,0 @@
-//! Radiograph to network input and back: one implementation for training and inference.

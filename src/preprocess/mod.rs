@@ -1,0 +1,112 @@
+//! Radiograph to network input and back: one implementation for training and inference. Display settings of the
+//! reader never come in here; the file's own VOI does.
+
+mod placement;
+mod resample;
+
+use candle_core::{Device, Tensor};
+
+use crate::imaging::{Radiograph, StoredValues};
+use crate::nn::InputSpec;
+
+pub use placement::Placement;
+pub use resample::bilinear;
+
+/// Why a picture gives no network input.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The networks read grey pictures only.
+    #[error("the picture is in colour; the networks read grey radiographs only")]
+    Colour,
+    /// The tensor could not be made.
+    #[error("the network input could not be made: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// A picture at the size of a network's input, before normalisation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GreyInput {
+    /// Row-major grey in 0..=1, air dark; 0 where the picture does not reach.
+    pub pixels: Vec<f32>,
+    /// Where the picture lies on the input.
+    pub placement: Placement,
+}
+
+/// Grey network input of a picture: modality LUT, the file's own VOI (a robust window where it has none), polarity
+/// so that air is dark, anti-aliased bilinear resize.
+///
+/// # Errors
+/// If the picture is in colour.
+pub fn grey(image: &Radiograph, spec: &InputSpec) -> Result<GreyInput, Error> {
+    let stored = image.grey().ok_or(Error::Colour)?;
+    let table = display_table(image, stored)?;
+    let plane: Vec<f32> = stored
+        .values
+        .iter()
+        .map(|&sample| table[usize::from(sample)])
+        .collect();
+    let placement = Placement::new(image.width as usize, image.height as usize, spec);
+    Ok(GreyInput {
+        pixels: resample::to_input(&plane, placement.x, placement.y),
+        placement,
+    })
+}
+
+/// The network input itself: `[1, 3, height, width]`, f32, normalised, grey in every channel.
+///
+/// # Errors
+/// If the device refuses the tensor.
+pub fn tensor(input: &GreyInput, spec: &InputSpec, device: &Device) -> Result<Tensor, Error> {
+    let mut values = Vec::with_capacity(3 * input.pixels.len());
+    normalise(&input.pixels, spec, &mut values);
+    Ok(Tensor::from_vec(
+        values,
+        (1, 3, spec.height, spec.width),
+        device,
+    )?)
+}
+
+/// Appends the three normalised channels of a grey plane (values in 0..=1) to `out`.
+pub fn normalise(grey: &[f32], spec: &InputSpec, out: &mut Vec<f32>) {
+    for (mean, std) in spec.mean.iter().zip(&spec.std) {
+        out.extend(grey.iter().map(|value| (value - mean) / std));
+    }
+}
+
+/// Brings a mask in image pixels (0 or 1) to the network input: the same resize as the picture's, then a pixel is
+/// inside from one half on.
+///
+/// # Panics
+/// If the mask has not the size of the placed image.
+pub fn mask(pixels: &[u8], placement: &Placement) -> Vec<u8> {
+    let (width, height) = placement.image_size();
+    assert_eq!(
+        pixels.len(),
+        width * height,
+        "the mask has the size of the image"
+    );
+    let plane: Vec<f32> = pixels.iter().map(|&p| f32::from(p)).collect();
+    let soft = resample::to_input(&plane, placement.x, placement.y);
+    soft.iter().map(|&value| u8::from(value >= 0.5)).collect()
+}
+
+/// Display value in 0..=1 of every sample up to the largest; padding, which is no picture, is dark.
+fn display_table(image: &Radiograph, stored: &StoredValues) -> Result<Vec<f32>, Error> {
+    let table = image
+        .display_table(&image.network_voi())
+        .ok_or(Error::Colour)?;
+    let is_padding = |sample: usize| {
+        let value = sample as i32 + stored.offset;
+        image
+            .padding
+            .is_some_and(|(low, high)| (low..=high).contains(&value))
+    };
+    let display = |(sample, value)| {
+        if is_padding(sample) {
+            0.0
+        } else {
+            value as f32
+        }
+    };
+    Ok(table.into_iter().enumerate().map(display).collect())
+}

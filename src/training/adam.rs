@@ -1,0 +1,165 @@
+//! Adam (Kingma & Ba 2015) in the two forms that frameworks compute; they differ in where epsilon stands.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::nn::{self, Gradients, Network, Tensor};
+
+/// Decay of the first moment.
+const BETA1: f64 = 0.9;
+/// Decay of the second moment.
+const BETA2: f64 = 0.999;
+
+/// Which form of Adam.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AdamForm {
+    /// torch: epsilon 1e-8 beside the corrected second moment.
+    Torch,
+    /// Keras: epsilon 1e-7 beside the raw one ("epsilon hat").
+    Keras,
+}
+
+/// First and second moment of one parameter, in the parameter's element order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Moments {
+    /// Decayed mean of the gradient.
+    pub first: Vec<f32>,
+    /// Decayed mean of its square.
+    pub second: Vec<f32>,
+}
+
+/// Optimiser state: one [`Moments`] a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adam {
+    form: AdamForm,
+    steps: u64,
+    moments: BTreeMap<String, Moments>,
+}
+
+impl Adam {
+    /// An optimiser that has made no step.
+    pub fn new(form: AdamForm) -> Self {
+        Self {
+            form,
+            steps: 0,
+            moments: BTreeMap::new(),
+        }
+    }
+
+    /// An optimiser as it stood after `steps` steps.
+    pub fn restore(form: AdamForm, steps: u64, moments: BTreeMap<String, Moments>) -> Self {
+        Self {
+            form,
+            steps,
+            moments,
+        }
+    }
+
+    /// Steps made so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// State of every parameter that was stepped, by name.
+    pub fn moments(&self) -> &BTreeMap<String, Moments> {
+        &self.moments
+    }
+
+    /// One step of every trainable parameter that has a gradient.
+    ///
+    /// # Errors
+    /// If a gradient has not its parameter's shape, or a tensor cannot be read or made.
+    pub fn step(
+        &mut self,
+        network: &mut dyn Network,
+        gradients: &Gradients,
+        rate: f64,
+    ) -> nn::Result<()> {
+        self.steps += 1;
+        let scale = Scale::new(self.form, self.steps, rate);
+        let mut outcome = Ok(());
+        network.visit_mut(&mut |name, tensor, role| {
+            if outcome.is_err() || !role.trainable() {
+                return;
+            }
+            if let Some(gradient) = gradients.get(name) {
+                outcome = self.step_tensor(name, tensor, gradient, scale);
+            }
+        });
+        outcome
+    }
+
+    fn step_tensor(
+        &mut self,
+        name: &str,
+        tensor: &mut Tensor,
+        gradient: &Tensor,
+        scale: Scale,
+    ) -> nn::Result<()> {
+        if tensor.dims() != gradient.dims() {
+            return Err(nn::Error::Shape {
+                tensor: format!("gradient of {name}"),
+                found: gradient.dims().to_vec(),
+                expected: tensor.dims().to_vec(),
+            });
+        }
+        let mut values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
+        if !self.moments.contains_key(name) {
+            let zeros = vec![0.0; values.len()];
+            self.moments.insert(
+                name.to_owned(),
+                Moments {
+                    first: zeros.clone(),
+                    second: zeros,
+                },
+            );
+        }
+        let moments = self.moments.get_mut(name).expect("was put in above");
+        update(&mut values, &gradient, moments, scale);
+        *tensor = Tensor::from_vec(values, tensor.dims(), tensor.device())?;
+        Ok(())
+    }
+}
+
+/// Factors of one step: `value -= rate * first / (second.sqrt() * root + epsilon)`.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    rate: f32,
+    root: f32,
+    epsilon: f32,
+}
+
+impl Scale {
+    fn new(form: AdamForm, step: u64, rate: f64) -> Self {
+        let step = i32::try_from(step).unwrap_or(i32::MAX);
+        let first = 1.0 - BETA1.powi(step);
+        let second = (1.0 - BETA2.powi(step)).sqrt();
+        match form {
+            AdamForm::Torch => Self {
+                rate: (rate / first) as f32,
+                root: (1.0 / second) as f32,
+                epsilon: 1e-8,
+            },
+            AdamForm::Keras => Self {
+                rate: (rate * second / first) as f32,
+                root: 1.0,
+                epsilon: 1e-7,
+            },
+        }
+    }
+}
+
+/// The fused step over one parameter.
+fn update(values: &mut [f32], gradient: &[f32], moments: &mut Moments, scale: Scale) {
+    let (keep1, take1) = (BETA1 as f32, (1.0 - BETA1) as f32);
+    let (keep2, take2) = (BETA2 as f32, (1.0 - BETA2) as f32);
+    let state = moments.first.iter_mut().zip(&mut moments.second);
+    for ((value, &g), (first, second)) in values.iter_mut().zip(gradient).zip(state) {
+        *first = keep1 * *first + take1 * g;
+        *second = keep2 * *second + take2 * g * g;
+        *value -= scale.rate * *first / (second.sqrt() * scale.root + scale.epsilon);
+    }
+}

@@ -1,0 +1,203 @@
+//! The run folder: settings, metrics, the best weights with their card, and all it takes to go on. Every file is
+//! put in place whole; what belongs together lies in one file.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::nn::weights::{self, Precision};
+use crate::nn::{Device, ModelCard, Network, Tensor};
+
+use super::Error;
+use super::adam::{Adam, AdamForm, Moments};
+use super::event::EpochRecord;
+use super::recipe::Config;
+
+/// Settings.
+const CONFIG: &str = "config.json";
+/// One line an epoch.
+const METRICS: &str = "metrics.jsonl";
+/// Best weights by the validation part.
+const BEST: &str = "best.safetensors";
+/// Network, optimiser and progress after the last finished epoch.
+const LAST: &str = "last.safetensors";
+/// Prefixes of the optimiser's tensors in the last checkpoint.
+const FIRST_MOMENT: &str = "adam.first.";
+const SECOND_MOMENT: &str = "adam.second.";
+/// Metadata entry of the last checkpoint.
+const PROGRESS: &str = "progress";
+
+/// The best epoch so far.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Its score on the validation part.
+    pub score: f64,
+    /// Image size it was reached at: scores of different sizes are not compared.
+    pub size: usize,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Best epoch.
+    pub best: Option<Best>,
+    /// The finished epochs.
+    pub records: Vec<EpochRecord>,
+}
+
+/// A run's folder.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Begins a run: makes the folder and writes the settings.
+    ///
+    /// # Errors
+    /// If a run lies there already, or the folder cannot be written.
+    pub fn create(path: &Path, config: &Config) -> Result<Self, Error> {
+        let folder = Self { path: path.to_owned() };
+        if folder.file(CONFIG).exists() {
+            let reason = "a run lies here already; resume it with --resume or name another folder".to_owned();
+            return Err(Error::Run { path: path.to_owned(), reason });
+        }
+        std::fs::create_dir_all(path).map_err(|e| cannot_write(path, &e))?;
+        let text = serde_json::to_string_pretty(config).expect("settings are plain data");
+        write_atomically(&folder.file(CONFIG), format!("{text}\n").as_bytes())?;
+        Ok(folder)
+    }
+
+    /// Opens a run to go on with it.
+    ///
+    /// # Errors
+    /// If there is none, or its settings are others than `config`; the first that differs is named.
+    pub fn open(path: &Path, config: &Config) -> Result<Self, Error> {
+        let folder = Self { path: path.to_owned() };
+        let file = folder.file(CONFIG);
+        let fail = |reason: String| Error::Run { path: file.clone(), reason };
+        let text = std::fs::read_to_string(&file).map_err(|e| fail(format!("no run to resume: {e}")))?;
+        let recorded: Config =
+            serde_json::from_str(&text).map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
+        match difference(&recorded, config) {
+            None => Ok(folder),
+            Some((setting, there, here)) => Err(fail(format!(
+                "the run in this folder has {setting} {there}, not {here}; resume it with its own settings"
+            ))),
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Where the best weights lie.
+    pub fn best_weights(&self) -> PathBuf {
+        self.file(BEST)
+    }
+
+    /// Saves the best weights, convolution kernels as f16, and returns their SHA-256. Their card is next: see
+    /// [`Self::save_card`].
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn save_best(&self, network: &impl Network, metadata: &BTreeMap<String, String>) -> Result<String, Error> {
+        Ok(weights::save(&self.best_weights(), &network.state(), metadata, Precision::F16Kernels)?)
+    }
+
+    /// Writes the card beside the best weights.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save_card(&self, card: &ModelCard) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(card).expect("a card is plain data");
+        write_atomically(&self.best_weights().with_extension("json"), format!("{text}\n").as_bytes())
+    }
+
+    /// Saves everything it takes to go on, and the metrics of the epochs so far.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save_last(&self, network: &impl Network, adam: &Adam, progress: &Progress) -> Result<(), Error> {
+        let mut tensors = network.state();
+        for (name, moments) in adam.moments() {
+            for (prefix, values) in [(FIRST_MOMENT, &moments.first), (SECOND_MOMENT, &moments.second)] {
+                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu).map_err(crate::nn::Error::from)?;
+                tensors.insert(format!("{prefix}{name}"), tensor);
+            }
+        }
+        let text = serde_json::to_string(progress).expect("progress is plain data");
+        let metadata = BTreeMap::from([(PROGRESS.to_owned(), text)]);
+        weights::save(&self.file(LAST), &tensors, &metadata, Precision::Full)?;
+        self.save_metrics(&progress.records)
+    }
+
+    fn save_metrics(&self, records: &[EpochRecord]) -> Result<(), Error> {
+        let line = |record| serde_json::to_string(record).expect("a record is plain data") + "\n";
+        write_atomically(&self.file(METRICS), records.iter().map(line).collect::<String>().as_bytes())
+    }
+
+    /// Puts network and optimiser back as they were after the last finished epoch; `None` where none was finished.
+    ///
+    /// # Errors
+    /// If the checkpoint is broken or of another network.
+    pub fn load_last(&self, network: &mut impl Network, form: AdamForm) -> Result<Option<(Adam, Progress)>, Error> {
+        let file = self.file(LAST);
+        if !file.exists() {
+            return Ok(None);
+        }
+        let fail = |reason: String| Error::Run { path: file.clone(), reason };
+        let mut device = Device::Cpu;
+        network.visit(&mut |_, tensor, _| device = tensor.device().clone());
+        let (tensors, metadata) = weights::read(&file, &device)?;
+        let text = metadata.get(PROGRESS).ok_or_else(|| fail("this is no checkpoint of a run".to_owned()))?;
+        let progress: Progress =
+            serde_json::from_str(text).map_err(|e| fail(format!("this is no checkpoint of a run: {e}")))?;
+        network.load_state(&tensors)?;
+        let mut moments: BTreeMap<String, Moments> = BTreeMap::new();
+        for (name, tensor) in &tensors {
+            let values = || tensor.to_vec1::<f32>().map_err(crate::nn::Error::from);
+            if let Some(name) = name.strip_prefix(FIRST_MOMENT) {
+                moments.entry(name.to_owned()).or_default().first = values()?;
+            } else if let Some(name) = name.strip_prefix(SECOND_MOMENT) {
+                moments.entry(name.to_owned()).or_default().second = values()?;
+            }
+        }
+        Ok(Some((Adam::restore(form, progress.steps, moments), progress)))
+    }
+}
+
+/// The first setting that differs: its name, what is recorded and what is asked for.
+fn difference(recorded: &Config, asked: &Config) -> Option<(String, String, String)> {
+    let fields = |config: &Config| match serde_json::to_value(config) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (recorded, asked) = (fields(recorded), fields(asked));
+    recorded.into_iter().find_map(|(name, there)| {
+        let here = asked.get(&name).cloned().unwrap_or_default();
+        (there != here).then(|| (name, there.to_string(), here.to_string()))
+    })
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    Error::Run { path: path.to_owned(), reason: format!("cannot be written: {error}") }
+}
+
+/// Writes a file under a temporary name beside its own and renames it.
+fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|e| e.error)
+    };
+    write().map(drop).map_err(|e| cannot_write(path, &e))
+}

@@ -1,0 +1,158 @@
+//! What differs between the two phases of the paper (section 2.3): which rows are used, the network, the loss and
+//! the score that a checkpoint is chosen by.
+
+use std::collections::BTreeMap;
+
+use crate::nn::{Classifier, Device, Network, Result, Segmenter, Tape, Tensor, Value};
+
+use super::batches::Batch;
+use super::loss;
+use super::manifest::Row;
+use super::metrics::{self, Confusion};
+use super::recipe::Config;
+
+/// Results of evaluated images, gathered batch by batch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// Sum of the images' losses.
+    pub loss: f64,
+    /// Number of images.
+    pub images: usize,
+    /// Phase I: Dice per image on the network input at probability 0.5.
+    pub dice: Vec<Option<f64>>,
+    /// Phase II: probability of COVID-19 per image.
+    pub scores: Vec<f64>,
+    /// Phase II: whether the image is one of COVID-19.
+    pub truth: Vec<bool>,
+}
+
+/// One of the two phases.
+pub trait Phase {
+    /// The network that is trained.
+    type Network: Network;
+    /// Whether samples carry masks.
+    const MASKS: bool;
+    /// Name of the score.
+    const METRIC: &'static str;
+
+    /// Whether a row takes part; laterals never do.
+    fn takes(row: &Row) -> bool;
+
+    /// The network before its first step. `init` holds the tensors of the initial weights, if any.
+    ///
+    /// # Errors
+    /// If `init` does not fit.
+    fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Self::Network>;
+
+    /// Logits of a batch `[n, 3, h, w]`: `[n, h, w, 1]` or `[n, 2]`.
+    ///
+    /// # Errors
+    /// If an operation fails.
+    fn forward(network: &Self::Network, images: &Tensor, tape: &mut Tape) -> Result<Value>;
+
+    /// Loss of a batch's logits (row-major) and its gradient.
+    fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>);
+
+    /// Adds a batch's results.
+    fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally);
+
+    /// The score of all results; `None` where it is undefined.
+    fn score(tally: &Tally) -> Option<f64>;
+}
+
+/// Phase I: lung segmentation with the hybrid loss, on manual lung-field masks.
+pub struct Segmentation;
+
+impl Phase for Segmentation {
+    type Network = Segmenter;
+    const MASKS: bool = true;
+    const METRIC: &'static str = "dice";
+
+    fn takes(row: &Row) -> bool {
+        !row.is_lateral() && row.has_manual_lung_field()
+    }
+
+    fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Segmenter> {
+        let mut network = Segmenter::new(config.encoder, config.graph, config.seed, device)?;
+        if let Some(state) = init {
+            network.load_state(state)?;
+        }
+        Ok(network)
+    }
+
+    fn forward(network: &Segmenter, images: &Tensor, tape: &mut Tape) -> Result<Value> {
+        network.forward(images, tape)
+    }
+
+    fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
+        let (loss, gradient) = loss::hybrid_from_logits(logits, &batch.masks);
+        (loss.total(), gradient)
+    }
+
+    fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {
+        let pixels = logits.len() / batch.len();
+        for (logits, truth) in logits.chunks_exact(pixels).zip(batch.masks.chunks_exact(pixels)) {
+            let (loss, _) = loss::hybrid_from_logits(logits, truth);
+            let mask: Vec<u8> = logits.iter().map(|&z| u8::from(z >= 0.0)).collect();
+            tally.loss += loss.total();
+            tally.images += 1;
+            tally.dice.push(Confusion::of_masks(&mask, truth).dice());
+        }
+    }
+
+    fn score(tally: &Tally) -> Option<f64> {
+        metrics::mean(tally.dice.iter().copied())
+    }
+}
+
+/// Phase II: COVID-19 against control with categorical cross-entropy; the encoder is not frozen.
+pub struct Classification;
+
+impl Phase for Classification {
+    type Network = Classifier;
+    const MASKS: bool = false;
+    const METRIC: &'static str = "roc_auc";
+
+    fn takes(row: &Row) -> bool {
+        !row.is_lateral()
+    }
+
+    fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Classifier> {
+        match init {
+            Some(state) if config.task == crate::nn::card::Task::Recovnet => {
+                let mut segmenter = Segmenter::new(config.encoder, config.graph, config.seed, device)?;
+                segmenter.load_state(state)?;
+                Classifier::from_segmenter(&segmenter, config.seed, device)
+            }
+            state => {
+                let mut network = Classifier::new(config.encoder, config.graph, config.seed, device)?;
+                if let Some(state) = state {
+                    network.load_state(state)?;
+                }
+                Ok(network)
+            }
+        }
+    }
+
+    fn forward(network: &Classifier, images: &Tensor, tape: &mut Tape) -> Result<Value> {
+        network.forward(images, tape)
+    }
+
+    fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
+        loss::cross_entropy(logits, &batch.labels)
+    }
+
+    fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {
+        let (loss, _) = loss::cross_entropy(logits, &batch.labels);
+        tally.loss += loss * batch.len() as f64;
+        tally.images += batch.len();
+        for (pair, &label) in logits.chunks_exact(2).zip(&batch.labels) {
+            tally.scores.push(loss::sigmoid(f64::from(pair[1]) - f64::from(pair[0])));
+            tally.truth.push(label == 1);
+        }
+    }
+
+    fn score(tally: &Tally) -> Option<f64> {
+        metrics::roc_auc(&tally.scores, &tally.truth)
+    }
+}

@@ -1,0 +1,175 @@
+//! Everything that decides what a run computes: the two recipes and the settings that a run folder records.
+
+use serde::{Deserialize, Serialize};
+
+use crate::nn::card::Task;
+use crate::nn::{Aspect, BackboneKind, Graph, InputSpec};
+
+use super::adam::AdamForm;
+use super::augment::Augmentation;
+use super::split::SPLIT_VERSION;
+
+/// A set of learning rates, schedule and momentum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recipe {
+    /// The paper's: Keras's Adam at 1e-4 and 1e-5, batch 32 and 64, 15 epochs each, Keras's batch-norm momentum.
+    /// It expects an encoder that was trained before.
+    Paper,
+    /// For random initial weights: torch's Adam at larger rates with warm-up and cosine decay, small images first,
+    /// batch-norm momentum 0.1 everywhere, both classes drawn equally often.
+    Scratch,
+}
+
+/// Some epochs at one image size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Number of epochs, at least 1.
+    pub epochs: usize,
+    /// Side of the square input, in pixels.
+    pub size: usize,
+}
+
+/// Settings of a run. Two runs with equal settings on the same data and device compute the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// What is trained.
+    pub task: Task,
+    /// Its encoder.
+    pub encoder: BackboneKind,
+    /// Which graph of the encoder.
+    pub graph: Graph,
+    /// Where the settings below come from.
+    pub recipe: Recipe,
+    /// Image sizes in the order they are trained at; the last is the network's input size.
+    pub schedule: Vec<Stage>,
+    /// Images in a batch.
+    pub batch: usize,
+    /// Highest learning rate.
+    pub rate: f64,
+    /// Whether the rate warms up over the first twentieth of the steps and then falls along a cosine.
+    pub decay: bool,
+    /// Form of Adam.
+    pub adam: AdamForm,
+    /// Share of the batch's statistics that enters the running ones at each step, in every layer.
+    pub bn_momentum: f64,
+    /// Whether both classes are drawn equally often (classifiers only).
+    pub balanced: bool,
+    /// Random transforms.
+    pub augmentation: Augmentation,
+    /// How pictures are brought to the input's shape.
+    pub aspect: Aspect,
+    /// Seed of initial weights, order and transforms.
+    pub seed: u64,
+    /// The rule that parts the data.
+    pub split: String,
+    /// SHA-256 of the weights that the run began with.
+    pub init: Option<String>,
+}
+
+/// Size of the paper's images.
+const FULL_SIZE: usize = 224;
+/// Size of the first epochs of the scratch recipe.
+const SMALL_SIZE: usize = 128;
+/// Epochs of each phase in the paper.
+const PAPER_EPOCHS: usize = 15;
+/// Epochs of the scratch recipe.
+const SCRATCH_EPOCHS: usize = 30;
+/// Share of the steps in which the rate warms up.
+const WARM_UP: f64 = 0.05;
+/// Last rate over highest rate.
+const LAST_RATE: f64 = 0.01;
+
+impl Recipe {
+    /// Settings of this recipe for a task.
+    pub fn config(self, task: Task, encoder: BackboneKind) -> Config {
+        let segments = task == Task::Segmenter;
+        let paper = self == Self::Paper;
+        Config {
+            task,
+            encoder,
+            graph: Graph::Torch,
+            recipe: self,
+            schedule: self.schedule(if paper { PAPER_EPOCHS } else { SCRATCH_EPOCHS }),
+            batch: match (self, segments) {
+                (Self::Paper, true) => 32,
+                (Self::Paper, false) => 64,
+                (Self::Scratch, _) => 16,
+            },
+            rate: match (self, segments) {
+                (Self::Paper, true) => 1e-4,
+                (Self::Paper, false) => 1e-5,
+                (Self::Scratch, true) => 1e-3,
+                (Self::Scratch, false) => 3e-4,
+            },
+            decay: !paper,
+            adam: if paper { AdamForm::Keras } else { AdamForm::Torch },
+            bn_momentum: if paper { 0.01 } else { 0.1 },
+            balanced: !paper && !segments,
+            augmentation: Augmentation::PAPER,
+            aspect: Aspect::Stretch,
+            seed: 0,
+            split: SPLIT_VERSION.to_owned(),
+            init: None,
+        }
+    }
+
+    /// Sizes for a number of epochs: the paper's all at 224 pixels; from scratch all but the last fifth at 128.
+    pub fn schedule(self, epochs: usize) -> Vec<Stage> {
+        let full = if self == Self::Paper { epochs } else { epochs.div_ceil(5) };
+        [(epochs - full, SMALL_SIZE), (full, FULL_SIZE)]
+            .into_iter()
+            .filter(|&(epochs, _)| epochs > 0)
+            .map(|(epochs, size)| Stage { epochs, size })
+            .collect()
+    }
+}
+
+impl Config {
+    /// Epochs of all stages.
+    pub fn epochs(&self) -> usize {
+        self.schedule.iter().map(|stage| stage.epochs).sum()
+    }
+
+    /// Image size of an epoch, counted from 0.
+    pub fn size_of(&self, epoch: usize) -> usize {
+        let mut first = 0;
+        for stage in &self.schedule {
+            first += stage.epochs;
+            if epoch < first {
+                return stage.size;
+            }
+        }
+        self.schedule.last().map_or(FULL_SIZE, |stage| stage.size)
+    }
+
+    /// What the network expects at an image size; `config.input(config.size_of(last epoch))` goes into the card.
+    pub fn input(&self, size: usize) -> InputSpec {
+        InputSpec { width: size, height: size, aspect: self.aspect, ..InputSpec::default() }
+    }
+
+    /// Learning rate of a step (from 0) of `steps`.
+    pub fn rate_at(&self, step: usize, steps: usize) -> f64 {
+        if !self.decay {
+            return self.rate;
+        }
+        let warm = (steps as f64 * WARM_UP).ceil().max(1.0);
+        let step = step as f64;
+        if step < warm {
+            return self.rate * (step + 1.0) / warm;
+        }
+        let done = ((step - warm) / (steps as f64 - warm).max(1.0)).min(1.0);
+        let cosine = f64::midpoint(1.0, (std::f64::consts::PI * done).cos());
+        self.rate * (LAST_RATE + (1.0 - LAST_RATE) * cosine)
+    }
+
+    /// Name of the trained network: in its card, and on the command line.
+    pub fn model_name(&self) -> String {
+        match (self.task, self.encoder) {
+            (Task::Segmenter, encoder) => format!("segmenter-{encoder}"),
+            (Task::Recovnet, BackboneKind::DenseNet121) => "recovnet-v1".to_owned(),
+            (Task::Recovnet, BackboneKind::ResNet50) => "recovnet-v2".to_owned(),
+            (Task::Baseline, encoder) => encoder.name().to_owned(),
+        }
+    }
+}

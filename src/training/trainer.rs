@@ -1,0 +1,336 @@
+//! The training loop. It tells a callback what happens and knows no listener; a run that was stopped goes on after
+//! its last finished epoch as if nothing had been.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use crate::nn::card::Task;
+use crate::nn::{self, Device, Network, RunningVariance, Tape, Tensor};
+
+use super::Error;
+use super::adam::Adam;
+use super::batches::{Batch, Plan};
+use super::card;
+use super::checkpoint::{Best, Progress, RunFolder};
+use super::dataset::{self, Sample};
+use super::event::{EpochRecord, TrainingEvent};
+use super::initial;
+use super::manifest::{Class, Manifest, Row};
+use super::phase::{Classification, Phase, Segmentation, Tally};
+use super::recipe::Config;
+use super::split::{Part, SPLIT_KEY, SPLIT_VERSION};
+
+/// Address space for the training thread's stack; deep graphs need more than a thread's default.
+const STACK_BYTES: usize = 64 << 20;
+
+/// A run to be made or resumed.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// What is computed; `init` is filled in from [`Job::init`].
+    pub config: Config,
+    /// Folder with `manifest.csv`.
+    pub data: PathBuf,
+    /// Where the run is kept.
+    pub run: PathBuf,
+    /// Initial weights with their card beside them.
+    pub init: Option<PathBuf>,
+    /// Whether to go on with the run that lies in the folder.
+    pub resume: bool,
+    /// Where it is computed.
+    pub device: Device,
+}
+
+/// What a finished run leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Best weights; their card lies beside them.
+    pub weights: PathBuf,
+    /// The epoch they come from and its score on the validation part.
+    pub best: Best,
+}
+
+/// Receives a run's events on the training thread.
+pub type Listener<'a> = &'a mut (dyn FnMut(TrainingEvent) + Send);
+
+/// Makes or resumes a run on a thread of its own and waits for it. Setting `cancel` ends it after the step under
+/// way.
+///
+/// # Errors
+/// If data, initial weights or run folder cannot be used, the loss diverges, or the run is cancelled.
+pub fn train(job: &Job, cancel: &AtomicBool, listener: Listener<'_>) -> Result<Outcome, Error> {
+    thread::scope(|scope| {
+        let run = || match job.config.task {
+            Task::Segmenter => Run::<Segmentation>::prepare(job, cancel, listener)?.fit(),
+            Task::Recovnet | Task::Baseline => Run::<Classification>::prepare(job, cancel, listener)?.fit(),
+        };
+        thread::Builder::new()
+            .name("training".into())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, run)
+            .expect("the system can start a thread")
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The samples of an epoch's image size.
+struct Data {
+    size: usize,
+    train: Vec<Sample>,
+    validation: Vec<Sample>,
+}
+
+struct Run<'a, P: Phase> {
+    config: Config,
+    rows: Vec<Row>,
+    folder: RunFolder,
+    device: Device,
+    network: P::Network,
+    adam: Adam,
+    progress: Progress,
+    cancel: &'a AtomicBool,
+    listener: Listener<'a>,
+}
+
+impl<'a, P: Phase> Run<'a, P> {
+    fn prepare(job: &Job, cancel: &'a AtomicBool, listener: Listener<'a>) -> Result<Self, Error> {
+        let initial = initial::read(job)?;
+        let config = Config { init: initial.as_ref().map(|init| init.sha256.clone()), ..job.config.clone() };
+        let manifest = Manifest::read(&job.data)?;
+        let rows: Vec<Row> = manifest.rows.iter().filter(|row| P::takes(row)).cloned().collect();
+        check_rows::<P>(job, &rows)?;
+        manifest.check_files(&rows)?;
+        let mut network = P::build(&config, initial.as_ref().map(|init| &init.state), &job.device)?;
+        let mut adam = Adam::new(config.adam);
+        let mut progress = Progress::default();
+        let folder = if job.resume {
+            let folder = RunFolder::open(&job.run, &config)?;
+            if let Some(last) = folder.load_last(&mut network, config.adam)? {
+                (adam, progress) = last;
+            }
+            folder
+        } else {
+            RunFolder::create(&job.run, &config)?
+        };
+        Ok(Self { config, rows, folder, device: job.device.clone(), network, adam, progress, cancel, listener })
+    }
+
+    fn fit(mut self) -> Result<Outcome, Error> {
+        let described = card::describe_data(&self.rows.iter().collect::<Vec<_>>());
+        let mut data: Option<Data> = None;
+        for epoch in self.progress.records.len()..self.config.epochs() {
+            let size = self.config.size_of(epoch);
+            let ready = match data.take() {
+                Some(ready) if ready.size == size => ready,
+                _ => self.load(size)?,
+            };
+            self.epoch(epoch, &ready, &described)?;
+            data = Some(ready);
+        }
+        self.finish(data, &described)
+    }
+
+    /// Rows of a part.
+    fn part(&self, part: Part) -> Vec<&Row> {
+        self.rows.iter().filter(|row| Part::of(&row.group) == part).collect()
+    }
+
+    fn load(&mut self, size: usize) -> Result<Data, Error> {
+        let spec = self.config.input(size);
+        let (train, validation) = (self.part(Part::Train), self.part(Part::Validation));
+        let total = train.len() + validation.len();
+        let (first, cancel) = (train.len(), self.cancel);
+        let rows: Vec<&Row> = train.into_iter().chain(validation).collect();
+        let rows: Vec<Row> = rows.into_iter().cloned().collect();
+        let listener = &mut self.listener;
+        let mut on_progress = |done| listener(TrainingEvent::Loading { done, total, size });
+        let mut train =
+            dataset::load(&rows.iter().collect::<Vec<_>>(), &spec, P::MASKS, cancel, &mut on_progress)?;
+        let validation = train.split_off(first);
+        Ok(Data { size, train, validation })
+    }
+
+    fn epoch(&mut self, epoch: usize, data: &Data, described: &serde_json::Value) -> Result<(), Error> {
+        let begin = Instant::now();
+        let trained = self.train_epoch(epoch, data)?;
+        (self.listener)(TrainingEvent::Validating { epoch: epoch + 1 });
+        let tally = evaluate::<P>(&self.network, &data.validation, &self.config, data.size, &self.device, self.cancel)?;
+        let score = P::score(&tally).ok_or(Error::Diverged { epoch: epoch + 1, step: trained.steps })?;
+        let best = match self.progress.best {
+            Some(best) if best.size == data.size => score > best.score,
+            _ => true,
+        };
+        let record = EpochRecord {
+            epoch: epoch + 1,
+            epochs: self.config.epochs(),
+            size: data.size,
+            train_loss: trained.loss / trained.steps as f64,
+            rate: trained.rate,
+            validation_loss: tally.loss / tally.images as f64,
+            metric: P::METRIC.to_owned(),
+            validation_score: score,
+            best,
+            images: trained.images,
+            seconds: begin.elapsed().as_secs_f64(),
+            images_per_second: trained.images as f64 / trained.seconds,
+        };
+        if best {
+            let best = Best { epoch: epoch + 1, score, size: data.size };
+            self.progress.best = Some(best);
+            let sha256 = self.folder.save_best(&self.network, &self.metadata(best))?;
+            self.folder.save_card(&card::card(&self.config, described, best, &tally, sha256))?;
+        }
+        self.progress.steps = self.adam.steps();
+        self.progress.records.push(record.clone());
+        self.folder.save_last(&self.network, &self.adam, &self.progress)?;
+        (self.listener)(TrainingEvent::Epoch(record));
+        Ok(())
+    }
+
+    fn train_epoch(&mut self, epoch: usize, data: &Data) -> Result<Trained, Error> {
+        let spec = self.config.input(data.size);
+        let plan = Plan {
+            samples: &data.train,
+            spec: &spec,
+            batch: self.config.batch,
+            augmentation: Some(self.config.augmentation),
+            balanced: self.config.balanced,
+            seed: self.config.seed,
+        };
+        let steps = plan.steps();
+        let total = steps * self.config.epochs();
+        let begin = Instant::now();
+        let mut trained = Trained::default();
+        plan.for_each(epoch, |step, batch| {
+            if self.cancel.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
+            let done = epoch * steps + step;
+            trained.images += batch.len();
+            trained.rate = self.config.rate_at(done, total);
+            let loss = self.step(batch, data.size, trained.rate)?;
+            if !loss.is_finite() {
+                return Err(Error::Diverged { epoch: epoch + 1, step: step + 1 });
+            }
+            trained.loss += loss;
+            trained.steps += 1;
+            let images_per_second = trained.images as f64 / begin.elapsed().as_secs_f64();
+            (self.listener)(TrainingEvent::Step {
+                done: done + 1,
+                total,
+                epoch: epoch + 1,
+                loss,
+                images_per_second,
+            });
+            Ok(())
+        })?;
+        trained.seconds = begin.elapsed().as_secs_f64();
+        Ok(trained)
+    }
+
+    /// One optimiser step; returns the loss before it.
+    fn step(&mut self, mut batch: Batch, size: usize, rate: f64) -> nn::Result<f64> {
+        let images = images(&mut batch, size, &self.device)?;
+        let mut tape = Tape::training();
+        let output = P::forward(&self.network, &images, &mut tape)?;
+        let logits = output.tensor().flatten_all()?.to_vec1::<f32>()?;
+        let (loss, gradient) = P::loss(&logits, &batch);
+        let seed = Tensor::from_vec(gradient, output.tensor().dims(), &self.device)?;
+        let backward = tape.backward(&[(&output, seed)])?;
+        self.adam.step(&mut self.network, &backward.gradients, rate)?;
+        // Both frameworks that the recipes follow take the unbiased variance (Keras 2's fused kernel does).
+        let form = RunningVariance::Unbiased;
+        self.network.update_running(&backward.statistics, self.config.bn_momentum, form)?;
+        Ok(loss)
+    }
+
+    fn metadata(&self, best: Best) -> BTreeMap<String, String> {
+        let entries = [
+            ("name", self.config.model_name()),
+            ("backbone", self.config.encoder.name().to_owned()),
+            (SPLIT_KEY, SPLIT_VERSION.to_owned()),
+            ("seed", self.config.seed.to_string()),
+            ("epoch", best.epoch.to_string()),
+        ];
+        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// Evaluates the best weights as they lie on disk, and writes their card.
+    fn finish(mut self, data: Option<Data>, described: &serde_json::Value) -> Result<Outcome, Error> {
+        let weights = self.folder.best_weights();
+        let best = self.progress.best.ok_or_else(|| Error::Run {
+            path: weights.clone(),
+            reason: "the run has no epochs".to_owned(),
+        })?;
+        let data = match data {
+            Some(data) if data.size == best.size => data,
+            _ => self.load(best.size)?,
+        };
+        let sha256 = nn::weights::sha256_of(&weights)?;
+        nn::weights::load_into(&mut self.network, &weights, &self.device)?;
+        let tally = evaluate::<P>(&self.network, &data.validation, &self.config, best.size, &self.device, self.cancel)?;
+        self.folder.save_card(&card::card(&self.config, described, best, &tally, sha256))?;
+        Ok(Outcome { weights, best })
+    }
+}
+
+/// Sums over an epoch's training steps.
+#[derive(Default)]
+struct Trained {
+    loss: f64,
+    steps: usize,
+    images: usize,
+    rate: f64,
+    seconds: f64,
+}
+
+/// Moves a batch's images to the device: `[n, 3, size, size]`.
+fn images(batch: &mut Batch, size: usize, device: &Device) -> nn::Result<Tensor> {
+    Ok(Tensor::from_vec(std::mem::take(&mut batch.images), (batch.len(), 3, size, size), device)?)
+}
+
+/// Evaluates samples as they are, with running statistics.
+fn evaluate<P: Phase>(
+    network: &P::Network,
+    samples: &[Sample],
+    config: &Config,
+    size: usize,
+    device: &Device,
+    cancel: &AtomicBool,
+) -> Result<Tally, Error> {
+    let spec = config.input(size);
+    let mut tally = Tally::default();
+    for chunk in samples.chunks(config.batch) {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        let mut batch = Batch::plain(chunk, &spec);
+        let images = images(&mut batch, size, device)?;
+        let output = P::forward(network, &images, &mut Tape::evaluation())?;
+        let logits = output.tensor().flatten_all().and_then(|z| z.to_vec1::<f32>()).map_err(nn::Error::from)?;
+        P::tally(&logits, &batch, &mut tally);
+    }
+    Ok(tally)
+}
+
+/// Refuses data that a run would find out too late to be useless.
+fn check_rows<P: Phase>(job: &Job, rows: &[Row]) -> Result<(), Error> {
+    let fail = |reason: String| Err(Error::TooFew { folder: job.data.clone(), reason });
+    for part in [Part::Train, Part::Validation] {
+        let rows: Vec<&Row> = rows.iter().filter(|row| Part::of(&row.group) == part).collect();
+        if rows.len() < 2 {
+            let what = if P::MASKS { "images with a manual lung-field mask" } else { "frontal images" };
+            return fail(format!("its {part} part has {} {what}, too few", rows.len()));
+        }
+        let missing = [Class::Control, Class::Covid19]
+            .into_iter()
+            .find(|class| rows.iter().all(|row| row.class != *class));
+        if let (false, Some(class)) = (P::MASKS, missing) {
+            return fail(format!("its {part} part has no image of class {class:?}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! The optimiser's first step on the goldens' own gradients.
+
+use recovnet::nn::{Device, Gradients, Network, Role, Tensor};
+use recovnet::training::adam::{Adam, AdamForm};
+
+use crate::reference::{flat, goldens, within};
+
+/// A network of one vector.
+struct Vector(Tensor);
+
+impl Network for Vector {
+    fn visit(&self, f: &mut dyn FnMut(&str, &Tensor, Role)) {
+        f("vector", &self.0, Role::Bias);
+    }
+
+    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Tensor, Role)) {
+        f("vector", &mut self.0, Role::Bias);
+    }
+}
+
+#[test]
+fn golden_first_adam_step() {
+    for (kind, rate) in [("train_cls", 1e-5), ("train_seg", 1e-4)] {
+        for golden in goldens(kind) {
+            for (form, prefix) in [
+                (AdamForm::Torch, "adam_torch.delta."),
+                (AdamForm::Keras, "adam_keras.delta."),
+            ] {
+                let names: Vec<&str> = golden
+                    .keys()
+                    .filter_map(|k| k.strip_prefix(prefix))
+                    .collect();
+                assert!(names.len() > 5);
+                for name in names {
+                    let gradient: Vec<f32> = golden
+                        .values(&format!("grad.{name}.val"))
+                        .iter()
+                        .map(|g| *g as f32)
+                        .collect();
+                    let n = gradient.len();
+                    // From zero, so that the change is not rounded away against the parameter.
+                    let mut network =
+                        Vector(Tensor::from_vec(vec![0.0_f32; n], n, &Device::Cpu).unwrap());
+                    let gradient = Tensor::from_vec(gradient, n, &Device::Cpu).unwrap();
+                    let gradients: Gradients =
+                        [("vector".to_owned(), gradient)].into_iter().collect();
+                    Adam::new(form)
+                        .step(&mut network, &gradients, rate)
+                        .unwrap();
+                    let reference = golden.values(&format!("{prefix}{name}"));
+                    within(
+                        &flat(&network.0),
+                        &reference,
+                        1e-5 * rate,
+                        &format!("{} {prefix}{name}", golden.name),
+                    );
+                }
+            }
+        }
+    }
+}
