@@ -15,7 +15,7 @@ use std::io::{Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-pub use folder::candidates;
+pub use folder::{candidates, siblings};
 pub use lut::{ModalityLut, Polarity, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window};
 pub use radiograph::{Acquisition, Identity, Radiograph, Samples, Scope, StoredValues};
 pub use spacing::{PixelSpacing, SpacingSource};
