@@ -70,9 +70,7 @@ pub fn render(width: u32, height: u32) -> Result<Vec<u16>, Error> {
 /// # Errors
 /// If a side is not 1 to 8192 pixels.
 pub fn lung_mask(width: u32, height: u32) -> Result<Vec<u8>, Error> {
-    sample(width, height, |_, _, point| {
-        u8::from(Lung::at(point).is_inside())
-    })
+    sample(width, height, |_, _, point| u8::from(Lung::at(point).is_inside()))
 }
 
 /// A PNG of 16 bits, over their full range.
@@ -114,11 +112,7 @@ pub fn dicom_bytes(width: u32, height: u32) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn sample<T>(
-    width: u32,
-    height: u32,
-    value: impl Fn(u32, u32, Point) -> T,
-) -> Result<Vec<T>, Error> {
+fn sample<T>(width: u32, height: u32, value: impl Fn(u32, u32, Point) -> T) -> Result<Vec<T>, Error> {
     if !(1..=8192).contains(&width) || !(1..=8192).contains(&height) {
         return Err(Error::Size { width, height });
     }
@@ -170,11 +164,7 @@ impl Lung {
             Side::PatientLeft => {
                 let heart = 0.150 * bell(y, 0.70, 0.155);
                 (
-                    0.055
-                        + apex
-                        + heart
-                        + 0.030 * bell(y, 0.315, 0.035)
-                        + 0.014 * bell(y, 0.42, 0.04),
+                    0.055 + apex + heart + 0.030 * bell(y, 0.315, 0.035) + 0.014 * bell(y, 0.42, 0.04),
                     0.762,
                 )
             }
@@ -231,11 +221,7 @@ fn airway(Point { d, y, .. }: Point) -> f64 {
 
 /// Vessels: dense at the hilum, fading outwards, irregular.
 fn markings(Point { side, d, y }: Point) -> f64 {
-    let height = if side == Side::PatientRight {
-        0.47
-    } else {
-        0.45
-    };
+    let height = if side == Side::PatientRight { 0.47 } else { 0.45 };
     let hilum = bell(d, 0.095, 0.045) * bell(y, height, 0.085);
     let (dx, dy) = (d - 0.08, y - height);
     let distance = dx.hypot(dy);
@@ -244,9 +230,7 @@ fn markings(Point { side, d, y }: Point) -> f64 {
         .map(|octave| {
             let octave = f64::from(octave);
             let phase = 1.7 * octave + if side == Side::PatientRight { 0.4 } else { 1.1 };
-            let wave =
-                (angle * (5.0 + 3.0 * octave) + phase + 6.0 * (distance * (9.0 + octave)).sin())
-                    .sin();
+            let wave = (angle * (5.0 + 3.0 * octave) + phase + 6.0 * (distance * (9.0 + octave)).sin()).sin();
             wave.max(0.0).powi(6)
         })
         .sum::<f64>();
@@ -276,14 +260,12 @@ fn rib(d: f64, y: f64, index: f64) -> f64 {
         rise(1.0, 0.75, edge) * (0.7 + 0.3 * edge * edge)
     };
     let visible = rise(0.03, 0.08, d) * rise(1.0, 0.85, start);
-    0.075 * visible * band(posterior, 0.0145)
-        + 0.030 * visible * rise(0.12, 0.20, d) * band(anterior, 0.016)
+    0.075 * visible * band(posterior, 0.0145) + 0.030 * visible * rise(0.12, 0.20, d) * band(anterior, 0.016)
 }
 
 /// An even random number in 0..1 that depends on the pixel only (`SplitMix64`).
 fn grain(x: u32, y: u32, salt: u64) -> f64 {
-    let mut z =
-        (u64::from(x) << 32 | u64::from(y)).wrapping_add(salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut z = (u64::from(x) << 32 | u64::from(y)).wrapping_add(salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     (z ^ z >> 31) as f64 / u64::MAX as f64
@@ -336,18 +318,9 @@ fn put_identification(object: &mut InMemDicomObject, width: u32, height: u32) {
 fn put_examination(object: &mut InMemDicomObject, spacing: f64) {
     let spacing = format!("{spacing:.6}");
     let distances = PrimitiveValue::Strs([spacing.clone(), spacing].into_iter().collect());
-    object.put(DataElement::new(
-        tags::IMAGER_PIXEL_SPACING,
-        VR::DS,
-        distances,
-    ));
-    let words =
-        |words: &[&str]| PrimitiveValue::Strs(words.iter().map(|&word| word.to_owned()).collect());
-    object.put(DataElement::new(
-        tags::PATIENT_ORIENTATION,
-        VR::CS,
-        words(&["L", "F"]),
-    ));
+    object.put(DataElement::new(tags::IMAGER_PIXEL_SPACING, VR::DS, distances));
+    let words = |words: &[&str]| PrimitiveValue::Strs(words.iter().map(|&word| word.to_owned()).collect());
+    object.put(DataElement::new(tags::PATIENT_ORIENTATION, VR::CS, words(&["L", "F"])));
     object.put(DataElement::new(
         tags::IMAGE_TYPE,
         VR::CS,
@@ -373,20 +346,11 @@ fn put_examination(object: &mut InMemDicomObject, spacing: f64) {
         put_text(object, tag, vr, text);
     }
     let sign = PrimitiveValue::from(-1_i16);
-    object.put(DataElement::new(
-        tags::PIXEL_INTENSITY_RELATIONSHIP_SIGN,
-        VR::SS,
-        sign,
-    ));
+    object.put(DataElement::new(tags::PIXEL_INTENSITY_RELATIONSHIP_SIGN, VR::SS, sign));
 }
 
 fn put_pixels(object: &mut InMemDicomObject, width: u32, height: u32, samples: Vec<u16>) {
-    put_text(
-        object,
-        tags::PHOTOMETRIC_INTERPRETATION,
-        VR::CS,
-        "MONOCHROME2",
-    );
+    put_text(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2");
     for (tag, number) in [
         (tags::SAMPLES_PER_PIXEL, 1),
         (tags::ROWS, height as u16),

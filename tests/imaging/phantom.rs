@@ -12,10 +12,7 @@ fn open(name: &str, bytes: &[u8]) -> imaging::Radiograph {
 
 #[test]
 fn dicom_keeps_every_sample() {
-    let radiograph = open(
-        "phantom.dcm",
-        &phantom::dicom_bytes(300, 200).expect("made"),
-    );
+    let radiograph = open("phantom.dcm", &phantom::dicom_bytes(300, 200).expect("made"));
     let samples = phantom::render(300, 200).expect("made");
     assert_eq!(*radiograph.grey().expect("grey").values, *samples);
     assert_eq!(
@@ -24,10 +21,7 @@ fn dicom_keeps_every_sample() {
     );
     assert_eq!(radiograph.scope, Scope::InScope);
     assert_eq!(radiograph.warnings, Vec::<String>::new());
-    assert_eq!(
-        radiograph.identity.patient_name.as_deref(),
-        Some("PHANTOM, CHEST")
-    );
+    assert_eq!(radiograph.identity.patient_name.as_deref(), Some("PHANTOM, CHEST"));
     assert_eq!(radiograph.acquisition.view_position.as_deref(), Some("PA"));
     let spacing = radiograph.spacing.expect("the phantom has a size");
     assert_eq!(spacing.source, SpacingSource::ImagerPixelSpacing);
@@ -68,8 +62,7 @@ fn lungs_are_dark_and_two() {
         chosen.iter().sum::<f64>() / chosen.len() as f64
     };
     let lungs = mean(&|i| mask[i] == 1);
-    let mediastinum =
-        mean(&|i| mask[i] == 0 && (i % SIZE).abs_diff(SIZE / 2) < 10 && i / SIZE > 90);
+    let mediastinum = mean(&|i| mask[i] == 0 && (i % SIZE).abs_diff(SIZE / 2) < 10 && i / SIZE > 90);
     let corner = mean(&|i| i % SIZE < 12 && i / SIZE < 12);
     assert!(
         corner < 0.1 * 4095.0 && corner < lungs && lungs < mediastinum - 1000.0,
@@ -78,8 +71,7 @@ fn lungs_are_dark_and_two() {
 
     let share = mask.iter().map(|&inside| f64::from(inside)).sum::<f64>() / mask.len() as f64;
     assert!((0.15..0.40).contains(&share), "lungs cover {share}");
-    let midline =
-        (0..SIZE).all(|y| mask[y * SIZE + SIZE / 2] == 0 && mask[y * SIZE + SIZE / 2 - 1] == 0);
+    let midline = (0..SIZE).all(|y| mask[y * SIZE + SIZE / 2] == 0 && mask[y * SIZE + SIZE / 2 - 1] == 0);
     assert!(midline, "the lungs do not touch");
     let half = |right: bool| {
         (0..mask.len())
