@@ -103,7 +103,11 @@ impl Recipe {
                 (Self::Scratch, false) => 3e-4,
             },
             decay: !paper,
-            adam: if paper { AdamForm::Keras } else { AdamForm::Torch },
+            adam: if paper {
+                AdamForm::Keras
+            } else {
+                AdamForm::Torch
+            },
             bn_momentum: if paper { 0.01 } else { 0.1 },
             balanced: !paper && !segments,
             augmentation: Augmentation::PAPER,
@@ -116,7 +120,11 @@ impl Recipe {
 
     /// Sizes for a number of epochs: the paper's all at 224 pixels; from scratch all but the last fifth at 128.
     pub fn schedule(self, epochs: usize) -> Vec<Stage> {
-        let full = if self == Self::Paper { epochs } else { epochs.div_ceil(5) };
+        let full = if self == Self::Paper {
+            epochs
+        } else {
+            epochs.div_ceil(5)
+        };
         [(epochs - full, SMALL_SIZE), (full, FULL_SIZE)]
             .into_iter()
             .filter(|&(epochs, _)| epochs > 0)
@@ -145,7 +153,12 @@ impl Config {
 
     /// What the network expects at an image size; `config.input(config.size_of(last epoch))` goes into the card.
     pub fn input(&self, size: usize) -> InputSpec {
-        InputSpec { width: size, height: size, aspect: self.aspect, ..InputSpec::default() }
+        InputSpec {
+            width: size,
+            height: size,
+            aspect: self.aspect,
+            ..InputSpec::default()
+        }
     }
 
     /// Learning rate of a step (from 0) of `steps`.
