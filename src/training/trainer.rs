@@ -269,7 +269,7 @@ impl<'a, P: Phase> Run<'a, P> {
             }
             let done = epoch * steps + step;
             trained.images += batch.len();
-            trained.rate = self.config.rate_at(done, total);
+            trained.rate = self.config.rate_at(done, steps);
             let loss = self.step(batch, data.size, trained.rate)?;
             if !loss.is_finite() {
                 return Err(Error::Diverged {

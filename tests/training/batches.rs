@@ -175,13 +175,30 @@ fn recipes_are_the_papers_and_ours() {
 }
 
 #[test]
-fn the_rate_warms_up_and_falls() {
+fn the_rate_warms_up_and_falls_at_every_size() {
     use recovnet::nn::BackboneKind::DenseNet121;
     use recovnet::nn::card::Task;
-    let config = Recipe::Scratch.config(Task::Segmenter, DenseNet121);
-    let rates: Vec<f64> = (0..200).map(|step| config.rate_at(step, 200)).collect();
-    assert!(rates[..10].is_sorted() && rates[0] < 0.2 * config.rate);
-    assert!(rates[10..].iter().rev().is_sorted());
-    let highest = rates.iter().copied().fold(0.0, f64::max);
-    assert!((highest - config.rate).abs() < 1e-12 && rates[199] < 0.02 * config.rate);
+    let mut config = Recipe::Scratch.config(Task::Segmenter, DenseNet121);
+    config.schedule = vec![
+        Stage {
+            epochs: 10,
+            size: 128,
+        },
+        Stage {
+            epochs: 5,
+            size: 224,
+        },
+    ];
+    let rates: Vec<f64> = (0..300).map(|step| config.rate_at(step, 20)).collect();
+    for (stage, highest) in [
+        (&rates[..200], config.rate),
+        (&rates[200..], config.rate / 2.0),
+    ] {
+        let warm = stage.len() / 20;
+        assert!(stage[..warm].is_sorted() && stage[0] < 0.3 * highest);
+        assert!(stage[warm..].iter().rev().is_sorted());
+        let reached = stage.iter().copied().fold(0.0, f64::max);
+        assert!((reached - highest).abs() < 1e-12);
+        assert!(*stage.last().expect("steps") < 0.02 * highest);
+    }
 }
