@@ -298,11 +298,6 @@ impl<'a> DataSet<'a> {
         Ok(Self { elements })
     }
 
-    /// Whether there are no elements.
-    pub(super) fn is_empty(&self) -> bool {
-        self.elements.is_empty()
-    }
-
     /// The element with this tag, the last one if there are several.
     pub(super) fn get(&self, tag: Tag) -> Option<&Element<'a>> {
         self.elements

@@ -115,7 +115,7 @@ fn decode(
     Ok(Decoded {
         bytes,
         sample_bytes: usize::from(module.bits.allocated / 8),
-        is_rgb: false,
+        is_ybr: module.photometric == Photometric::YbrFull,
         by_plane: module.planar,
     })
 }
@@ -197,7 +197,7 @@ fn interleaved(decoded: Decoded, module: &PixelModule) -> Result<Vec<u8>, String
     }
     let Decoded {
         mut bytes,
-        is_rgb,
+        is_ybr,
         by_plane,
         ..
     } = decoded;
@@ -211,7 +211,7 @@ fn interleaved(decoded: Decoded, module: &PixelModule) -> Result<Vec<u8>, String
             .flat_map(|((&r, &g), &b)| [r, g, b])
             .collect();
     }
-    if module.photometric == Photometric::YbrFull && !is_rgb {
+    if is_ybr {
         for triple in bytes.as_chunks_mut::<3>().0 {
             *triple = colour::rgb_from_ybr(*triple);
         }
