@@ -1,6 +1,6 @@
 //! Keys and dropped files to commands, by the command table. Keys that a focused field wants are left to it.
 
-use eframe::egui::{Context, Event, InputState, Key, KeyboardShortcut, Modifiers, Popup};
+use egui::{Context, Event, InputState, Key, KeyboardShortcut, Modifiers, Popup};
 
 use super::command::{ACTIONS, BARE_KEY, Command};
 use super::state::ViewerState;

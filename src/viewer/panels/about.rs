@@ -1,6 +1,6 @@
 //! What this program is, and what it is not for.
 
-use eframe::egui::{Id, Modal, RichText, Ui};
+use egui::{Id, Modal, RichText, Ui};
 
 use crate::viewer::command::Command;
 use crate::viewer::{TITLE, theme, wording};

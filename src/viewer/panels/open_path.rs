@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{Id, Key, Modal, TextEdit, Ui};
+use egui::{Id, Key, Modal, TextEdit, Ui};
 
 use crate::viewer::command::Command;
 use crate::viewer::theme;
@@ -30,7 +30,7 @@ pub fn ui(ui: &Ui, reason: Option<&str>, commands: &mut Vec<Command>) {
         }
         ui.add_space(2.0 * theme::STEP);
         ui.horizontal(|ui| {
-            let open = ui.add_enabled(!text.trim().is_empty(), eframe::egui::Button::new("Open")).clicked();
+            let open = ui.add_enabled(!text.trim().is_empty(), egui::Button::new("Open")).clicked();
             if (open || entered) && !text.trim().is_empty() {
                 commands.push(Command::Open(vec![PathBuf::from(unquoted(text.trim()))]));
                 commands.push(Command::Dialog(None));

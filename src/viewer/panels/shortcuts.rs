@@ -1,6 +1,6 @@
 //! Keys and mouse, from the command table.
 
-use eframe::egui::{Grid, Id, Modal, RichText, ScrollArea, Ui};
+use egui::{Grid, Id, Modal, RichText, ScrollArea, Ui};
 
 use crate::viewer::command::{ACTIONS, Action, BARE_KEY, Command, Menu};
 use crate::viewer::theme;
@@ -52,7 +52,7 @@ pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
 }
 
 fn of_menu(ui: &Ui, menu: Menu) -> Vec<(String, &'static str)> {
-    let keys = |shortcuts: &[eframe::egui::KeyboardShortcut]| {
+    let keys = |shortcuts: &[egui::KeyboardShortcut]| {
         let keys: Vec<_> = shortcuts.iter().take(2).map(|shortcut| ui.ctx().format_shortcut(shortcut)).collect();
         keys.join(", ")
     };
@@ -76,7 +76,7 @@ fn group(ui: &mut Ui, title: &str, lines: impl Iterator<Item = (String, &'static
     Grid::new(title).num_columns(2).min_col_width(96.0).show(ui, |ui| {
         for (keys, text) in lines {
             ui.label(RichText::new(keys).color(theme::MUTED));
-            ui.add(eframe::egui::Label::new(text).wrap());
+            ui.add(egui::Label::new(text).wrap());
             ui.end_row();
         }
     });
