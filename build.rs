@@ -1,0 +1,109 @@
+//! Build facts for the program, and a check of every shader before anything is compiled. Needs no network.
+//!
+//! Facts, as environment variables at compile time: `RECOVNET_COMMIT` (short hash; `+` at its end where the
+//! program's sources differed from it; `unknown` outside a checkout) and `RECOVNET_FEATURES` (`cpu` or `cpu, cuda`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use naga::front::wgsl;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+/// What the program is made of: a change here outdates the facts, a change of a test does not.
+const SOURCES: [&str; 5] = ["src", "assets", "build.rs", "Cargo.toml", "Cargo.lock"];
+
+const SHADERS: &str = "assets/shaders";
+
+fn main() -> ExitCode {
+    // A path that does not exist would make cargo run this again at every call.
+    for source in SOURCES.iter().filter(|source| Path::new(source).exists()) {
+        println!("cargo::rerun-if-changed={source}");
+    }
+    println!("cargo::rustc-env=RECOVNET_COMMIT={}", commit());
+    println!("cargo::rustc-env=RECOVNET_FEATURES={}", features());
+
+    let faults: Vec<String> = shaders()
+        .iter()
+        .filter_map(|path| check_shader(path).err())
+        .collect();
+    for line in faults.iter().flat_map(|fault| fault.lines()) {
+        println!("cargo::error={line}");
+    }
+    if faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn features() -> &'static str {
+    if std::env::var_os("CARGO_FEATURE_CUDA").is_some() {
+        "cpu, cuda"
+    } else {
+        "cpu"
+    }
+}
+
+/// Short hash of the checkout, and the file that tells cargo when it moves.
+fn commit() -> String {
+    // An unpacked source archive may lie inside another project's checkout, whose commit says nothing.
+    let here = fs::canonicalize(".").ok();
+    let top = git(&["rev-parse", "--show-toplevel"]).and_then(|top| fs::canonicalize(top).ok());
+    if top.is_none() || top != here {
+        return "unknown".into();
+    }
+    // The reflog grows with every commit, merge and checkout, and with nothing else.
+    if let Some(log) =
+        git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists())
+    {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    let Some(hash) = git(&["rev-parse", "--short", "HEAD"]) else {
+        return "unknown".into();
+    };
+    let mut status = vec!["status", "--porcelain", "--"];
+    status.extend(SOURCES);
+    let changed = git(&status).is_none_or(|changes| !changes.is_empty());
+    if changed { hash + "+" } else { hash }
+}
+
+/// What git answers, or `None` where it is missing or refuses.
+fn git(arguments: &[&str]) -> Option<String> {
+    let answer = Command::new("git")
+        .args(["--no-optional-locks"])
+        .args(arguments)
+        .output()
+        .ok()?;
+    answer
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+}
+
+/// Every shader, in the order of their names.
+fn shaders() -> Vec<PathBuf> {
+    let mut shaders: Vec<PathBuf> = fs::read_dir(SHADERS)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "wgsl")
+        })
+        .collect();
+    shaders.sort();
+    shaders
+}
+
+/// Parses and validates one shader as the renderer will; the error quotes the line.
+fn check_shader(path: &Path) -> Result<(), String> {
+    let name = path.display().to_string();
+    let source = fs::read_to_string(path).map_err(|e| format!("{name}: cannot be read: {e}"))?;
+    let module =
+        wgsl::parse_str(&source).map_err(|e| e.emit_to_string_with_path(&source, &name))?;
+    Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .map_err(|e| e.emit_to_string_with_path(&source, &name))?;
+    Ok(())
+}
