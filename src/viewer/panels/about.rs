@@ -7,7 +7,7 @@ use crate::viewer::{TITLE, theme, wording};
 
 /// Draws the dialog.
 pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
-    let modal = Modal::new(Id::new("about")).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(
+    let modal = Modal::new(Id::unique("about")).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(
         ui.ctx(),
         |ui| {
             ui.set_width(460.0);

@@ -42,7 +42,7 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
 
 /// Where to scroll when another picture was chosen and its row is out of sight.
 fn offset_to_current(ui: &Ui, state: &ViewerState) -> Option<f32> {
-    let id = ui.id().with("current");
+    let id = ui.scope_id().with("current");
     let before: Option<usize> = ui.data(|data| data.get_temp(id)).flatten();
     if before == state.list.current {
         return None;

@@ -9,7 +9,7 @@ use crate::viewer::theme;
 
 /// Draws the dialog.
 pub fn ui(ui: &Ui, reason: Option<&str>, commands: &mut Vec<Command>) {
-    let id = Id::new("open path");
+    let id = Id::unique("open path");
     let modal = Modal::new(id).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(ui.ctx(), |ui| {
         ui.set_width(520.0);
         ui.heading("Open a path");
@@ -48,7 +48,7 @@ pub fn ui(ui: &Ui, reason: Option<&str>, commands: &mut Vec<Command>) {
 
 /// Forgets that the field had the focus, so that it gets it the next time.
 pub fn closed(ui: &Ui) {
-    ui.data_mut(|data| data.remove::<bool>(Id::new("open path")));
+    ui.data_mut(|data| data.remove::<bool>(Id::unique("open path")));
 }
 
 /// Paths are often pasted with the quotation marks of a shell or a file manager, or as a URI.

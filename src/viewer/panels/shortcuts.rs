@@ -17,7 +17,7 @@ const MOUSE: [(&str, &str); 7] = [
 
 /// Draws the dialog.
 pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
-    let modal = Modal::new(Id::new("shortcuts")).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(
+    let modal = Modal::new(Id::unique("shortcuts")).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(
         ui.ctx(),
         |ui| {
             ui.set_width(640.0);
@@ -28,13 +28,8 @@ pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
                 ui.columns(2, |columns| {
                     let [left, right] = columns else { return };
                     group(left, "Mouse", MOUSE.iter().map(|&(keys, text)| (keys.to_owned(), text)));
-                    for (menu, ui) in [
-                        (Menu::File, &mut *left),
-                        (Menu::Results, &mut *left),
-                        (Menu::Help, &mut *left),
-                        (Menu::Image, &mut *right),
-                        (Menu::View, &mut *right),
-                    ] {
+                    for menu in Menu::ALL {
+                        let ui = if matches!(menu, Menu::Image | Menu::View) { &mut *right } else { &mut *left };
                         let keys = of_menu(ui, menu);
                         group(ui, menu.title(), keys.into_iter());
                     }
