@@ -1,31 +1,72 @@
 //! The command line, one file a command: parses, calls one function, prints. Exit codes: 0 all good, 1 some
 //! input failed, 2 usage.
 
+mod doctor;
+mod evaluate;
+mod evaluation;
+mod inputs;
+mod options;
+mod output;
+//mod phantom;
+mod predict;
+mod table;
 mod train;
+mod view;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Opens chest X-rays and shows what a COVID-19 detector looks at. Research use only, not a diagnosis.
+use options::ModelArgs;
+
+/// Shows chest X-rays with the ReCovNet COVID-19 prediction, the lung mask and the activation map.
+/// Research use only, not a diagnosis.
 #[derive(Debug, Parser)]
-#[command(name = "recovnet", version)]
+#[command(name = "recovnet", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Without a command the viewer opens. A file that is called like a command needs './' before it.")]
 struct Arguments {
+    /// Files or folders to open in the viewer
+    #[arg(value_name = "FILES or FOLDERS")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    models: ModelArgs,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train a network on labelled images.
+    /// Predict files and folders without a window
+    Predict(predict::PredictArgs),
+    /// Measure a model on a labelled data set
+    Evaluate(evaluate::EvaluateArgs),
+    /// Train a segmenter, ReCovNet or a plain baseline
     Train(train::TrainArgs),
+    /// Write the synthetic chest phantom (no patient)
+    //Phantom(phantom::PhantomArgs),
+    /// Say what this machine and this program have
+    Doctor(doctor::DoctorArgs),
 }
+
+/// The arguments cannot be meant like that: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
 
 /// Parses the process's arguments and runs the command they name.
 pub fn run() -> ExitCode {
-    let Command::Train(args) = Arguments::parse().command;
-    train::run(args).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        None => view::run(arguments.paths, arguments.models.weights, arguments.models.device),
+        Some(Command::Predict(args)) => predict::run(args),
+        Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Train(args)) => train::run(args),
+        //Some(Command::Phantom(args)) => phantom::run(&args),
+        Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("recovnet: {error:#}");
+        ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
     })
 }

@@ -22,12 +22,24 @@ const EXTENSIONS: [&str; 10] = [
 /// Files below `folder` that look like pictures by their name or their first bytes, in natural order
 /// (`2.png` before `10.png`), at most 100,000. Hidden files, pipes, devices and loops of links are passed over.
 pub fn candidates(folder: &Path) -> Vec<PathBuf> {
+    walk(folder, MAX_DEPTH)
+}
+
+/// As [`candidates`], for the files beside `file`; folders in its folder are passed over.
+pub fn siblings(file: &Path) -> Vec<PathBuf> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => walk(folder, 1),
+        _ => walk(Path::new("."), 1),
+    }
+}
+
+fn walk(folder: &Path, depth: usize) -> Vec<PathBuf> {
     let visible = |entry: &walkdir::DirEntry| {
         entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
     };
     let mut files: Vec<PathBuf> = WalkDir::new(folder)
         .follow_links(true)
-        .max_depth(MAX_DEPTH)
+        .max_depth(depth)
         .into_iter()
         .filter_entry(visible)
         .filter_map(Result::ok)

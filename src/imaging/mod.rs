@@ -1,6 +1,8 @@
 //! Files to [`Radiograph`]s. Knows nothing of networks, tensors or windows on a screen; no file can panic it.
 
 mod auto_window;
+mod colour;
+mod dicom;
 mod folder;
 pub mod lut;
 pub mod radiograph;
@@ -12,7 +14,7 @@ use std::io::{Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-pub use folder::candidates;
+pub use folder::{candidates, siblings};
 pub use lut::{ModalityLut, Polarity, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window};
 pub use radiograph::{Acquisition, Identity, Radiograph, Samples, Scope, StoredValues};
 pub use spacing::{PixelSpacing, SpacingSource};
@@ -54,7 +56,9 @@ fn sniff(head: &[u8]) -> Option<Kind> {
     if head.get(128..132) == Some(b"DICM") {
         return Some(Kind::Dicom);
     }
-    raster::sniff(head).map(Kind::Raster)
+    raster::sniff(head)
+        .map(Kind::Raster)
+        .or_else(|| dicom::looks_like_dataset(head).then_some(Kind::Dicom))
 }
 
 /// Reads the first frame of a DICOM, PNG, JPEG, TIFF, BMP or WebP file.
@@ -75,7 +79,8 @@ pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
     let result = catch_unwind(AssertUnwindSafe(|| match sniff(&head) {
         Some(Kind::Raster(_)) if frame != 1 => Err(format!("there is no frame {frame}, only one")),
         Some(Kind::Raster(format)) => raster::read(path, file, format),
-        Some(Kind::Dicom) => Err("no DICOM reader is built yet".to_owned()),
+        Some(Kind::Dicom) => read_all(file).and_then(|bytes| dicom::read(path, &bytes, frame)),
+        None if is_enveloped(&head) => Err("the file is encrypted".to_owned()),
         None => Err("this is no DICOM, PNG, JPEG, TIFF, BMP or WebP file".to_owned()),
     }));
     result
@@ -84,8 +89,32 @@ pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
         })
         .map_err(|reason| Error::Undecodable {
             path: path.to_owned(),
-            reason,
+            reason: one_line(&reason),
         })
+}
+
+fn read_all(file: File) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_FILE_BYTES).read_to_end(&mut bytes);
+    read.map(|_| bytes)
+        .map_err(|error| format!("cannot be read: {error}"))
+}
+
+/// Whether a file is a CMS envelope (RFC 5652), as secure DICOM media are (PS3.15 annex D): a DER sequence
+/// that names enveloped data.
+fn is_enveloped(head: &[u8]) -> bool {
+    const ENVELOPED_DATA: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 3];
+    let named = head
+        .windows(ENVELOPED_DATA.len())
+        .take(16)
+        .any(|bytes| bytes == ENVELOPED_DATA);
+    head.first() == Some(&0x30) && named
+}
+
+/// A decoder's words without line breaks, and not endless.
+fn one_line(reason: &str) -> String {
+    let words: Vec<&str> = reason.split_whitespace().collect();
+    words.join(" ").chars().take(300).collect()
 }
 
 /// Opens a file that is neither a folder, a pipe nor a device, empty or too large, and reads its first bytes.

@@ -9,17 +9,14 @@ use std::sync::Arc;
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::lut::{ModalityLut, Polarity, VoiLut, VoiTransform, Window};
+use super::colour;
+use super::lut::{ModalityLut, Polarity};
 use super::radiograph::{Acquisition, Identity, Radiograph, Samples, Scope, StoredValues};
 
 /// Most pixels a picture may have.
 const MAX_PIXELS: u64 = 200_000_000;
 /// Most bytes its decoded samples may take.
 const MAX_DECODED_BYTES: u64 = 512 << 20;
-/// Below this mean difference between the channels of a pixel, in levels of 255, a picture is grey.
-const GREY_TOLERANCE: f64 = 2.0;
-/// Levels of 16-bit samples per level of 8-bit ones.
-const SIXTEEN_PER_EIGHT: f64 = 257.0;
 
 /// The container a file's first bytes announce, or `None` for one that is not read here.
 pub(super) fn sniff(head: &[u8]) -> Option<ImageFormat> {
@@ -148,8 +145,9 @@ fn radiograph(
             )
         }
     };
+    // Sixteen-bit pictures often use a part of their range only and get a window from their values.
     let voi_luts = if bits_stored == 8 {
-        vec![as_stored()]
+        vec![colour::as_stored()]
     } else {
         Vec::new()
     };
@@ -178,15 +176,6 @@ fn radiograph(
     .sealed()
 }
 
-/// Eight-bit pictures were made for a screen, so they are shown as they are stored. Sixteen-bit ones often
-/// use a part of their range only and get a window from their values.
-fn as_stored() -> VoiLut {
-    VoiLut {
-        explanation: "As stored".to_owned(),
-        transform: VoiTransform::Window(Window::spanning(0.0, 255.0)),
-    }
-}
-
 /// The samples as stored, grey where the channels agree, and their significant bits.
 fn samples(picture: DynamicImage, warnings: &mut Vec<String>) -> (Samples, u8) {
     let grey = |values: Arc<[u16]>| Samples::Grey(StoredValues { values, offset: 0 });
@@ -211,52 +200,11 @@ fn samples(picture: DynamicImage, warnings: &mut Vec<String>) -> (Samples, u8) {
         }
         DynamicImage::ImageRgb16(_) | DynamicImage::ImageRgba16(_) => {
             let pixels = picture.into_rgb16();
-            let triples = pixels.as_raw().as_chunks::<3>().0;
-            if mean_spread(triples) / SIXTEEN_PER_EIGHT < GREY_TOLERANCE {
-                (grey(averaged(triples, warnings)), 16)
-            } else {
-                let byte = |level: u16| (f64::from(level) / SIXTEEN_PER_EIGHT).round() as u8;
-                (
-                    Samples::Colour(triples.iter().map(|triple| triple.map(byte)).collect()),
-                    8,
-                )
-            }
+            colour::from_rgb16(pixels.as_raw().as_chunks().0, warnings)
         }
         other => {
             let pixels = other.into_rgb8();
-            let triples = pixels.as_raw().as_chunks::<3>().0;
-            if mean_spread(triples) < GREY_TOLERANCE {
-                (grey(averaged(triples, warnings)), 8)
-            } else {
-                (Samples::Colour(triples.into()), 8)
-            }
+            colour::from_rgb8(pixels.as_raw().as_chunks().0, warnings)
         }
     }
-}
-
-/// Mean over the pixels of the largest minus the smallest channel, in stored levels.
-fn mean_spread<T: Copy + Ord + Into<u32>>(triples: &[[T; 3]]) -> f64 {
-    let spread = |triple: &[T; 3]| {
-        let [a, b, c] = triple.map(Into::into);
-        u64::from(a.max(b).max(c) - a.min(b).min(c))
-    };
-    triples.iter().map(spread).sum::<u64>() as f64 / triples.len().max(1) as f64
-}
-
-/// The rounded mean of each pixel's channels, said in a warning where they are not all the same.
-fn averaged<T: Copy + Ord + Into<u32>>(
-    triples: &[[T; 3]],
-    warnings: &mut Vec<String>,
-) -> Arc<[u16]> {
-    if triples.iter().any(|[a, b, c]| a != b || b != c) {
-        warnings
-            .push("The colour channels differ slightly; their mean is shown as grey.".to_owned());
-    }
-    triples
-        .iter()
-        .map(|triple| {
-            let sum: u32 = triple.iter().map(|&channel| channel.into()).sum();
-            ((sum + 1) / 3) as u16
-        })
-        .collect()
 }

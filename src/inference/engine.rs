@@ -1,13 +1,20 @@
 //! A worker thread that owns the models: numbered requests in, events out, exactly one final event each.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
 use crate::findings::Findings;
 use crate::imaging::Radiograph;
 
-use super::models::ClassifierName;
-use super::pipeline::Stage;
+use super::cache::Key;
+use super::models::{ClassifierName, Models};
+use super::pipeline::{self, Stage};
+use super::worker::{Outbox, Shared, Worker};
+
+/// Stack of the worker: the networks' graphs are deep.
+const STACK_BYTES: usize = 16 << 20;
 
 /// Number of a request; later requests have larger numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,31 +59,118 @@ pub enum Event {
     Cancelled(RequestId),
 }
 
+/// Computes findings on the worker: the models, or a stand-in under test.
+pub trait Analyst {
+    /// What was loaded.
+    fn describe(&self) -> Loaded;
+
+    /// Under which key the findings of an image are kept.
+    fn key(&self, image: &Radiograph) -> Key;
+
+    /// As [`pipeline::analyse`].
+    ///
+    /// # Errors
+    /// As [`pipeline::analyse`].
+    fn analyse(
+        &self,
+        image: &Radiograph,
+        on_stage: &mut dyn FnMut(Stage) -> bool,
+    ) -> Result<Findings, pipeline::Error>;
+}
+
+impl Analyst for Models {
+    fn describe(&self) -> Loaded {
+        Loaded {
+            device: self.device_label.clone(),
+            classifier: self.classifier_id(),
+            card: serde_json::to_value(&self.classifier.1).unwrap_or_default(),
+        }
+    }
+
+    fn key(&self, image: &Radiograph) -> Key {
+        Key {
+            content_hash: image.content_hash,
+            sop_instance_uid: image.acquisition.sop_instance_uid.clone(),
+            weights: [self.classifier.1.sha256.clone(), self.segmenter.1.sha256.clone()],
+        }
+    }
+
+    fn analyse(
+        &self,
+        image: &Radiograph,
+        on_stage: &mut dyn FnMut(Stage) -> bool,
+    ) -> Result<Findings, pipeline::Error> {
+        pipeline::analyse(self, image, on_stage)
+    }
+}
+
 /// Handle of the worker; dropping it stops the worker after the stage under way.
 pub struct Engine {
-    _private: (),
+    shared: Arc<Shared>,
+    events: Receiver<Event>,
+    latest: RequestId,
+    /// Why there is no worker, if the system refused to start one.
+    broken: Option<String>,
+    /// Events of an engine without a worker.
+    own_events: VecDeque<Event>,
 }
 
 impl Engine {
     /// Starts the worker; `wake` is called after every event (from the worker's thread).
     pub fn start(config: EngineConfig, wake: impl Fn() + Send + Sync + 'static) -> Self {
-        let _ = (config, wake);
-        Self { _private: () }
+        let load = move || {
+            let EngineConfig { weights, classifier, device } = config;
+            Models::load(weights.as_deref(), classifier, &device).map_err(|error| error.to_string())
+        };
+        Self::start_with(load, wake)
+    }
+
+    /// Starts the worker with models that `load` makes on the worker's thread, or the sentence that says why not.
+    pub fn start_with<A: Analyst>(
+        load: impl FnOnce() -> Result<A, String> + Send + 'static,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let shared = Arc::new(Shared::default());
+        let (sender, events) = channel();
+        let worker = Worker::new(Arc::clone(&shared), Outbox::new(sender, Box::new(wake)));
+        let thread = std::thread::Builder::new().name("inference".to_owned()).stack_size(STACK_BYTES);
+        let broken = match thread.spawn(move || worker.run(load)) {
+            Ok(_detached) => None,
+            Err(error) => Some(format!("the inference worker cannot be started: {error}")),
+        };
+        let own_events = broken.iter().cloned().map(Event::LoadFailed).collect();
+        Self { shared, events, latest: RequestId(0), broken, own_events }
     }
 
     /// Queues an image for the findings panel; earlier unfinished requests end in `Cancelled`.
     pub fn submit(&mut self, image: Arc<Radiograph>) -> RequestId {
-        let _ = image;
-        RequestId(0)
+        self.latest = RequestId(self.latest.0 + 1);
+        match &self.broken {
+            Some(reason) => self.own_events.push_back(Event::Failed(self.latest, reason.clone())),
+            None => self.shared.submit(self.latest, image),
+        }
+        self.latest
     }
 
     /// Asks a request to end; its final event still comes.
     pub fn cancel(&mut self, id: RequestId) {
-        let _ = id;
+        self.shared.cancel(id);
     }
 
     /// The next event, if there is one; never waits.
+    ///
+    /// What was finished before a later request was submitted, but is read after, comes as `Cancelled`.
     pub fn try_recv(&mut self) -> Option<Event> {
-        None
+        let event = self.own_events.pop_front().or_else(|| self.events.try_recv().ok())?;
+        match event {
+            Event::Done(id, _) | Event::Failed(id, _) if id < self.latest => Some(Event::Cancelled(id)),
+            other => Some(other),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.close();
     }
 }

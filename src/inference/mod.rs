@@ -1,5 +1,11 @@
 //! Trained networks on one radiograph: [`pipeline`] is a plain function, [`engine`] runs it on a worker thread.
+//! Knows no window and no file format of its own; files come in as radiographs and go out as findings.
 
+pub mod cache;
+pub mod components;
+pub mod device;
 pub mod engine;
 pub mod models;
 pub mod pipeline;
+mod warnings;
+mod worker;

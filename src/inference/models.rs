@@ -1,8 +1,17 @@
-//! Finds, verifies and loads weights with their model cards.
+//! Finds, verifies and loads weights with their model cards, and chooses the device.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use crate::nn;
+use crate::findings::ModelId;
+use crate::nn::card::Task;
+use crate::nn::{self, BackboneKind, ModelCard};
+
+use super::device::{self, DeviceChoice};
+
+/// The segmenter whose mask goes with every classifier, so that their in-lung activations can be compared.
+pub const SEGMENTER: &str = "segmenter-densenet121";
 
 /// Name of a classifier on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,20 +30,279 @@ pub enum ClassifierName {
     InceptionResnetV2,
 }
 
+impl ClassifierName {
+    /// Every name, in the paper's order of interest.
+    pub const ALL: [Self; 6] = [
+        Self::RecovnetV1,
+        Self::RecovnetV2,
+        Self::Densenet121,
+        Self::Resnet50,
+        Self::InceptionV3,
+        Self::InceptionResnetV2,
+    ];
+
+    /// Name on the command line and of the weights file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RecovnetV1 => "recovnet-v1",
+            Self::RecovnetV2 => "recovnet-v2",
+            Self::Densenet121 => "densenet121",
+            Self::Resnet50 => "resnet50",
+            Self::InceptionV3 => "inception_v3",
+            Self::InceptionResnetV2 => "inception_resnet_v2",
+        }
+    }
+
+    /// What the card beside its weights must say; `None` for a backbone that is not built.
+    fn network(self) -> Option<(Task, BackboneKind)> {
+        match self {
+            Self::RecovnetV1 => Some((Task::Recovnet, BackboneKind::DenseNet121)),
+            Self::RecovnetV2 => Some((Task::Recovnet, BackboneKind::ResNet50)),
+            Self::Densenet121 => Some((Task::Baseline, BackboneKind::DenseNet121)),
+            Self::Resnet50 => Some((Task::Baseline, BackboneKind::ResNet50)),
+            Self::InceptionV3 | Self::InceptionResnetV2 => None,
+        }
+    }
+}
+
+impl fmt::Display for ClassifierName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for ClassifierName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::name).join(", ");
+        let found = Self::ALL.into_iter().find(|classifier| classifier.name() == name);
+        found.ok_or_else(|| format!("no classifier is called '{name}'; there are {}", known()))
+    }
+}
+
+/// Why the models cannot be loaded: one sentence with the cause and, where there is one, the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No weights file in any folder.
+    #[error("no weights of {name}: looked for {name}.safetensors in {}; put the file with its model card \
+             {name}.json into one of these folders, or name another with --weights or RECOVNET_WEIGHTS", list(.folders))]
+    Missing {
+        /// Name of the network.
+        name: String,
+        /// Where it was looked for.
+        folders: Vec<PathBuf>,
+    },
+    /// The network is not part of this version.
+    #[error("{0} is not built into this version; there are recovnet-v1, recovnet-v2, densenet121 and resnet50")]
+    NotBuilt(ClassifierName),
+    /// The bytes are not those that the card was written for.
+    #[error("{}: the weights do not match their model card: SHA-256 {found}, expected {expected}; \
+             the file is damaged or belongs to another card", .path.display())]
+    WrongHash {
+        /// The weights file.
+        path: PathBuf,
+        /// What the file has.
+        found: String,
+        /// What the card says.
+        expected: String,
+    },
+    /// The card describes another network than the file's name.
+    #[error("{}: the model card describes another network ({found}), expected {expected}", .path.display())]
+    OtherNetwork {
+        /// The weights file.
+        path: PathBuf,
+        /// Task and backbone in the card.
+        found: String,
+        /// Task and backbone that were asked for.
+        expected: String,
+    },
+    /// The card cannot be right.
+    #[error("{}: {reason}", .path.display())]
+    Card {
+        /// The weights file.
+        path: PathBuf,
+        /// One sentence with the cause.
+        reason: String,
+    },
+    /// The network refuses the tensors of the file.
+    #[error("{}: the weights do not fit the network: {source}", .path.display())]
+    Refused {
+        /// The weights file.
+        path: PathBuf,
+        /// What the network said.
+        source: nn::Error,
+    },
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] device::Error),
+}
+
+fn list(folders: &[PathBuf]) -> String {
+    let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    names.join(", ")
+}
+
 /// A segmenter and a classifier on one device, verified and ready.
 pub struct Models {
     /// Phase I network and its card.
-    pub segmenter: (nn::Segmenter, nn::ModelCard),
+    pub segmenter: (nn::Segmenter, ModelCard),
     /// Phase II network and its card.
-    pub classifier: (nn::Classifier, nn::ModelCard),
+    pub classifier: (nn::Classifier, ModelCard),
     /// Where both run.
     pub device: nn::Device,
     /// What that is, in words for the window: `CPU, 2 threads`.
     pub device_label: String,
 }
 
-/// Folders searched for weights, in order: `given`, `RECOVNET_WEIGHTS`, beside the program, the user's data
-/// folder, `./weights`.
+impl Models {
+    /// Finds, verifies and loads the segmenter and one classifier.
+    ///
+    /// `weights` is searched first; `device` is `auto`, `cpu` or `cuda:N`. With `auto`, a CUDA device on which the
+    /// networks cannot run is left for the CPU, and the label says why.
+    ///
+    /// # Errors
+    /// If weights are missing, do not match their card or the network, or the device cannot be used.
+    pub fn load(weights: Option<&Path>, classifier: ClassifierName, device: &str) -> Result<Self, Error> {
+        let folders = weights_folders(weights);
+        let choice: DeviceChoice = device.parse()?;
+        let segmenter = verified_segmenter(&folders)?;
+        let classifier = verified_classifier(&folders, classifier)?;
+        let opened = choice.open()?;
+        let models = Self::load_on(&segmenter, &classifier, &opened.device, opened.label)?;
+        match models.check_device() {
+            Ok(()) => Ok(models),
+            Err(source) if choice == DeviceChoice::Auto && !models.device.is_cpu() => {
+                let cpu = device::cpu(Some(&source.to_string()));
+                Self::load_on(&segmenter, &classifier, &cpu.device, cpu.label)
+            }
+            Err(source) => Err(device::Error::CannotCompute { device: device.to_owned(), source }.into()),
+        }
+    }
+
+    fn load_on(
+        segmenter: &Verified,
+        classifier: &Verified,
+        device: &nn::Device,
+        device_label: String,
+    ) -> Result<Self, Error> {
+        let refused = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Refused { path, source }
+        };
+        let Verified { path, card } = segmenter;
+        let segmenter = nn::Segmenter::load(path, card.backbone, card.graph, device).map_err(refused(path))?;
+        let segmenter = (segmenter, card.clone());
+        let Verified { path, card } = classifier;
+        let classifier = nn::Classifier::load(path, card.backbone, card.graph, device).map_err(refused(path))?;
+        let classifier = (classifier, card.clone());
+        Ok(Self { segmenter, classifier, device: device.clone(), device_label })
+    }
+
+    /// Runs the smallest possible picture on a device other than the CPU, where operations may be missing.
+    fn check_device(&self) -> nn::Result<()> {
+        if self.device.is_cpu() {
+            return Ok(());
+        }
+        let black = nn::Tensor::zeros((1, 3, 32, 32), nn::DType::F32, &self.device)?;
+        self.segmenter.0.predict(&black)?;
+        self.classifier.0.predict(&black)?;
+        Ok(())
+    }
+
+    /// Which segmenter this is.
+    pub fn segmenter_id(&self) -> ModelId {
+        model_id(&self.segmenter.1)
+    }
+
+    /// Which classifier this is.
+    pub fn classifier_id(&self) -> ModelId {
+        model_id(&self.classifier.1)
+    }
+}
+
+fn model_id(card: &ModelCard) -> ModelId {
+    ModelId { name: card.name.clone(), version: card.version.clone(), weights_sha256: card.sha256.clone() }
+}
+
+/// A weights file whose bytes and card belong together and say what was asked for.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// The weights file.
+    pub path: PathBuf,
+    /// The card beside it.
+    pub card: ModelCard,
+}
+
+/// Finds and verifies the segmenter's weights without loading them.
+///
+/// # Errors
+/// If they are missing or do not match their card.
+pub fn verified_segmenter(folders: &[PathBuf]) -> Result<Verified, Error> {
+    verify(folders, SEGMENTER, (Task::Segmenter, BackboneKind::DenseNet121))
+}
+
+/// Finds and verifies a classifier's weights without loading them.
+///
+/// # Errors
+/// If they are missing or do not match their card, or no such network is built.
+pub fn verified_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<Verified, Error> {
+    let network = name.network().ok_or(Error::NotBuilt(name))?;
+    verify(folders, name.name(), network)
+}
+
+fn verify(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Result<Verified, Error> {
+    let file = format!("{name}.safetensors");
+    let found = folders.iter().map(|folder| folder.join(&file)).find(|path| path.is_file());
+    let path = found.ok_or_else(|| Error::Missing { name: name.to_owned(), folders: folders.to_vec() })?;
+    let fail = |reason: String| Error::Card { path: path.clone(), reason };
+    let card = ModelCard::beside(&path).map_err(|e| fail(e.to_string()))?;
+    check_card(&path, &card, expected)?;
+    let sha256 = nn::weights::sha256_of(&path).map_err(|e| fail(e.to_string()))?;
+    if sha256 != card.sha256 {
+        return Err(Error::WrongHash { path, found: sha256, expected: card.sha256 });
+    }
+    Ok(Verified { path, card })
+}
+
+fn check_card(path: &Path, card: &ModelCard, (task, backbone): (Task, BackboneKind)) -> Result<(), Error> {
+    if (card.task, card.backbone) != (task, backbone) {
+        let words = |task: Task, backbone| format!("{} on {backbone}", task_name(task));
+        let (found, expected) = (words(card.task, card.backbone), words(task, backbone));
+        return Err(Error::OtherNetwork { path: path.to_owned(), found, expected });
+    }
+    let fail = |reason: &str| Err(Error::Card { path: path.to_owned(), reason: reason.to_owned() });
+    let input = &card.input;
+    if !(32..=4096).contains(&input.width) || !(32..=4096).contains(&input.height) {
+        return fail("the model card's input size is not between 32 and 4096 pixels");
+    }
+    if input.std.iter().any(|std| !(std.is_finite() && *std > 0.0)) || input.mean.iter().any(|m| !m.is_finite()) {
+        return fail("the model card's normalisation is not finite or divides by 0");
+    }
+    if !(0.0..=1.0).contains(&card.threshold) {
+        return fail("the model card's threshold is not between 0 and 1");
+    }
+    Ok(())
+}
+
+fn task_name(task: Task) -> &'static str {
+    match task {
+        Task::Segmenter => "segmenter",
+        Task::Recovnet => "recovnet",
+        Task::Baseline => "baseline",
+    }
+}
+
+/// Folders searched for weights, in order: `given`, `RECOVNET_WEIGHTS`, beside the program (and `weights` there),
+/// the user's data folder, `./weights`.
 pub fn weights_folders(given: Option<&Path>) -> Vec<PathBuf> {
-    given.map(Path::to_owned).into_iter().collect()
+    let mut folders: Vec<PathBuf> = given.map(Path::to_owned).into_iter().collect();
+    folders.extend(std::env::var_os("RECOVNET_WEIGHTS").filter(|value| !value.is_empty()).map(PathBuf::from));
+    if let Some(beside) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
+        folders.extend([beside.to_owned(), beside.join("weights")]);
+    }
+    let user = directories::ProjectDirs::from("", "", "recovnet");
+    folders.extend(user.map(|user| user.data_dir().join("weights")));
+    folders.push(PathBuf::from("weights"));
+    folders
 }

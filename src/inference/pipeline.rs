@@ -1,9 +1,20 @@
 //! One radiograph through both networks to [`Findings`]: a plain function, no threads of its own.
 
-use crate::findings::Findings;
-use crate::imaging::Radiograph;
+use std::time::Instant;
 
+use crate::findings::{
+    ActivationMap, Decision, Findings, InLungActivation, Lungs, Mask, Probabilities, Timings,
+};
+use crate::imaging::{Radiograph, Scope};
+use crate::nn::{self, CamTarget, InputSpec, Tensor};
+use crate::preprocess::{self, GreyInput, Placement};
+
+use super::components::lungs;
 use super::models::Models;
+use super::warnings;
+
+/// Neuron of class COVID-19; neuron 0 is control.
+const COVID19: usize = 1;
 
 /// What the pipeline is about to do; the engine passes it on as progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +38,29 @@ pub enum Error {
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,
+    /// No network input could be made.
+    #[error(transparent)]
+    Preprocess(#[from] preprocess::Error),
     /// A network failed.
     #[error(transparent)]
-    Network(#[from] crate::nn::Error),
+    Network(#[from] nn::Error),
+    /// A network gave something that is no number.
+    #[error("the {0} gave no finite numbers; its weights are not usable")]
+    NotFinite(&'static str),
+}
+
+/// A picture as one network wants it.
+struct NetworkInput {
+    tensor: Tensor,
+    placement: Placement,
+}
+
+/// What the classifier said about one picture.
+struct Classified {
+    /// Last feature map, `[1, c, h, w]`.
+    features: Tensor,
+    /// Control and COVID-19.
+    logits: [f64; 2],
 }
 
 /// Runs both networks on one image.
@@ -43,6 +74,204 @@ pub fn analyse(
     image: &Radiograph,
     on_stage: &mut dyn FnMut(Stage) -> bool,
 ) -> Result<Findings, Error> {
-    let _ = (models, image, on_stage);
-    Err(Error::Cancelled)
+    check_scope(image)?;
+    let mut enter = |stage| if on_stage(stage) { Ok(()) } else { Err(Error::Cancelled) };
+    let start = Instant::now();
+    enter(Stage::Preprocess)?;
+    let (for_segmenter, for_classifier) = inputs(models, image)?;
+    let preprocess = start.elapsed();
+
+    enter(Stage::Segment)?;
+    let segmenting = Instant::now();
+    let mask = segment(models, &for_segmenter)?;
+    let lungs = lungs(&mask);
+    let segment = segmenting.elapsed();
+
+    enter(Stage::Classify)?;
+    let classifying = Instant::now();
+    let classified = classify(models, &for_classifier)?;
+    let classify = classifying.elapsed();
+
+    enter(Stage::Explain)?;
+    let explaining = Instant::now();
+    let activation = explain(models, &classified, &for_classifier.placement)?;
+    let in_lung = in_lung_activation(&activation, &mask, &for_classifier.placement);
+    let explain = explaining.elapsed();
+
+    let timings = Timings { preprocess, segment, classify, explain, total: start.elapsed() };
+    Ok(findings(models, image, Parts { mask, lungs, logits: classified.logits, activation, in_lung, timings }))
+}
+
+fn check_scope(image: &Radiograph) -> Result<(), Error> {
+    if let Scope::OutOfScope(reason) = &image.scope {
+        return Err(Error::OutOfScope(reason.clone()));
+    }
+    match image.grey() {
+        Some(_) => Ok(()),
+        None => Err(preprocess::Error::Colour.into()),
+    }
+}
+
+/// Inputs of the segmenter and of the classifier, each by its own spec; the grey plane is made once if it can be.
+fn inputs(models: &Models, image: &Radiograph) -> Result<(NetworkInput, NetworkInput), Error> {
+    let (first, second) = (&models.segmenter.1.input, &models.classifier.1.input);
+    let grey = preprocess::grey(image, first)?;
+    let segmenter = network_input(models, &grey, first)?;
+    let same_shape = |a: &InputSpec, b: &InputSpec| (a.width, a.height, a.aspect) == (b.width, b.height, b.aspect);
+    let grey = if same_shape(first, second) { grey } else { preprocess::grey(image, second)? };
+    let classifier = network_input(models, &grey, second)?;
+    Ok((segmenter, classifier))
+}
+
+fn network_input(models: &Models, grey: &GreyInput, spec: &InputSpec) -> Result<NetworkInput, Error> {
+    let tensor = preprocess::tensor(grey, spec, &models.device)?;
+    Ok(NetworkInput { tensor, placement: grey.placement })
+}
+
+/// Lung probability to image pixels, bilinearly, then the threshold of the segmenter's card.
+fn segment(models: &Models, input: &NetworkInput) -> Result<Mask, Error> {
+    let (network, card) = &models.segmenter;
+    let probability = flat(&network.predict(&input.tensor)?, "segmenter")?;
+    let (width, height) = input.placement.image_size();
+    let threshold = card.threshold as f32;
+    // Where the network did not look the probability is 0; a threshold of 0 must not make that lung.
+    let inside = |p: &f32| u8::from(*p >= threshold && *p > 0.0);
+    let pixels = input.placement.to_image(&probability).iter().map(inside).collect();
+    Ok(Mask { width: width as u32, height: height as u32, pixels })
+}
+
+fn classify(models: &Models, input: &NetworkInput) -> Result<Classified, Error> {
+    let output = models.classifier.0.predict(&input.tensor)?;
+    let logits = flat(&output.logits, "classifier")?;
+    let [control, covid19] = logits[..] else {
+        let found = output.logits.dims().to_vec();
+        return Err(nn::Error::Shape { tensor: "logits".to_owned(), found, expected: vec![1, 2] }.into());
+    };
+    Ok(Classified { features: output.features, logits: [control.into(), covid19.into()] })
+}
+
+/// Grad-CAM of the COVID-19 logit, `ReLU`, bilinear to the network input, then to image pixels.
+fn explain(models: &Models, classified: &Classified, placement: &Placement) -> Result<ActivationMap, Error> {
+    let raw = models.classifier.0.activation_map(&classified.features, COVID19, CamTarget::Logit)?;
+    let (_, rows, columns) = raw.dims3().map_err(nn::Error::from)?;
+    let cells: Vec<f32> = flat(&raw, "activation map")?.iter().map(|value| value.max(0.0)).collect();
+    Ok(activation_map(cells, (columns, rows), placement))
+}
+
+/// A grid of cells (row-major, `grid` columns and rows, at least 0) to an activation map in image pixels.
+///
+/// # Panics
+/// If `cells` does not hold `grid.0 * grid.1` values.
+pub fn activation_map(cells: Vec<f32>, grid: (usize, usize), placement: &Placement) -> ActivationMap {
+    let input = preprocess::bilinear(&cells, grid, placement.input_size());
+    let values = placement.to_image(&input);
+    let (width, height) = placement.image_size();
+    ActivationMap {
+        width: width as u32,
+        height: height as u32,
+        max: values.iter().copied().fold(0.0, f32::max),
+        values,
+        cells,
+        grid: (grid.0 as u32, grid.1 as u32),
+    }
+}
+
+/// Share of the activation inside the mask, and the mask's share of the area that the network saw.
+pub fn in_lung_activation(map: &ActivationMap, mask: &Mask, placement: &Placement) -> InLungActivation {
+    let (columns, rows) = placement.seen();
+    let width = mask.width as usize;
+    let (mut inside, mut whole, mut lung_px) = (0.0, 0.0, 0_u64);
+    for y in rows {
+        let line = y * width..;
+        let pairs = mask.pixels[line.clone()].iter().zip(&map.values[line]);
+        for (&pixel, &value) in pairs.take(columns.end).skip(columns.start) {
+            let value = f64::from(value);
+            whole += value;
+            if pixel != 0 {
+                inside += value;
+                lung_px += 1;
+            }
+        }
+    }
+    let seen_px = placement.seen_pixels();
+    InLungActivation {
+        ratio: (whole > 0.0 && lung_px > 0).then(|| inside / whole),
+        chance: (seen_px > 0).then(|| lung_px as f64 / seen_px as f64),
+    }
+}
+
+/// The values of a tensor in row-major order, all of them finite.
+fn flat(tensor: &Tensor, network: &'static str) -> Result<Vec<f32>, Error> {
+    let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(nn::Error::from)?;
+    if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(Error::NotFinite(network)) }
+}
+
+/// What [`findings`] puts together.
+struct Parts {
+    mask: Mask,
+    lungs: Lungs,
+    logits: [f64; 2],
+    activation: ActivationMap,
+    in_lung: InLungActivation,
+    timings: Timings,
+}
+
+fn findings(models: &Models, image: &Radiograph, parts: Parts) -> Findings {
+    let Parts { mask, lungs, logits, activation, in_lung, timings } = parts;
+    let margin = logits[COVID19] - logits[0];
+    let probabilities = softmax(margin);
+    let threshold = models.classifier.1.threshold;
+    let lung_px = mask.pixels.iter().filter(|&&pixel| pixel != 0).count();
+    let lung_area_fraction = lung_px as f64 / mask.pixels.len().max(1) as f64;
+    let warnings = warnings::about(image, &lungs, lung_area_fraction, &activation);
+    Findings {
+        content_hash: image.content_hash,
+        sop_instance_uid: image.acquisition.sop_instance_uid.clone(),
+        mask,
+        lungs,
+        lung_area_fraction,
+        probabilities,
+        margin,
+        threshold,
+        decision: decide(probabilities.covid19, threshold),
+        activation,
+        in_lung,
+        classifier: models.classifier_id(),
+        segmenter: models.segmenter_id(),
+        device: models.device_label.clone(),
+        timings,
+        warnings,
+    }
+}
+
+/// Softmax over two logits from their difference (COVID-19 minus control); does not overflow.
+fn softmax(margin: f64) -> Probabilities {
+    let covid19 = 1.0 / (1.0 + (-margin).exp());
+    let control = 1.0 / (1.0 + margin.exp());
+    Probabilities { control, covid19 }
+}
+
+fn decide(covid19: f64, threshold: f64) -> Decision {
+    if covid19 >= threshold { Decision::Covid19 } else { Decision::Control }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_adds_up_to_one_and_does_not_overflow() {
+        for margin in [-1e4, -3.0, 0.0, 0.25, 700.0, 1e4] {
+            let p = softmax(margin);
+            assert!((p.control + p.covid19 - 1.0).abs() < 1e-12, "{margin}: {p:?}");
+            assert_eq!(p.covid19 > 0.5, margin > 0.0);
+        }
+        assert!((softmax(2.0).covid19 - 0.880_797_077_977_882).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_score_on_the_threshold_is_covid19() {
+        assert_eq!(decide(0.41, 0.41), Decision::Covid19);
+        assert_eq!(decide(0.409_999, 0.41), Decision::Control);
+    }
 }

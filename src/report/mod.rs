@@ -1,1 +1,34 @@
 //! Radiograph and findings to files, one file a format: pure functions to bytes. Identity is never written.
+
+pub mod colormap;
+mod figure;
+mod map;
+mod mask;
+mod prediction;
+mod text;
+
+use std::io::Cursor;
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+
+pub use figure::figure_png;
+pub use map::map_png;
+pub use mask::mask_png;
+pub use prediction::{Failure, Milliseconds, Prediction, Probability};
+
+/// The sentence on everything that a reader sees.
+pub const NOTICE: &str = "Research use only, not a diagnosis";
+
+/// Why a file could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the picture cannot be encoded: {0}")]
+pub struct Error(#[from] image::ImageError);
+
+/// Row-major samples (16-bit ones in the machine's byte order) to a PNG file.
+fn png(bytes: &[u8], width: u32, height: u32, color: ExtendedColorType) -> Result<Vec<u8>, Error> {
+    let mut file = Cursor::new(Vec::new());
+    let encoder = PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Adaptive);
+    encoder.write_image(bytes, width, height, color)?;
+    Ok(file.into_inner())
+}

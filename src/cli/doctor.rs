@@ -1,0 +1,115 @@
+//! `recovnet doctor`: what this program and this machine have, line by line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::inference::device::DeviceChoice;
+use crate::inference::models::{self, ClassifierName, Verified};
+use crate::report;
+
+
+/// Options of `recovnet doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Folder searched first for weights
+    #[arg(long, value_name = "FOLDER")]
+    weights: Option<PathBuf>,
+}
+
+/// Runs the command; exit code 1 if the weights of the segmenter or of ReCovNet-v1 are missing or not right.
+pub fn run(args: &DoctorArgs) -> ExitCode {
+    println!("recovnet {} (commit {}, features: {})", env!("CARGO_PKG_VERSION"), commit(), features());
+    println!("CPU: {}", cpu());
+    println!("CUDA: {}", cuda());
+    println!("GPU driver: {}", gpu_driver());
+    for line in Vec::<String>::new() {
+        println!("Display: {line}");
+    }
+    let usable = weights(args);
+    println!("{}.", report::NOTICE);
+    ExitCode::from(u8::from(!usable))
+}
+
+fn commit() -> &'static str {
+    option_env!("RECOVNET_COMMIT").unwrap_or("unknown")
+}
+
+fn features() -> &'static str {
+    if cfg!(feature = "cuda") { "cpu, cuda" } else { "cpu" }
+}
+
+/// Model, cores and the vector instructions that the convolutions can use.
+fn cpu() -> String {
+    let model = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let model = model.unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+    format!("{model}, {cores} cores, {} threads compute, {}", rayon::current_num_threads(), vectors())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn vectors() -> &'static str {
+    if is_x86_feature_detected!("avx512f") {
+        "AVX-512"
+    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        "AVX2"
+    } else {
+        "SSE2"
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn vectors() -> &'static str {
+    "the architecture's own vectors"
+}
+
+/// Whether CUDA can compute, or why not.
+fn cuda() -> String {
+    match DeviceChoice::Cuda(0).open() {
+        Ok(opened) => format!("{} opens", opened.label),
+        Err(error) => format!("not used: {error}"),
+    }
+}
+
+/// The NVIDIA kernel driver's version, or why there is none.
+fn gpu_driver() -> String {
+    let version = std::fs::read_to_string("/sys/module/nvidia/version");
+    match version {
+        Ok(version) => format!("NVIDIA {}", version.trim()),
+        Err(_) => "no NVIDIA driver is loaded".to_owned(),
+    }
+}
+
+/// Prints where weights are looked for and what is there; whether the main job can run.
+fn weights(args: &DoctorArgs) -> bool {
+    let folders = models::weights_folders(args.weights.as_deref());
+    let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    println!("Weights are looked for in: {}", names.join(", "));
+    let segmenter = models::verified_segmenter(&folders);
+    let mut usable = tell(models::SEGMENTER, &segmenter);
+    for name in ClassifierName::ALL {
+        let verified = models::verified_classifier(&folders, name);
+        let optional = matches!(verified, Err(models::Error::NotBuilt(_) | models::Error::Missing { .. }));
+        if name == ClassifierName::RecovnetV1 || !optional {
+            usable &= tell(name.name(), &verified);
+        } else {
+            println!("Weights {name}: not there (optional)");
+        }
+    }
+    usable
+}
+
+fn tell(name: &str, verified: &Result<Verified, models::Error>) -> bool {
+    match verified {
+        Ok(Verified { path, card }) => {
+            let hash = card.sha256.get(..8).unwrap_or_default();
+            println!("Weights {name}: version {}, SHA-256 {hash} verified, {}", card.version, path.display());
+        }
+        Err(error) => println!("Weights {name}: {error}"),
+    }
+    verified.is_ok()
+}

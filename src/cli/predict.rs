@@ -1,0 +1,172 @@
+//! `recovnet predict`: one line of JSON an image, and masks, maps and figures as files.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::findings::{Decision, Findings};
+use crate::imaging::{self, Radiograph};
+use crate::inference::models::{ClassifierName, Models};
+use crate::inference::pipeline;
+use crate::report::{self, Failure, Prediction};
+
+use super::inputs::{self, Input};
+use super::options::ModelArgs;
+use super::output::{self, Lines, progress_bar};
+use super::Usage;
+
+/// Options of `recovnet predict`.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// Files or folders; folders are walked
+    #[arg(required = true, value_name = "PATHS")]
+    paths: Vec<PathBuf>,
+    /// recovnet-v1, recovnet-v2, densenet121, resnet50, inception_v3 or inception_resnet_v2
+    #[arg(long, default_value_t = ClassifierName::RecovnetV1, value_name = "NAME")]
+    classifier: ClassifierName,
+    #[command(flatten)]
+    models: ModelArgs,
+    /// Where the lines of JSON go: - for standard output (the default unless that is a terminal), or a file
+    #[arg(long, value_name = "-|FILE")]
+    json: Option<PathBuf>,
+    /// Write lung masks here: 8-bit PNG of the image's size
+    #[arg(long, value_name = "FOLDER")]
+    mask_dir: Option<PathBuf>,
+    /// Write activation maps here: 16-bit PNG of the image's size, 65535 x map / max
+    #[arg(long, value_name = "FOLDER")]
+    map_dir: Option<PathBuf>,
+    /// Write figures here: image, mask, map, colour bar and caption side by side
+    #[arg(long, value_name = "FOLDER")]
+    figure_dir: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the arguments contradict each other, the models cannot be loaded, or the lines cannot be written.
+pub fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
+    let found = inputs::collect(&args.paths);
+    check_outputs(&args, &found)?;
+    let models = Models::load(args.models.weights.as_deref(), args.classifier, &args.models.device)?;
+    let mut lines = Lines::open(args.json.as_deref())?;
+    let bar = progress_bar(found.len());
+    let mut failures = 0;
+    for input in found {
+        let result = input.and_then(|input| predict(&models, &input, &args));
+        failures += usize::from(result.is_err());
+        match &result {
+            Ok(prediction) => lines.write(prediction)?,
+            Err(failure) => lines.write(failure)?,
+        }
+        bar.suspend(|| print_words(&lines, &result));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if matches!(lines, Lines::Words) {
+        println!("{}.", report::NOTICE);
+    }
+    lines.close()?;
+    Ok(ExitCode::from(u8::from(failures > 0)))
+}
+
+/// Refuses outputs that would have one name, or that would replace an input.
+fn check_outputs(args: &PredictArgs, found: &[Result<Input, Failure>]) -> anyhow::Result<()> {
+    let folders = [(&args.mask_dir, MASK), (&args.map_dir, MAP), (&args.figure_dir, FIGURE)];
+    if folders.iter().all(|(folder, _)| folder.is_none()) {
+        return Ok(());
+    }
+    let inputs: Vec<&Input> = found.iter().filter_map(|input| input.as_ref().ok()).collect();
+    inputs::check_names(&inputs)?;
+    let sources: std::collections::HashSet<&Path> = inputs.iter().map(|input| input.path.as_path()).collect();
+    for (folder, ending) in folders {
+        let Some(folder) = folder else { continue };
+        for input in &inputs {
+            let target = inputs::output_path(folder, &input.name, ending);
+            if sources.contains(target.as_path()) {
+                return Err(Usage(format!("{}: is an input and would be overwritten", target.display())).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+const MASK: &str = ".mask.png";
+const MAP: &str = ".map.png";
+const FIGURE: &str = ".figure.png";
+
+fn predict(models: &Models, input: &Input, args: &PredictArgs) -> Result<Prediction, Failure> {
+    let file = input.path.display().to_string();
+    let attempt = || -> anyhow::Result<Prediction> {
+        let (image, decode) = open(&input.path)?;
+        let findings = pipeline::analyse(models, &image, &mut |_| true).with_context(|| file.clone())?;
+        let mut prediction = Prediction::new(file.clone(), &image, &findings, decode);
+        write_pictures(&mut prediction, &image, &findings, &input.name, args)?;
+        Ok(prediction)
+    };
+    attempt().map_err(|error| Failure { file: file.clone(), error: format!("{error:#}") })
+}
+
+fn open(path: &Path) -> anyhow::Result<(Radiograph, Duration)> {
+    let start = Instant::now();
+    let image = imaging::open(path)?;
+    Ok((image, start.elapsed()))
+}
+
+fn write_pictures(
+    prediction: &mut Prediction,
+    image: &Radiograph,
+    findings: &Findings,
+    name: &Path,
+    args: &PredictArgs,
+) -> anyhow::Result<()> {
+    if let Some(folder) = &args.mask_dir {
+        let bytes = report::mask_png(&findings.mask)?;
+        prediction.mask_file = Some(write_picture(folder, name, MASK, &bytes)?);
+    }
+    if let Some(folder) = &args.map_dir {
+        let bytes = report::map_png(&findings.activation)?;
+        prediction.map_file = Some(write_picture(folder, name, MAP, &bytes)?);
+    }
+    if let Some(folder) = &args.figure_dir {
+        let bytes = report::figure_png(image, findings)?;
+        write_picture(folder, name, FIGURE, &bytes)?;
+    }
+    Ok(())
+}
+
+fn write_picture(folder: &Path, name: &Path, ending: &str, bytes: &[u8]) -> anyhow::Result<String> {
+    let path = inputs::output_path(folder, name, ending);
+    output::write(&path, bytes)?;
+    Ok(path.display().to_string())
+}
+
+/// Words for a reader: on standard output where no JSON goes there; failures on standard error unless the JSON on
+/// standard output tells them.
+fn print_words(lines: &Lines, result: &Result<Prediction, Failure>) {
+    match (lines, result) {
+        (Lines::Words, Ok(prediction)) => println!("{}", sentence(prediction)),
+        (Lines::Words | Lines::File { .. }, Err(failure)) => eprintln!("{}", failure.error),
+        (Lines::Stdout, _) | (Lines::File { .. }, Ok(_)) => {}
+    }
+}
+
+fn sentence(prediction: &Prediction) -> String {
+    let class = if prediction.decision == Decision::Covid19.name() { "COVID-19" } else { "control" };
+    let percent = |share: Option<f64>| share.map_or("none".to_owned(), |share| format!("{:.0} %", 100.0 * share));
+    let mut line = format!(
+        "{}: {class} class, score {:.3} (threshold {:.3}), activation in the lungs {} (chance {})",
+        prediction.file,
+        prediction.probability.covid19,
+        prediction.threshold,
+        percent(prediction.in_lung_activation),
+        percent(prediction.in_lung_chance),
+    );
+    for warning in &prediction.warnings {
+        line.push_str("\n  note: ");
+        line.push_str(warning);
+    }
+    line
+}

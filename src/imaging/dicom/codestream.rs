@@ -1,0 +1,147 @@
+//! Headers of compressed frames, read before any decoder sees them: what a frame claims to be has to agree
+//! with the data set, or a decoder would write a wrong picture or more of it than there is room for.
+
+use super::pixel_module::PixelModule;
+
+/// What a codestream says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Codestream {
+    /// Low byte of the start-of-frame marker: `C0` baseline, `C1` extended, `C3` lossless, `F7` JPEG-LS …;
+    /// 0 for JPEG 2000.
+    pub process: u8,
+    /// Bits of a sample.
+    pub precision: u8,
+    /// Samples are two's complement (JPEG 2000 only).
+    pub signed: bool,
+    rows: usize,
+    columns: usize,
+    components: usize,
+}
+
+impl Codestream {
+    /// Whether it has the size and the channels that the data set promises.
+    ///
+    /// # Errors
+    /// A sentence with both sizes.
+    pub(super) fn check(&self, module: &PixelModule) -> Result<(), String> {
+        let Self {
+            rows,
+            columns,
+            components,
+            precision,
+            ..
+        } = *self;
+        if (rows, columns) != (module.rows, module.columns) {
+            return Err(format!(
+                "its compressed frame has {columns} x {rows} pixels where the header says {} x {}",
+                module.columns, module.rows
+            ));
+        }
+        if components != module.samples {
+            return Err(format!(
+                "its compressed frame has {components} channels, not {}",
+                module.samples
+            ));
+        }
+        if precision == 0 || precision > module.bits.allocated {
+            return Err(format!(
+                "its compressed frame has samples of {precision} bits"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Reads the frame header of JPEG (ITU-T T.81 B.2.2) or JPEG-LS (T.87 C.2.2).
+///
+/// # Errors
+/// If there is none.
+pub(super) fn jpeg(bytes: &[u8]) -> Result<Codestream, String> {
+    let none = || "its compressed frame is no JPEG codestream".to_owned();
+    if !bytes.starts_with(&[0xff, 0xd8]) {
+        return Err(none());
+    }
+    let mut at = 2;
+    loop {
+        let marker = *bytes
+            .get(at + 1)
+            .filter(|_| bytes[at] == 0xff)
+            .ok_or_else(none)?;
+        match marker {
+            0xff => at += 1,
+            0x01 | 0xd0..=0xd7 => at += 2,
+            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xf7 => {
+                let Some(&[p, r0, r1, c0, c1, n]) =
+                    bytes.get(at + 4..).and_then(|rest| rest.first_chunk())
+                else {
+                    return Err(none());
+                };
+                return Ok(Codestream {
+                    process: marker,
+                    precision: p,
+                    signed: false,
+                    rows: usize::from(u16::from_be_bytes([r0, r1])),
+                    columns: usize::from(u16::from_be_bytes([c0, c1])),
+                    components: usize::from(n),
+                });
+            }
+            _ => {
+                let Some(&[l0, l1]) = bytes.get(at + 2..).and_then(|rest| rest.first_chunk())
+                else {
+                    return Err(none());
+                };
+                at += 2 + usize::from(u16::from_be_bytes([l0, l1]));
+            }
+        }
+    }
+}
+
+/// Reads the image and tile size of JPEG 2000 (ITU-T T.800 A.5.1), inside a JP2 box or not.
+///
+/// # Errors
+/// If there is none, or it uses what no medical image does.
+pub(super) fn jpeg2000(bytes: &[u8]) -> Result<Codestream, String> {
+    let none = || "its compressed frame is no JPEG 2000 codestream".to_owned();
+    let head = &bytes[..bytes.len().min(4096)];
+    let at = head
+        .windows(4)
+        .position(|four| four == [0xff, 0x4f, 0xff, 0x51])
+        .ok_or_else(none)?;
+    let size = bytes.get(at + 8..).ok_or_else(none)?;
+    let long = |index: usize| -> Result<u64, String> {
+        let four = size
+            .get(index * 4..)
+            .and_then(|rest| rest.first_chunk::<4>())
+            .ok_or_else(none)?;
+        Ok(u64::from(u32::from_be_bytes(*four)))
+    };
+    let (x, y, x0, y0) = (long(0)?, long(1)?, long(2)?, long(3)?);
+    let (tile_x, tile_y) = (long(4)?, long(5)?);
+    let Some(&[n0, n1]) = size.get(32..).and_then(|rest| rest.first_chunk()) else {
+        return Err(none());
+    };
+    let components = usize::from(u16::from_be_bytes([n0, n1]));
+    let formats = size
+        .get(34..34 + 3 * components)
+        .ok_or_else(none)?
+        .as_chunks::<3>()
+        .0;
+    let &[format, ..] = formats.first().ok_or_else(none)?;
+    if formats.iter().any(|&each| each != [format, 1, 1]) {
+        return Err(
+            "its JPEG 2000 channels differ in size or depth, which is not shown".to_owned(),
+        );
+    }
+    let tiles = x.div_ceil(tile_x.max(1)) * y.div_ceil(tile_y.max(1));
+    if tile_x == 0 || tile_y == 0 || tiles > 65_535 {
+        return Err(none());
+    }
+    Ok(Codestream {
+        process: 0,
+        precision: (format & 0x7f) + 1,
+        signed: format & 0x80 != 0,
+        rows: y.saturating_sub(y0) as usize,
+        columns: x.saturating_sub(x0) as usize,
+        components,
+    })
+}

@@ -1,0 +1,240 @@
+//! The look-ups of a data set (PS3.3 C.11, C.7.6.16.2): modality, VOI, polarity and padding of one frame.
+
+use std::sync::Arc;
+
+use super::dataset::{DataSet, Tag};
+use super::pixel_module::{Bits, Photometric};
+use crate::imaging::lut::{
+    ModalityLut, Polarity, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window,
+};
+
+const MODALITY_LUT_SEQUENCE: Tag = (0x0028, 0x3000);
+const RESCALE_INTERCEPT: Tag = (0x0028, 0x1052);
+const RESCALE_SLOPE: Tag = (0x0028, 0x1053);
+const PIXEL_VALUE_TRANSFORMATION_SEQUENCE: Tag = (0x0028, 0x9145);
+const VOI_LUT_SEQUENCE: Tag = (0x0028, 0x3010);
+const FRAME_VOI_LUT_SEQUENCE: Tag = (0x0028, 0x9132);
+const LUT_DESCRIPTOR: Tag = (0x0028, 0x3002);
+const LUT_EXPLANATION: Tag = (0x0028, 0x3003);
+const LUT_DATA: Tag = (0x0028, 0x3006);
+const WINDOW_CENTER: Tag = (0x0028, 0x1050);
+const WINDOW_WIDTH: Tag = (0x0028, 0x1051);
+const WINDOW_EXPLANATION: Tag = (0x0028, 0x1055);
+const VOI_LUT_FUNCTION: Tag = (0x0028, 0x1056);
+const PRESENTATION_LUT_SHAPE: Tag = (0x2050, 0x0020);
+const PIXEL_PADDING_VALUE: Tag = (0x0028, 0x0120);
+const PIXEL_PADDING_RANGE_LIMIT: Tag = (0x0028, 0x0121);
+const SHARED_FUNCTIONAL_GROUPS: Tag = (0x5200, 0x9229);
+const PER_FRAME_FUNCTIONAL_GROUPS: Tag = (0x5200, 0x9230);
+
+/// The data set of a frame: the file's own attributes and its functional groups.
+pub(super) struct FrameAttributes<'a> {
+    /// Attributes of the whole file.
+    pub file: DataSet<'a>,
+    shared: DataSet<'a>,
+    own: DataSet<'a>,
+}
+
+impl<'a> FrameAttributes<'a> {
+    /// Collects what concerns the frame, counted from 1.
+    ///
+    /// # Errors
+    /// If a functional group is broken.
+    pub(super) fn new(file: DataSet<'a>, frame: u32) -> Result<Self, String> {
+        let shared = file
+            .first_item(SHARED_FUNCTIONAL_GROUPS)?
+            .unwrap_or_default();
+        let own = file
+            .items(PER_FRAME_FUNCTIONAL_GROUPS)?
+            .into_iter()
+            .nth(frame as usize - 1)
+            .unwrap_or_default();
+        Ok(Self { file, shared, own })
+    }
+
+    /// The data set that holds `attribute`: the file, else the functional group `sequence`, shared or the
+    /// frame's own; the file where it is nowhere.
+    ///
+    /// # Errors
+    /// If the sequence is broken.
+    pub(super) fn holding(&self, attribute: Tag, sequence: Tag) -> Result<DataSet<'a>, String> {
+        if self.file.get(attribute).is_none() {
+            for group in [&self.shared, &self.own] {
+                match group.first_item(sequence)? {
+                    Some(item) if item.get(attribute).is_some() => return Ok(item),
+                    _ => {}
+                }
+            }
+        }
+        Ok(self.file.clone())
+    }
+}
+
+/// Stored values to modality values.
+///
+/// # Errors
+/// If the file uses a Modality LUT Sequence, or its rescale is unusable.
+pub(super) fn modality(frame: &FrameAttributes) -> Result<ModalityLut, String> {
+    if !frame.file.items(MODALITY_LUT_SEQUENCE)?.is_empty() {
+        return Err("it maps its values by a Modality LUT Sequence, which is not read".to_owned());
+    }
+    let number = |tag: Tag, keyword: &str, default: f64| -> Result<f64, String> {
+        let group = frame.holding(tag, PIXEL_VALUE_TRANSFORMATION_SEQUENCE)?;
+        match group.decimals(tag).first() {
+            None => Ok(default),
+            Some(&Some(value)) => Ok(value),
+            Some(None) => Err(format!("its {keyword} is no number")),
+        }
+    };
+    let slope = number(RESCALE_SLOPE, "Rescale Slope", 1.0)?;
+    let intercept = number(RESCALE_INTERCEPT, "Rescale Intercept", 0.0)?;
+    if slope == 0.0 {
+        return Err("its Rescale Slope is 0, which makes every pixel the same".to_owned());
+    }
+    Ok(ModalityLut { slope, intercept })
+}
+
+/// The file's VOI LUTs, then its windows, in its order; unusable ones are left out with a warning.
+///
+/// # Errors
+/// If a sequence is broken.
+pub(super) fn voi(
+    frame: &FrameAttributes,
+    modality: ModalityLut,
+    bits: Bits,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<VoiLut>, String> {
+    let lowest = if bits.signed {
+        -(1 << (bits.stored - 1))
+    } else {
+        0
+    };
+    let highest = lowest + ((1_i32 << bits.stored) - 1);
+    let has_negative = modality.apply(lowest).min(modality.apply(highest)) < 0.0;
+    let mut voi_luts = Vec::new();
+    for item in frame
+        .holding(VOI_LUT_SEQUENCE, FRAME_VOI_LUT_SEQUENCE)?
+        .items(VOI_LUT_SEQUENCE)?
+    {
+        match table(&item, has_negative) {
+            Some(table) => voi_luts.push(VoiLut {
+                explanation: item
+                    .text(LUT_EXPLANATION)
+                    .unwrap_or_else(|| "VOI LUT".to_owned()),
+                transform: VoiTransform::Table(table),
+            }),
+            None => warnings.push("A VOI LUT of the file is unusable and left out.".to_owned()),
+        }
+    }
+    voi_luts.extend(windows(
+        &frame.holding(WINDOW_CENTER, FRAME_VOI_LUT_SEQUENCE)?,
+        warnings,
+    ));
+    Ok(voi_luts)
+}
+
+fn table(item: &DataSet, has_negative: bool) -> Option<VoiTable> {
+    let &[count, first, bits] = item.words(LUT_DESCRIPTOR).first_chunk()?;
+    let count = if count == 0 {
+        1 << 16
+    } else {
+        usize::from(count)
+    };
+    let signed = item
+        .get(LUT_DESCRIPTOR)
+        .is_some_and(|element| element.vr == Some(*b"SS"));
+    let first = if signed || has_negative {
+        i32::from(first.cast_signed())
+    } else {
+        i32::from(first)
+    };
+    let bits = u8::try_from(bits)
+        .ok()
+        .filter(|bits| (1..=16).contains(bits))?;
+    let bytes = item.get(LUT_DATA)?.bytes;
+    // Entries of 8 bits may be packed two to a word (PS3.3 C.11.1.1).
+    let entries: Arc<[u16]> = if bytes.len() >= 2 * count {
+        item.words(LUT_DATA)[..count].into()
+    } else if bytes.len() >= count {
+        bytes[..count].iter().map(|&byte| u16::from(byte)).collect()
+    } else {
+        return None;
+    };
+    let largest = entries.iter().copied().max()?;
+    let white = largest.max(((1_u32 << bits) - 1) as u16);
+    Some(VoiTable {
+        first,
+        bits,
+        white,
+        entries,
+    })
+}
+
+fn windows(group: &DataSet, warnings: &mut Vec<String>) -> Vec<VoiLut> {
+    let function = match group.text(VOI_LUT_FUNCTION).as_deref() {
+        None | Some("LINEAR") => VoiLutFunction::Linear,
+        Some("LINEAR_EXACT") => VoiLutFunction::LinearExact,
+        Some("SIGMOID") => VoiLutFunction::Sigmoid,
+        Some(other) => {
+            warnings.push(format!(
+                "VOI LUT Function {other} is unknown; its windows are taken as linear."
+            ));
+            VoiLutFunction::Linear
+        }
+    };
+    let narrowest = if function == VoiLutFunction::Linear {
+        1.0
+    } else {
+        f64::MIN_POSITIVE
+    };
+    let (centers, widths) = (group.decimals(WINDOW_CENTER), group.decimals(WINDOW_WIDTH));
+    let explanations = group.text(WINDOW_EXPLANATION).unwrap_or_default();
+    let mut explanations = explanations.split('\\').map(str::trim);
+    let mut windows = Vec::new();
+    for (index, pair) in centers.iter().zip(&widths).enumerate() {
+        let explanation = explanations.next().filter(|text| !text.is_empty());
+        match pair {
+            (&Some(center), &Some(width)) if width >= narrowest => windows.push(VoiLut {
+                explanation: explanation
+                    .map_or_else(|| format!("Window {}", index + 1), str::to_owned),
+                transform: VoiTransform::Window(Window {
+                    center,
+                    width,
+                    function,
+                }),
+            }),
+            _ => warnings
+                .push("A window of the file has no usable width and is left out.".to_owned()),
+        }
+    }
+    if centers.len() != widths.len() {
+        warnings.push("The file has not as many window centres as widths.".to_owned());
+    }
+    windows
+}
+
+/// One inversion for MONOCHROME1 or Presentation LUT Shape INVERSE; both together are the usual pair of a DX
+/// image and still one (PS3.3 C.8.11.3.1.2).
+pub(super) fn polarity(file: &DataSet, photometric: Photometric) -> Polarity {
+    let shape = file.text(PRESENTATION_LUT_SHAPE);
+    if photometric == Photometric::Monochrome1 || shape.as_deref() == Some("INVERSE") {
+        Polarity::Inverse
+    } else {
+        Polarity::Normal
+    }
+}
+
+/// Inclusive range of stored values that are padding (PS3.3 C.7.5.1.1.2).
+pub(super) fn padding(file: &DataSet, bits: Bits) -> Option<(i32, i32)> {
+    let value = |tag: Tag| {
+        let word = *file.words(tag).first()?;
+        Some(if bits.signed {
+            i32::from(word.cast_signed())
+        } else {
+            i32::from(word)
+        })
+    };
+    let one = value(PIXEL_PADDING_VALUE)?;
+    let other = value(PIXEL_PADDING_RANGE_LIMIT).unwrap_or(one);
+    Some((one.min(other), one.max(other)))
+}

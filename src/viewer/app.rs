@@ -1,0 +1,199 @@
+//! The application: `logic` brings in what workers say and what was typed, `ui` draws and collects commands. Both
+//! hand every change to `apply`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use eframe::egui::{self, CentralPanel, Context, Panel, Ui};
+
+use super::analysis::Analyser;
+use super::apply::{Services, apply};
+use super::command::Command;
+use super::dialogs::Dialogs;
+use super::keyboard;
+use super::panels::{
+    about, empty, findings, image_list, menu_bar, open_path, shortcuts, status_bar, viewport,
+};
+use super::render::Canvas;
+use super::state::{Dialog, ViewerState};
+use super::theme;
+use super::worker::{Loader, LoaderEvent, PictureCache, Wake};
+
+/// The window.
+pub struct ViewerApp {
+    state: ViewerState,
+    services: Services,
+    canvas: Option<Canvas>,
+    commands: Vec<Command>,
+    trace: Option<Trace>,
+}
+
+/// Prints how long pictures take to reach the screen, for measurements.
+struct Trace {
+    selected: Instant,
+    current: Option<usize>,
+    drawn: bool,
+}
+
+/// Environment variable that turns on [`Trace`].
+const TRACE_VARIABLE: &str = "RECOVNET_TRACE";
+
+impl ViewerApp {
+    /// Builds the window's content and opens `paths`.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn new(
+        creation: &eframe::CreationContext<'_>,
+        analyser: impl FnOnce(Wake) -> Box<dyn Analyser>,
+        paths: Vec<PathBuf>,
+    ) -> std::io::Result<Self> {
+        let ctx = creation.egui_ctx.clone();
+        theme::install(&ctx);
+        let waking = ctx.clone();
+        let wake: Wake = Arc::new(move || waking.request_repaint());
+        let canvas = creation.wgpu_render_state.as_ref().map(Canvas::new);
+        let services = Services {
+            loader: Loader::start(&wake)?,
+            cache: PictureCache::default(),
+            analyser: analyser(Arc::clone(&wake)),
+            dialogs: Dialogs::new(wake),
+            ctx,
+            largest_side: canvas.as_ref().map_or(u32::MAX, Canvas::largest_side),
+        };
+        let trace = std::env::var_os(TRACE_VARIABLE).map(|_| Trace {
+            selected: Instant::now(),
+            current: None,
+            drawn: false,
+        });
+        let commands = vec![Command::Open(paths)];
+        Ok(Self { state: ViewerState::default(), services, canvas, commands, trace })
+    }
+
+    /// What the window shows.
+    pub fn state(&self) -> &ViewerState {
+        &self.state
+    }
+
+    /// Queues a command, as a menu would.
+    pub fn send(&mut self, command: Command) {
+        self.commands.push(command);
+        self.services.ctx.request_repaint();
+    }
+
+    fn apply_all(&mut self) {
+        // A handler may be slow to see itself in the queue again: commands sent meanwhile wait for the next round.
+        for command in std::mem::take(&mut self.commands) {
+            apply(&mut self.state, &mut self.services, command);
+        }
+    }
+
+    fn hear_workers(&mut self) {
+        while let Some(event) = self.services.loader.try_recv() {
+            self.commands.push(match event {
+                LoaderEvent::Listed(listing) => Command::Listed(listing),
+                LoaderEvent::Decoded(key, result) => Command::Decoded(key, result),
+                LoaderEvent::Overlay(overlay) => Command::Overlay(overlay),
+            });
+        }
+        while let Some(event) = self.services.analyser.try_recv() {
+            self.commands.push(Command::Engine(event));
+        }
+        if let Some(chosen) = self.services.dialogs.try_recv() {
+            self.commands.push(Command::Chosen(chosen));
+        }
+    }
+
+    fn zones(&mut self, ui: &mut Ui) {
+        let Self { state, commands, .. } = self;
+        let frame = theme::bar_frame();
+        Panel::top("menu").frame(frame).show(ui, |ui| menu_bar::ui(ui, state, commands));
+        let status = Panel::bottom("status").frame(frame).exact_size(theme::STATUS_HEIGHT);
+        status.show(ui, |ui| status_bar::ui(ui, state));
+        if state.list.entries.is_empty() {
+            CentralPanel::no_frame().show(ui, |ui| {
+                ui.painter().rect_filled(ui.max_rect(), 0.0, theme::VIEWPORT);
+                empty::ui(ui, state, commands);
+            });
+            return;
+        }
+        if state.layout.image_list {
+            let panel = Panel::left("images").frame(theme::panel_frame()).resizable(false);
+            panel.exact_size(theme::IMAGE_LIST_WIDTH).show(ui, |ui| image_list::ui(ui, state, commands));
+        }
+        if state.layout.findings {
+            let panel = Panel::right("findings").frame(theme::panel_frame()).resizable(false);
+            panel.exact_size(theme::FINDINGS_WIDTH).show(ui, |ui| findings::ui(ui, state, commands));
+        }
+        CentralPanel::no_frame().show(ui, |ui| self.viewport(ui));
+    }
+
+    fn viewport(&mut self, ui: &mut Ui) {
+        viewport::input(ui, &self.state, &mut self.commands);
+        // Applied at once: what is drawn below already follows the mouse.
+        self.apply_all();
+        viewport::paint(ui, &self.state, self.canvas.as_mut());
+        viewport::message(ui, &self.state, &mut self.commands);
+    }
+
+    fn dialogs(&mut self, ui: &Ui) {
+        let Self { state, commands, .. } = self;
+        match &state.dialog {
+            Some(Dialog::OpenPath { reason }) => open_path::ui(ui, reason.as_deref(), commands),
+            Some(Dialog::About) => about::ui(ui, commands),
+            Some(Dialog::Shortcuts) => shortcuts::ui(ui, commands),
+            None => open_path::closed(ui),
+        }
+        if state.drop_hover {
+            empty::drop_hint(ui);
+        }
+    }
+
+    fn trace(&mut self) {
+        let Some(trace) = &mut self.trace else { return };
+        if trace.current != self.state.list.current {
+            *trace = Trace { selected: Instant::now(), current: self.state.list.current, drawn: false };
+        }
+        if let (Some(shown), false) = (&self.state.shown, trace.drawn) {
+            trace.drawn = true;
+            let radiograph = &shown.picture.radiograph;
+            let words = format!("{} x {}, read in {:?}", radiograph.width, radiograph.height, shown.picture.decode);
+            let selected = trace.selected;
+            let ctx = self.services.ctx.clone();
+            if let Some(canvas) = &self.canvas {
+                canvas.when_drawn(move || {
+                    eprintln!("recovnet trace: {words}, drawn {:?} after it was chosen", selected.elapsed());
+                });
+            }
+            // The answer comes with the next submission.
+            ctx.request_repaint_after(Duration::from_millis(1));
+        }
+    }
+}
+
+impl eframe::App for ViewerApp {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.hear_workers();
+        keyboard::read(ctx, &self.state, &mut self.commands);
+        self.apply_all();
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.zones(ui);
+        self.dialogs(ui);
+        self.trace();
+        if !self.commands.is_empty() {
+            // Applied by `logic` of the next frame.
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
+        theme::components(theme::PANEL)
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
+    }
+}

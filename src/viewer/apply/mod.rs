@@ -1,0 +1,94 @@
+//! The only place that changes the window's state: one handler a subject.
+
+mod analysis;
+mod display;
+mod files;
+mod layout;
+mod placement;
+
+use eframe::egui;
+
+use super::analysis::Analyser;
+use super::command::{Action, Command};
+use super::dialogs::Dialogs;
+use super::state::ViewerState;
+use super::worker::{Loader, PictureCache};
+
+/// What handlers reach beside the state.
+pub struct Services {
+    /// Reads files.
+    pub loader: Loader,
+    /// Decoded pictures.
+    pub cache: PictureCache,
+    /// Predicts.
+    pub analyser: Box<dyn Analyser>,
+    /// The system's file dialogs.
+    pub dialogs: Dialogs,
+    /// For textures of the list, the clipboard and the window itself.
+    pub ctx: egui::Context,
+    /// Longest side of a picture that the graphics adapter can show, in pixels.
+    pub largest_side: u32,
+}
+
+/// Carries out one command.
+pub fn apply(state: &mut ViewerState, services: &mut Services, command: Command) {
+    match command {
+        Command::Do(action) => act(state, services, action),
+        Command::Open(paths) => files::open(state, services, paths),
+        Command::Select(index) => files::select(state, services, index),
+        Command::Step(by) => files::step(state, services, by),
+        Command::RowsInSight(rows) => files::rows_in_sight(state, services, rows),
+        Command::Listed(listing) => files::listed(state, services, listing),
+        Command::Decoded(key, result) => files::decoded(state, services, &key, result),
+        Command::Chosen(chosen) => files::chosen(state, services, chosen),
+        Command::Screen(screen) => state.screen = screen,
+        Command::Pointer(pointer) => state.pointer = pointer,
+        Command::Zoom { factor, anchor } => placement::zoom(state, factor, anchor),
+        Command::DragPicture(delta) => placement::pan(state, delta),
+        Command::DragWindow(delta) => display::drag(state, delta),
+        Command::Bare(held) => state.bare = held,
+        Command::DropHover(hovering) => state.drop_hover = hovering,
+        Command::Overlays(settings) => state.overlays = settings,
+        Command::Overlay(overlay) => analysis::overlay(state, overlay),
+        Command::Engine(event) => analysis::event(state, services, event),
+        Command::Dialog(dialog) => state.dialog = dialog,
+        Command::DismissNotice => state.notice = None,
+        Command::Copy(text) => services.ctx.copy_text(text),
+        Command::ToggleCard => state.layout.card = !state.layout.card,
+    }
+}
+
+fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
+    if !(action.info().enabled)(state) {
+        return;
+    }
+    match action {
+        Action::OpenFiles
+        | Action::OpenFolder
+        | Action::OpenPath
+        | Action::OpenSample
+        | Action::CloseAll
+        | Action::PreviousImage
+        | Action::NextImage
+        | Action::FirstImage
+        | Action::LastImage
+        | Action::PreviousFrame
+        | Action::NextFrame => files::act(state, services, action),
+        Action::Invert | Action::Reset | Action::Preset(_) | Action::Window(_) => display::act(state, action),
+        Action::Fit | Action::OneToOne | Action::ZoomIn | Action::ZoomOut | Action::Pan(_) => {
+            placement::act(state, action);
+        }
+        Action::ToggleMask | Action::ToggleMap | Action::Analyse | Action::CancelAnalysis => {
+            analysis::act(state, services, action);
+        }
+        Action::Use(_)
+        | Action::ToggleImageList
+        | Action::ToggleFindings
+        | Action::CycleAnnotations
+        | Action::ToggleIdentity
+        | Action::ToggleFullScreen
+        | Action::Shortcuts
+        | Action::About
+        | Action::Quit => layout::act(state, services, action),
+    }
+}

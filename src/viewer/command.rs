@@ -1,0 +1,702 @@
+//! Everything the user can do, once: menus, keyboard and buttons read this table and send what it names.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use eframe::egui::{Key, KeyboardShortcut, Modifiers, Pos2, Vec2};
+
+use super::dialogs::Chosen;
+use super::listing::Listing;
+use super::overlays::{OverlayPixels, OverlaySettings};
+use super::picture::{Picture, PictureKey};
+use super::state::{Annotations, Dialog, ViewerState};
+use super::tools::Tool;
+use super::viewport::{Placement, Screen};
+use crate::inference::engine::Event;
+
+/// A change of the window's state; `apply` alone carries it out.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Something from the table below.
+    Do(Action),
+    /// Open files or folders.
+    Open(Vec<PathBuf>),
+    /// Show a picture of the list.
+    Select(usize),
+    /// Step through the list by so many pictures.
+    Step(isize),
+    /// Rows of the list that can be seen.
+    RowsInSight(std::ops::Range<usize>),
+    /// The viewport lies elsewhere.
+    Screen(Screen),
+    /// The cursor is over the viewport, or not.
+    Pointer(Option<Pos2>),
+    /// The key for the bare picture is held, or not.
+    Bare(bool),
+    /// Files are dragged over the window, or not.
+    DropHover(bool),
+    /// Window/level was dragged by so many ui points.
+    DragWindow(Vec2),
+    /// The picture was dragged by so many ui points.
+    DragPicture(Vec2),
+    /// Zoom by a factor about a ui position.
+    Zoom {
+        /// Above 1 is larger.
+        factor: f64,
+        /// What stays where it is.
+        anchor: Pos2,
+    },
+    /// The overlays are shown otherwise.
+    Overlays(OverlaySettings),
+    /// Open or close a dialog of our own.
+    Dialog(Option<Dialog>),
+    /// The notice was read.
+    DismissNotice,
+    /// Put a text on the clipboard.
+    Copy(String),
+    /// Fold or unfold the model card.
+    ToggleCard,
+    /// A worker looked through paths.
+    Listed(Listing),
+    /// A worker decoded a picture, or could not.
+    Decoded(PictureKey, Result<Arc<Picture>, String>),
+    /// A worker made overlays ready.
+    Overlay(Arc<OverlayPixels>),
+    /// The engine says something.
+    Engine(Event),
+    /// The system's file dialog ended.
+    Chosen(Chosen),
+}
+
+/// What menus, keys and buttons offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Choose files.
+    OpenFiles,
+    /// Choose a folder.
+    OpenFolder,
+    /// Type a path.
+    OpenPath,
+    /// Show the synthetic phantom.
+    OpenSample,
+    /// Empty the list.
+    CloseAll,
+    /// End the program.
+    Quit,
+    /// One picture back.
+    PreviousImage,
+    /// One picture on.
+    NextImage,
+    /// First picture of the list.
+    FirstImage,
+    /// Last picture of the list.
+    LastImage,
+    /// One frame back.
+    PreviousFrame,
+    /// One frame on.
+    NextFrame,
+    /// The whole picture.
+    Fit,
+    /// One image pixel on one screen pixel.
+    OneToOne,
+    /// Larger.
+    ZoomIn,
+    /// Smaller.
+    ZoomOut,
+    /// Move the picture.
+    Pan(Direction),
+    /// Change the window.
+    Window(WindowStep),
+    /// Exchange black and white.
+    Invert,
+    /// Window and placement as opened.
+    Reset,
+    /// A preset of the picture, 0 = automatic.
+    Preset(u8),
+    /// Choose what a left drag does.
+    Use(Tool),
+    /// Lung mask on or off.
+    ToggleMask,
+    /// Activation map on or off.
+    ToggleMap,
+    /// Predict this picture again.
+    Analyse,
+    /// Stop the prediction.
+    CancelAnalysis,
+    /// Image list on or off.
+    ToggleImageList,
+    /// Findings on or off.
+    ToggleFindings,
+    /// Texts on the picture: all, scales, none.
+    CycleAnnotations,
+    /// Patient's name on the picture or not.
+    ToggleIdentity,
+    /// Whole screen or not.
+    ToggleFullScreen,
+    /// Keys and mouse.
+    Shortcuts,
+    /// What this program is.
+    About,
+}
+
+/// Where the picture moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// To the left.
+    Left,
+    /// To the right.
+    Right,
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+}
+
+/// How the window changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WindowStep {
+    /// Less contrast.
+    Wider,
+    /// More contrast.
+    Narrower,
+    /// Lower centre of a picture with normal polarity.
+    Brighter,
+    /// Higher centre of a picture with normal polarity.
+    Darker,
+}
+
+/// Where a command stands in the menu bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Menu {
+    /// Opening and closing.
+    File,
+    /// The picture.
+    Image,
+    /// The window.
+    View,
+    /// Predictions.
+    Results,
+    /// Help.
+    Help,
+}
+
+impl Menu {
+    /// In the order of the menu bar.
+    pub const ALL: [Self; 5] = [Self::File, Self::Image, Self::View, Self::Results, Self::Help];
+
+    /// Its title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::File => "File",
+            Self::Image => "Image",
+            Self::View => "View",
+            Self::Results => "Results",
+            Self::Help => "Help",
+        }
+    }
+}
+
+/// One line of the table.
+pub struct ActionInfo {
+    /// What it does.
+    pub action: Action,
+    /// Menu, and the group in it.
+    pub menu: (Menu, u8),
+    /// Text of menu and button.
+    pub text: &'static str,
+    /// One sentence more.
+    pub tooltip: &'static str,
+    /// Keys; the first is the one that is shown.
+    pub shortcuts: &'static [KeyboardShortcut],
+    /// Whether holding the key repeats it.
+    pub repeats: bool,
+    /// Whether it can be done now.
+    pub enabled: fn(&ViewerState) -> bool,
+    /// Whether it is on, for what is on or off.
+    pub checked: Option<fn(&ViewerState) -> bool>,
+}
+
+const fn key(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::NONE, key)
+}
+
+const fn ctrl(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND, key)
+}
+
+const fn shift(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::SHIFT, key)
+}
+
+const fn alt(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::ALT, key)
+}
+
+const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
+
+const fn ctrl_shift(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(CTRL_SHIFT, key)
+}
+
+fn always(_: &ViewerState) -> bool {
+    true
+}
+
+fn with_list(state: &ViewerState) -> bool {
+    !state.list.entries.is_empty()
+}
+
+fn with_picture(state: &ViewerState) -> bool {
+    state.shown.is_some()
+}
+
+fn with_grey(state: &ViewerState) -> bool {
+    state.shown.as_ref().is_some_and(super::state::Shown::is_grey)
+}
+
+fn with_findings(state: &ViewerState) -> bool {
+    state.shown.as_ref().is_some_and(|shown| shown.findings.is_some())
+}
+
+fn has_previous(state: &ViewerState) -> bool {
+    state.list.current.is_some_and(|current| current > 0)
+}
+
+fn has_next(state: &ViewerState) -> bool {
+    state.list.current.is_some_and(|current| current + 1 < state.list.entries.len())
+}
+
+fn frame_of(state: &ViewerState) -> Option<(u32, u32)> {
+    state.shown.as_ref().map(|shown| (shown.picture.radiograph.frame, shown.picture.radiograph.frames))
+}
+
+fn has_previous_frame(state: &ViewerState) -> bool {
+    frame_of(state).is_some_and(|(frame, _)| frame > 1)
+}
+
+fn has_next_frame(state: &ViewerState) -> bool {
+    frame_of(state).is_some_and(|(frame, frames)| frame < frames)
+}
+
+fn has_preset<const N: usize>(state: &ViewerState) -> bool {
+    state.shown.as_ref().is_some_and(|shown| N < shown.picture.presets.len())
+}
+
+fn can_analyse(state: &ViewerState) -> bool {
+    use super::analysis::Analysis::{Cancelled, Failed};
+    with_picture(state) && matches!(state.analysis, Cancelled | Failed(_))
+}
+
+fn is_analysing(state: &ViewerState) -> bool {
+    state.analysis.running().is_some()
+}
+
+const PLAIN: ActionInfo = ActionInfo {
+    action: Action::About,
+    menu: (Menu::Help, 0),
+    text: "",
+    tooltip: "",
+    shortcuts: &[],
+    repeats: false,
+    enabled: always,
+    checked: None,
+};
+
+macro_rules! preset {
+    ($number:literal, $key:ident, $text:literal) => {
+        ActionInfo {
+            action: Action::Preset($number),
+            menu: (Menu::Image, 3),
+            text: $text,
+            tooltip: "Show the picture with this window",
+            shortcuts: &[key(Key::$key)],
+            enabled: has_preset::<$number>,
+            checked: Some(|state| {
+                state.shown.as_ref().is_some_and(|shown| shown.view.preset == Some($number))
+            }),
+            ..PLAIN
+        }
+    };
+}
+
+/// Every action, in the order of the menus.
+pub const ACTIONS: &[ActionInfo] = &[
+    ActionInfo {
+        action: Action::OpenFiles,
+        menu: (Menu::File, 0),
+        text: "Open files…",
+        tooltip: "Choose DICOM, PNG, JPEG, TIFF, BMP or WebP files",
+        shortcuts: &[ctrl(Key::O)],
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::OpenFolder,
+        menu: (Menu::File, 0),
+        text: "Open folder…",
+        tooltip: "Choose a folder and step through its pictures",
+        shortcuts: &[ctrl_shift(Key::O)],
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::OpenPath,
+        menu: (Menu::File, 0),
+        text: "Open path…",
+        tooltip: "Type or paste the path of a file or folder",
+        shortcuts: &[ctrl(Key::L)],
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::OpenSample,
+        menu: (Menu::File, 0),
+        text: "Open sample",
+        tooltip: "Show the synthetic chest phantom: computed, not a patient",
+        shortcuts: &[ctrl(Key::E)],
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::CloseAll,
+        menu: (Menu::File, 1),
+        text: "Close all",
+        tooltip: "Empty the list",
+        shortcuts: &[ctrl(Key::W)],
+        enabled: with_list,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::Quit,
+        menu: (Menu::File, 1),
+        text: "Quit",
+        tooltip: "Close the window",
+        shortcuts: &[ctrl(Key::Q)],
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::PreviousImage,
+        menu: (Menu::Image, 0),
+        text: "Previous image",
+        tooltip: "Show the picture before this one",
+        shortcuts: &[key(Key::ArrowUp), key(Key::ArrowLeft), key(Key::PageUp)],
+        repeats: true,
+        enabled: has_previous,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::NextImage,
+        menu: (Menu::Image, 0),
+        text: "Next image",
+        tooltip: "Show the picture after this one",
+        shortcuts: &[key(Key::ArrowDown), key(Key::ArrowRight), key(Key::PageDown)],
+        repeats: true,
+        enabled: has_next,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::FirstImage,
+        menu: (Menu::Image, 0),
+        text: "First image",
+        tooltip: "Show the first picture of the list",
+        shortcuts: &[key(Key::Home)],
+        enabled: has_previous,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::LastImage,
+        menu: (Menu::Image, 0),
+        text: "Last image",
+        tooltip: "Show the last picture of the list",
+        shortcuts: &[key(Key::End)],
+        enabled: has_next,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::PreviousFrame,
+        menu: (Menu::Image, 1),
+        text: "Previous frame",
+        tooltip: "Show the frame before this one of the same file",
+        shortcuts: &[key(Key::Comma)],
+        repeats: true,
+        enabled: has_previous_frame,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::NextFrame,
+        menu: (Menu::Image, 1),
+        text: "Next frame",
+        tooltip: "Show the frame after this one of the same file",
+        shortcuts: &[key(Key::Period)],
+        repeats: true,
+        enabled: has_next_frame,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::Invert,
+        menu: (Menu::Image, 2),
+        text: "Invert",
+        tooltip: "Exchange black and white",
+        shortcuts: &[key(Key::I)],
+        enabled: with_picture,
+        checked: Some(|state| state.shown.as_ref().is_some_and(|shown| shown.view.inverted)),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::Reset,
+        menu: (Menu::Image, 2),
+        text: "Reset",
+        tooltip: "Window, zoom and position as the picture was opened",
+        shortcuts: &[key(Key::Escape)],
+        enabled: with_picture,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::Window(WindowStep::Wider),
+        menu: (Menu::Image, 4),
+        text: "Wider window",
+        tooltip: "Less contrast",
+        shortcuts: &[shift(Key::ArrowRight)],
+        repeats: true,
+        enabled: with_grey,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::Window(WindowStep::Narrower),
+        menu: (Menu::Image, 4),
+        text: "Narrower window",
+        tooltip: "More contrast",
+        shortcuts: &[shift(Key::ArrowLeft)],
+        repeats: true,
+        enabled: with_grey,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::Window(WindowStep::Brighter),
+        menu: (Menu::Image, 4),
+        text: "Brighter",
+        tooltip: "Move the window's centre so that the picture gets brighter",
+        shortcuts: &[shift(Key::ArrowUp)],
+        repeats: true,
+        enabled: with_grey,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::Window(WindowStep::Darker),
+        menu: (Menu::Image, 4),
+        text: "Darker",
+        tooltip: "Move the window's centre so that the picture gets darker",
+        shortcuts: &[shift(Key::ArrowDown)],
+        repeats: true,
+        enabled: with_grey,
+        ..PLAIN
+    },
+    preset!(0, Num0, "Automatic window"),
+    preset!(1, Num1, "Window 1"),
+    preset!(2, Num2, "Window 2"),
+    preset!(3, Num3, "Window 3"),
+    preset!(4, Num4, "Window 4"),
+    preset!(5, Num5, "Window 5"),
+    preset!(6, Num6, "Window 6"),
+    preset!(7, Num7, "Window 7"),
+    preset!(8, Num8, "Window 8"),
+    preset!(9, Num9, "Window 9"),
+    ActionInfo {
+        action: Action::Fit,
+        menu: (Menu::View, 0),
+        text: "Fit",
+        tooltip: "Show the whole picture; double click does the same",
+        shortcuts: &[ctrl(Key::Enter), key(Key::Equals)],
+        enabled: with_picture,
+        checked: Some(|state| {
+            state.shown.as_ref().is_some_and(|shown| shown.view.placement == Placement::Fit)
+        }),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::OneToOne,
+        menu: (Menu::View, 0),
+        text: "1:1",
+        tooltip: "One pixel of the picture on one pixel of the screen",
+        shortcuts: &[ctrl(Key::Num1)],
+        enabled: with_picture,
+        checked: Some(|state| {
+            state.shown.as_ref().is_some_and(
+                |shown| matches!(shown.view.placement, Placement::At { zoom, .. } if (zoom - 1.0).abs() < 1e-9),
+            )
+        }),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::ZoomIn,
+        menu: (Menu::View, 0),
+        text: "Zoom in",
+        tooltip: "Larger; the wheel with Ctrl does it about the cursor",
+        shortcuts: &[
+            ctrl(Key::Plus),
+            ctrl(Key::Equals),
+            ctrl_shift(Key::Plus),
+            ctrl_shift(Key::Equals),
+        ],
+        repeats: true,
+        enabled: with_picture,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::ZoomOut,
+        menu: (Menu::View, 0),
+        text: "Zoom out",
+        tooltip: "Smaller; the wheel with Ctrl does it about the cursor",
+        shortcuts: &[ctrl(Key::Minus)],
+        repeats: true,
+        enabled: with_picture,
+        ..PLAIN
+    },
+    pan(Direction::Left, "Move left", &[alt(Key::ArrowLeft)]),
+    pan(Direction::Right, "Move right", &[alt(Key::ArrowRight)]),
+    pan(Direction::Up, "Move up", &[alt(Key::ArrowUp)]),
+    pan(Direction::Down, "Move down", &[alt(Key::ArrowDown)]),
+    tool(Tool::WindowLevel, "Window/level tool", &[key(Key::W)]),
+    tool(Tool::Zoom, "Zoom tool", &[key(Key::Z)]),
+    tool(Tool::Pan, "Pan tool", &[key(Key::T)]),
+    ActionInfo {
+        action: Action::ToggleImageList,
+        menu: (Menu::View, 3),
+        text: "Image list",
+        tooltip: "Show or fold the list of pictures",
+        shortcuts: &[key(Key::J)],
+        checked: Some(|state| state.layout.image_list),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::ToggleFindings,
+        menu: (Menu::View, 3),
+        text: "Findings",
+        tooltip: "Show or fold the findings",
+        shortcuts: &[key(Key::F)],
+        checked: Some(|state| state.layout.findings),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::CycleAnnotations,
+        menu: (Menu::View, 3),
+        text: "Texts on the picture",
+        tooltip: "All, scales only, none",
+        shortcuts: &[key(Key::Space)],
+        checked: Some(|state| state.layout.annotations != Annotations::None),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::ToggleIdentity,
+        menu: (Menu::View, 3),
+        text: "Patient identity",
+        tooltip: "Show the patient's name and number on the picture, or hide them",
+        shortcuts: &[ctrl(Key::H)],
+        checked: Some(|state| state.layout.identity),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::ToggleFullScreen,
+        menu: (Menu::View, 3),
+        text: "Full screen",
+        tooltip: "Use the whole screen",
+        shortcuts: &[key(Key::F11)],
+        checked: Some(|state| state.layout.full_screen),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::ToggleMask,
+        menu: (Menu::Results, 0),
+        text: "Lung mask",
+        tooltip: "Show the lungs that were found; hold X for the bare picture",
+        shortcuts: &[key(Key::O)],
+        enabled: with_findings,
+        checked: Some(|state| state.overlays.mask),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::ToggleMap,
+        menu: (Menu::Results, 0),
+        text: "Activation map",
+        tooltip: "Show where the network responded; hold X for the bare picture",
+        shortcuts: &[key(Key::U)],
+        enabled: with_findings,
+        checked: Some(|state| state.overlays.map),
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::Analyse,
+        menu: (Menu::Results, 1),
+        text: "Predict again",
+        tooltip: "Run the networks on this picture once more",
+        shortcuts: &[key(Key::F5)],
+        enabled: can_analyse,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::CancelAnalysis,
+        menu: (Menu::Results, 1),
+        text: "Cancel prediction",
+        tooltip: "Stop after the stage under way",
+        shortcuts: &[ctrl(Key::Period)],
+        enabled: is_analysing,
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::Shortcuts,
+        menu: (Menu::Help, 0),
+        text: "Keys and mouse",
+        tooltip: "What every key and mouse button does",
+        shortcuts: &[key(Key::F1)],
+        ..PLAIN
+    },
+    ActionInfo {
+        action: Action::About,
+        menu: (Menu::Help, 0),
+        text: "About",
+        tooltip: "What this program is, and what it is not for",
+        ..PLAIN
+    },
+];
+
+const fn pan(direction: Direction, text: &'static str, shortcuts: &'static [KeyboardShortcut]) -> ActionInfo {
+    ActionInfo {
+        action: Action::Pan(direction),
+        menu: (Menu::View, 1),
+        text,
+        tooltip: "Move the picture; a middle drag does the same",
+        shortcuts,
+        repeats: true,
+        enabled: with_picture,
+        ..PLAIN
+    }
+}
+
+const fn tool(tool: Tool, text: &'static str, shortcuts: &'static [KeyboardShortcut]) -> ActionInfo {
+    ActionInfo {
+        action: Action::Use(tool),
+        menu: (Menu::View, 2),
+        text,
+        tooltip: match tool {
+            Tool::WindowLevel => "A left drag changes contrast (across) and brightness (up and down)",
+            Tool::Zoom => "A left drag zooms",
+            Tool::Pan => "A left drag moves the picture",
+        },
+        shortcuts,
+        checked: Some(match tool {
+            Tool::WindowLevel => |state| state.tool == Tool::WindowLevel,
+            Tool::Zoom => |state| state.tool == Tool::Zoom,
+            Tool::Pan => |state| state.tool == Tool::Pan,
+        }),
+        ..PLAIN
+    }
+}
+
+/// The key that shows the bare picture while it is held.
+pub const BARE_KEY: Key = Key::X;
+
+impl Action {
+    /// Its line of the table.
+    ///
+    /// # Panics
+    /// If the table has no such action, which a test rules out.
+    pub fn info(self) -> &'static ActionInfo {
+        ACTIONS.iter().find(|info| info.action == self).expect("every action has a line in the table")
+    }
+}

@@ -1,0 +1,78 @@
+//! The system's file dialogs: built on the window's thread, awaited on another. Knows no pictures.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use super::worker::Wake;
+
+/// What the user wants to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// One or more files.
+    Files,
+    /// A folder.
+    Folder,
+}
+
+/// How a dialog ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chosen {
+    /// Paths; none if the user cancelled.
+    Paths(Vec<PathBuf>),
+    /// The system has no file dialog that runs.
+    Unavailable,
+}
+
+/// Opens dialogs, one at a time.
+pub struct Dialogs {
+    sender: Sender<Chosen>,
+    receiver: Receiver<Chosen>,
+    wake: Wake,
+    open: bool,
+}
+
+impl Dialogs {
+    /// No dialog yet; `wake` is called when one ends.
+    pub fn new(wake: Wake) -> Self {
+        let (sender, receiver) = channel();
+        Self { sender, receiver, wake, open: false }
+    }
+
+    /// Shows a dialog, unless one is open.
+    pub fn show(&mut self, choice: Choice) {
+        if self.open {
+            return;
+        }
+        let dialog = rfd::AsyncFileDialog::new().set_title(match choice {
+            Choice::Files => "Open chest X-rays",
+            Choice::Folder => "Open a folder of chest X-rays",
+        });
+        // The plural forms tell 'cancelled' (no path) from 'no dialog could be shown' (none at all).
+        let (sender, wake) = (self.sender.clone(), self.wake.clone());
+        let wait = move || {
+            let handles = pollster::block_on(async {
+                match choice {
+                    Choice::Files => dialog.pick_files().await,
+                    Choice::Folder => dialog.pick_folders().await,
+                }
+            });
+            let chosen = match handles {
+                Some(handles) => Chosen::Paths(handles.iter().map(|handle| handle.path().to_owned()).collect()),
+                None if cfg!(any(target_os = "windows", target_os = "macos")) => Chosen::Paths(Vec::new()),
+                None => Chosen::Unavailable,
+            };
+            // The window may be gone by now; then nobody wants the answer.
+            let _ = sender.send(chosen);
+            wake();
+        };
+        self.open = thread::Builder::new().name("file-dialog".to_owned()).spawn(wait).is_ok();
+    }
+
+    /// How the dialog ended, if it has.
+    pub fn try_recv(&mut self) -> Option<Chosen> {
+        let chosen = self.receiver.try_recv().ok()?;
+        self.open = false;
+        Some(chosen)
+    }
+}

@@ -1,0 +1,79 @@
+//! Keys and dropped files to commands, by the command table. Keys that a focused field wants are left to it.
+
+use eframe::egui::{Context, Event, InputState, Key, KeyboardShortcut, Modifiers, Popup};
+
+use super::command::{ACTIONS, BARE_KEY, Command};
+use super::state::ViewerState;
+
+/// Reads the keyboard, and files that were dropped.
+pub fn read(ctx: &Context, state: &ViewerState, commands: &mut Vec<Command>) {
+    dropped(ctx, state, commands);
+    if state.dialog.is_some() || Popup::is_any_open(ctx) {
+        return;
+    }
+    let focus = if ctx.text_edit_focused() {
+        Focus::Text
+    } else if ctx.memory(|memory| memory.focused().is_some()) {
+        Focus::Widget
+    } else {
+        Focus::Nothing
+    };
+    ctx.input_mut(|input| keys(input, focus, state, commands));
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Focus {
+    Nothing,
+    Widget,
+    Text,
+}
+
+fn dropped(ctx: &Context, state: &ViewerState, commands: &mut Vec<Command>) {
+    let (hovering, paths) = ctx.input(|input| {
+        let paths: Vec<_> = input.raw.dropped_files.iter().filter_map(|file| file.path.clone()).collect();
+        (!input.raw.hovered_files.is_empty(), paths)
+    });
+    if hovering != state.drop_hover {
+        commands.push(Command::DropHover(hovering));
+    }
+    if !paths.is_empty() {
+        commands.push(Command::Open(paths));
+    }
+}
+
+fn keys(input: &mut InputState, focus: Focus, state: &ViewerState, commands: &mut Vec<Command>) {
+    let bare = input.key_down(BARE_KEY) && focus != Focus::Text && input.modifiers.is_none();
+    if bare != state.bare {
+        commands.push(Command::Bare(bare));
+    }
+    input.events.retain(|event| {
+        let Event::Key { key, pressed: true, repeat, modifiers, .. } = event else { return true };
+        if belongs_to_focus(focus, *key, *modifiers) {
+            return true;
+        }
+        let info = ACTIONS.iter().find(|info| info.shortcuts.iter().any(|shortcut| hit(shortcut, *key, *modifiers)));
+        let Some(info) = info else { return true };
+        if (!*repeat || info.repeats) && (info.enabled)(state) {
+            commands.push(Command::Do(info.action));
+        }
+        false
+    });
+}
+
+fn hit(shortcut: &KeyboardShortcut, key: Key, modifiers: Modifiers) -> bool {
+    shortcut.logical_key == key && modifiers.matches_exact(shortcut.modifiers)
+}
+
+/// A text field wants everything but function keys and Ctrl; any other focused widget wants the keys that move
+/// in it, press it or leave it.
+fn belongs_to_focus(focus: Focus, key: Key, modifiers: Modifiers) -> bool {
+    let moves = matches!(
+        key,
+        Key::ArrowUp | Key::ArrowDown | Key::ArrowLeft | Key::ArrowRight | Key::Space | Key::Enter | Key::Escape
+    );
+    match focus {
+        Focus::Nothing => false,
+        Focus::Widget => moves && modifiers.is_none(),
+        Focus::Text => !modifiers.command && !matches!(key, Key::F1 | Key::F5 | Key::F11),
+    }
+}

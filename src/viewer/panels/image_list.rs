@@ -1,0 +1,123 @@
+//! The pictures that can be stepped through, with thumbnails of those in sight.
+
+use eframe::egui::{
+    Align2, CornerRadius, Rect, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2,
+};
+
+use super::widgets::elided;
+use crate::viewer::command::Command;
+use crate::viewer::picture::PictureKey;
+use crate::viewer::state::{EntryStatus, ImageEntry, ViewerState};
+use crate::viewer::theme;
+
+const ROW: f32 = 60.0;
+const THUMBNAIL: f32 = 52.0;
+
+/// Draws the list.
+pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
+    let count = state.list.entries.len();
+    ui.horizontal(|ui| {
+        ui.set_min_height(22.0);
+        let position = state.list.current.map_or(0, |current| current + 1);
+        ui.strong("Images");
+        ui.weak(format!("{position} of {count}"));
+        if state.list.listing {
+            ui.weak("…");
+        }
+    });
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let mut area = ScrollArea::vertical().auto_shrink(false);
+    if let Some(offset) = offset_to_current(ui, state) {
+        area = area.vertical_scroll_offset(offset);
+    }
+    area.show_rows(ui, ROW, count, |ui, rows| {
+        if rows != state.list.rows_in_sight {
+            commands.push(Command::RowsInSight(rows.clone()));
+        }
+        for index in rows {
+            row(ui, state, index, commands);
+        }
+    });
+}
+
+/// Where to scroll when another picture was chosen and its row is out of sight.
+fn offset_to_current(ui: &Ui, state: &ViewerState) -> Option<f32> {
+    let id = ui.id().with("current");
+    let before: Option<usize> = ui.data(|data| data.get_temp(id)).flatten();
+    if before == state.list.current {
+        return None;
+    }
+    ui.data_mut(|data| data.insert_temp(id, state.list.current));
+    let current = state.list.current?;
+    let in_sight = &state.list.rows_in_sight;
+    if in_sight.start < current && current + 1 < in_sight.end {
+        return None;
+    }
+    let row = ROW + 2.0;
+    Some((current as f32 * row - (ui.available_height() - row) / 2.0).max(0.0))
+}
+
+fn row(ui: &mut Ui, state: &ViewerState, index: usize, commands: &mut Vec<Command>) {
+    let entry = &state.list.entries[index];
+    let is_current = state.list.current == Some(index);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+    let painter = ui.painter();
+    let fill = match (is_current, response.hovered()) {
+        (true, _) => theme::SELECTED,
+        (false, true) => theme::HOVERED,
+        (false, false) => theme::NOTHING,
+    };
+    painter.rect_filled(rect, CornerRadius::same(theme::RADIUS), fill);
+    if response.has_focus() {
+        let outline = ui.visuals().selection.stroke;
+        painter.rect_stroke(rect, CornerRadius::same(theme::RADIUS), outline, eframe::egui::StrokeKind::Inside);
+    }
+    thumbnail(ui, entry, Rect::from_center_size(pos2(rect.min.x + ROW / 2.0, rect.center().y), Vec2::splat(THUMBNAIL)));
+    let left = rect.min.x + ROW + 2.0 * theme::STEP;
+    let name = elided(ui, &entry.key.label(), rect.max.x - left - theme::STEP);
+    let (line, colour) = second_line(entry);
+    let colour_of_name = if is_current { theme::TEXT } else { theme::MUTED };
+    painter.galley_with_override_text_color(pos2(left, rect.center().y - 17.0), name, colour_of_name);
+    painter.text(pos2(left, rect.center().y + 3.0), Align2::LEFT_TOP, line, theme::caption(), colour);
+    let label = format!("Image {} of {}: {}", index + 1, state.list.entries.len(), entry.key.label());
+    response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, is_current, &label));
+    if response.clicked() {
+        commands.push(Command::Select(index));
+    }
+    let hover = match (&entry.status, &entry.key) {
+        (EntryStatus::Bad(reason), _) => reason.clone(),
+        (_, PictureKey::File { path, .. }) => path.display().to_string(),
+        (_, PictureKey::Sample) => "Computed by this program; not a patient".to_owned(),
+    };
+    response.on_hover_text(hover);
+}
+
+fn thumbnail(ui: &Ui, entry: &ImageEntry, frame: Rect) {
+    let painter = ui.painter();
+    painter.rect_filled(frame, CornerRadius::ZERO, theme::VIEWPORT);
+    match &entry.thumbnail {
+        Some(texture) => {
+            let size = texture.size_vec2();
+            let scale = (frame.width() / size.x).min(frame.height() / size.y);
+            let rect = Rect::from_center_size(frame.center(), size * scale);
+            let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+            painter.image(texture.id(), rect, whole, theme::grey(u8::MAX));
+        }
+        None if matches!(entry.status, EntryStatus::Bad(_)) => {
+            painter.text(frame.center(), Align2::CENTER_CENTER, "⚠", theme::score(), theme::ALARM);
+        }
+        None => {}
+    }
+}
+
+fn second_line(entry: &ImageEntry) -> (String, eframe::egui::Color32) {
+    match (&entry.status, &entry.key) {
+        (EntryStatus::Bad(_), _) => ("Cannot be shown".to_owned(), theme::ALARM),
+        (_, PictureKey::File { frame, .. }) if *frame > 1 => (format!("Frame {frame}"), theme::MUTED),
+        (_, PictureKey::File { path, .. }) => {
+            let folder = path.parent().and_then(|folder| folder.file_name());
+            (folder.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default(), theme::MUTED)
+        }
+        (_, PictureKey::Sample) => ("Not a patient".to_owned(), theme::MUTED),
+    }
+}

@@ -1,0 +1,14 @@
+//! The zones of the window, one file each. They read the state and push commands; none changes anything itself.
+
+pub mod about;
+pub mod card;
+pub mod corner_text;
+pub mod empty;
+pub mod findings;
+pub mod image_list;
+pub mod menu_bar;
+pub mod open_path;
+pub mod shortcuts;
+pub mod status_bar;
+pub mod viewport;
+pub mod widgets;

@@ -1,0 +1,132 @@
+//! What several panels are built from: buttons of actions, values with names, bars with ticks, blocks.
+
+use eframe::egui::{
+    Button, Color32, CornerRadius, InnerResponse, Label, Rect, Response, RichText, Role, Sense, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
+};
+
+use crate::viewer::command::{Action, Command};
+use crate::viewer::state::ViewerState;
+use crate::viewer::theme;
+
+/// A button of the command table: text, tooltip with keys, enabled when it can be done.
+pub fn action_button(ui: &mut Ui, state: &ViewerState, action: Action, commands: &mut Vec<Command>) -> Response {
+    let info = action.info();
+    let mut button = Button::new(info.text);
+    if let Some(checked) = info.checked {
+        button = button.selected(checked(state));
+    }
+    let response = ui.add_enabled((info.enabled)(state), button);
+    let response = with_tooltip(response, action);
+    if response.clicked() {
+        commands.push(Command::Do(action));
+    }
+    response
+}
+
+/// The action's sentence and keys, on hovering.
+pub fn with_tooltip(response: Response, action: Action) -> Response {
+    let info = action.info();
+    let keys = info.shortcuts.first().map(|shortcut| response.ctx.format_shortcut(shortcut));
+    let text = match keys {
+        Some(keys) => format!("{} ({keys})", info.tooltip),
+        None => info.tooltip.to_owned(),
+    };
+    response.on_hover_text(text.clone()).on_disabled_hover_text(text)
+}
+
+/// Gives a shown value its name and plain text for assistive technology, and for tests of the window: name, value
+/// and description of one node; numbers also as a number.
+pub fn name_value(response: &Response, name: &str, value: &str) {
+    let number = value.parse::<f64>().ok();
+    response.widget_info(|| WidgetInfo {
+        value: number,
+        current_text_value: Some(value.to_owned()),
+        ..WidgetInfo::labeled(if number.is_some() { Role::Meter } else { Role::Status }, true, name)
+    });
+    response.ctx.accesskit_node_builder(response.id, |node| {
+        node.set_description(value.to_owned());
+    });
+}
+
+/// A caption in secondary colour.
+pub fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
+    ui.add(Label::new(RichText::new(text).font(theme::caption()).color(theme::MUTED)).wrap())
+}
+
+/// A caption left, a named value right, on one line.
+pub fn value_row(ui: &mut Ui, name: &str, shown: &str, plain: &str) {
+    row(ui, name, None, shown, plain);
+}
+
+/// As [`value_row`], with a square of colour before the caption.
+pub fn coloured_row(ui: &mut Ui, colour: Color32, name: &str, shown: &str, plain: &str) {
+    row(ui, name, Some(colour), shown, plain);
+}
+
+fn row(ui: &mut Ui, name: &str, colour: Option<Color32>, shown: &str, plain: &str) {
+    let height = 18.0;
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    let mut left = rect.min.x;
+    if let Some(colour) = colour {
+        let square = Rect::from_center_size(pos2(left + 4.0, rect.center().y), Vec2::splat(8.0));
+        ui.painter().rect_filled(square, CornerRadius::same(2), colour);
+        left += 14.0;
+    }
+    let painter = ui.painter();
+    let value = painter.layout_no_wrap(shown.to_owned(), theme::body(), theme::TEXT);
+    let value_left = rect.max.x - value.size().x;
+    let name_space = (value_left - left - 2.0 * theme::STEP).max(0.0);
+    let caption = elided(ui, name, name_space);
+    painter.galley(pos2(left, rect.center().y - caption.size().y / 2.0), caption, theme::MUTED);
+    painter.galley(pos2(value_left, rect.center().y - value.size().y / 2.0), value, theme::TEXT);
+    name_value(&response, name, plain);
+}
+
+/// A line of body text cut off with an ellipsis at a width.
+pub fn elided(ui: &Ui, text: &str, width: f32) -> std::sync::Arc<eframe::egui::Galley> {
+    let mut job =
+        eframe::egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::body(), theme::MUTED);
+    job.wrap = eframe::egui::text::TextWrapping::truncate_at_width(width);
+    ui.painter().layout_job(job)
+}
+
+/// A bar from 0 to 1 with a tick at a level to compare with.
+pub fn tick_bar(ui: &mut Ui, share: f64, tick: Option<f64>, colour: Color32) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 14.0), Sense::hover());
+    let track = Rect::from_center_size(rect.center(), vec2(rect.width(), 6.0));
+    let radius = CornerRadius::same(3);
+    let painter = ui.painter();
+    painter.rect_filled(track, radius, theme::LINE);
+    let along = |share: f64| track.min.x + track.width() * share.clamp(0.0, 1.0) as f32;
+    let filled = Rect::from_min_max(track.min, pos2(along(share), track.max.y));
+    painter.rect_filled(filled, radius, colour);
+    if let Some(tick) = tick {
+        let x = along(tick).clamp(rect.min.x + 1.0, rect.max.x - 1.0);
+        painter.rect_filled(
+            Rect::from_center_size(pos2(x, rect.center().y), vec2(2.0, rect.height())),
+            CornerRadius::ZERO,
+            theme::TEXT,
+        );
+    }
+    response
+}
+
+/// A titled block of the findings panel, with something at the right end of its title.
+pub fn block<R>(
+    ui: &mut Ui,
+    title: &str,
+    at_end: impl FnOnce(&mut Ui),
+    contents: impl FnOnce(&mut Ui) -> R,
+) -> InnerResponse<R> {
+    theme::block_frame().show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = theme::STEP;
+        ui.horizontal(|ui| {
+            ui.set_min_height(22.0);
+            ui.label(RichText::new(title).font(theme::body()).color(theme::MUTED).strong());
+            ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), at_end);
+        });
+        contents(ui)
+    })
+}

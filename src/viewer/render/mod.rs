@@ -1,0 +1,151 @@
+//! The picture on the GPU: 16-bit textures, window/level in the fragment shader, overlays in the same pass.
+//! [`Canvas`] hands each frame to the renderer that lives in egui's callback resources.
+
+mod pipeline;
+mod textures;
+mod uniforms;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use eframe::egui::{self, PaintCallback, Rect};
+use eframe::egui_wgpu::{self, CallbackResources, CallbackTrait, RenderState, ScreenDescriptor};
+use eframe::wgpu;
+
+use crate::imaging::{Radiograph, VoiTable, VoiTransform};
+
+use super::overlays::OverlaySettings;
+use super::state::{Shown, ViewerState};
+
+pub use pipeline::{Frame, Uploads, ViewportRenderer};
+pub use uniforms::{FrameView, SampleVoi, VoiMode};
+
+/// The window's side of the renderer: sets what the next frame shows.
+///
+/// The callback is made once and shared, so that a drag allocates nothing here.
+pub struct Canvas {
+    frame: Arc<Mutex<Frame>>,
+    callback: Arc<dyn std::any::Any + Send + Sync>,
+    /// The VOI table that was last turned into display values, for which picture.
+    baked: Option<([u8; 32], VoiTable, Arc<[u16]>)>,
+    largest_side: u32,
+    queue: wgpu::Queue,
+}
+
+struct ViewportCallback {
+    frame: Arc<Mutex<Frame>>,
+}
+
+impl Canvas {
+    /// Builds the renderer in egui's resources.
+    pub fn new(render_state: &RenderState) -> Self {
+        let renderer = ViewportRenderer::new(&render_state.device, &render_state.queue, render_state.target_format);
+        let largest_side = renderer.largest_side();
+        render_state.renderer.write().callback_resources.insert(renderer);
+        let frame = Arc::new(Mutex::new(Frame::default()));
+        let callback = egui_wgpu::Callback::new_paint_callback(
+            Rect::NOTHING,
+            ViewportCallback { frame: Arc::clone(&frame) },
+        )
+        .callback;
+        Self { frame, callback, baked: None, largest_side, queue: render_state.queue.clone() }
+    }
+
+    /// Longest side of a picture that the adapter can show, in pixels.
+    pub fn largest_side(&self) -> u32 {
+        self.largest_side
+    }
+
+    /// Calls `then` when the GPU has finished what was submitted so far.
+    pub fn when_drawn(&self, then: impl FnOnce() + Send + 'static) {
+        self.queue.on_submitted_work_done(then);
+    }
+
+    /// Draws the picture on the screen, if there is one.
+    pub fn paint(&mut self, painter: &egui::Painter, state: &ViewerState) {
+        let Some(shown) = &state.shown else { return };
+        let table = self.table(shown);
+        let overlay = state.visible_overlay();
+        let settings = overlay.map(|_| state.overlays);
+        {
+            let mut frame = lock(&self.frame);
+            frame.view = Some(frame_view(state, shown, settings));
+            frame.table = table;
+            frame.overlay = overlay.cloned();
+            frame.picture = Some(Arc::clone(&shown.picture));
+        }
+        painter.add(PaintCallback { rect: state.screen.rect, callback: Arc::clone(&self.callback) });
+    }
+
+    /// Display values of the shown picture's VOI table, computed when it is chosen.
+    fn table(&mut self, shown: &Shown) -> Option<Arc<[u16]>> {
+        let Some(VoiTransform::Table(table)) = &shown.view.voi else { return None };
+        let radiograph = &shown.picture.radiograph;
+        if let Some((hash, baked, values)) = &self.baked
+            && *hash == radiograph.content_hash
+            && Arc::ptr_eq(&baked.entries, &table.entries)
+        {
+            return Some(Arc::clone(values));
+        }
+        let values = bake(radiograph, table);
+        self.baked = Some((radiograph.content_hash, table.clone(), Arc::clone(&values)));
+        Some(values)
+    }
+}
+
+/// Display value, 65535 = white and before polarity, of all 65,536 samples a texture can hold.
+pub fn bake(radiograph: &Radiograph, table: &VoiTable) -> Arc<[u16]> {
+    let offset = radiograph.grey().map_or(0, |stored| stored.offset);
+    let display = |sample: u16| {
+        let value = radiograph.modality_lut.apply(i32::from(sample) + offset);
+        (table.apply(value) * f64::from(u16::MAX)).round() as u16
+    };
+    (0..=u16::MAX).map(display).collect()
+}
+
+fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettings>) -> FrameView {
+    let radiograph = &shown.picture.radiograph;
+    let offset = radiograph.grey().map_or(0, |stored| stored.offset);
+    let voi = shown.view.voi.as_ref().map(|voi| SampleVoi::new(voi, radiograph.modality_lut, offset));
+    FrameView {
+        transform: shown.transform(state.screen),
+        size: [radiograph.width, radiograph.height],
+        levels: shown.picture.level_count(),
+        colour: voi.is_none(),
+        voi: voi.unwrap_or(SampleVoi { mode: VoiMode::Linear, center: 0.0, slope: 1.0 }),
+        inverted: FrameView::inversion(radiograph.polarity, shown.view.inverted),
+        overlays,
+        srgb_target: false,
+    }
+}
+
+fn lock(frame: &Mutex<Frame>) -> MutexGuard<'_, Frame> {
+    // Nothing panics while the lock is held; if it did, the frame would still be whole.
+    frame.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl CallbackTrait for ViewportCallback {
+    fn prepare(
+        &self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        _screen: &ScreenDescriptor,
+        _encoder: &mut wgpu::CommandEncoder,
+        resources: &mut CallbackResources,
+    ) -> Vec<wgpu::CommandBuffer> {
+        if let Some(renderer) = resources.get_mut::<ViewportRenderer>() {
+            renderer.prepare(device, queue, &lock(&self.frame));
+        }
+        Vec::new()
+    }
+
+    fn paint(
+        &self,
+        _info: egui::PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        resources: &CallbackResources,
+    ) {
+        if let Some(renderer) = resources.get::<ViewportRenderer>() {
+            renderer.draw(pass);
+        }
+    }
+}

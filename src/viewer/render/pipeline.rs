@@ -1,0 +1,231 @@
+//! The viewport's pipeline: built once, kept between frames. Knows no egui.
+
+use std::sync::Arc;
+
+use eframe::wgpu;
+
+use super::textures;
+use super::uniforms::{FrameView, WORDS};
+use crate::viewer::overlays::OverlayPixels;
+use crate::viewer::picture::Picture;
+
+/// What one frame shows.
+#[derive(Clone, Default)]
+pub struct Frame {
+    /// The picture; nothing is drawn without one.
+    pub picture: Option<Arc<Picture>>,
+    /// Its overlays.
+    pub overlay: Option<Arc<OverlayPixels>>,
+    /// Display values of every sample, for a VOI LUT Sequence item.
+    pub table: Option<Arc<[u16]>>,
+    /// Everything else.
+    pub view: Option<FrameView>,
+}
+
+/// How often textures were filled; window/level must leave it alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Uploads {
+    /// Pictures.
+    pub pictures: u32,
+    /// VOI tables.
+    pub tables: u32,
+    /// Overlays.
+    pub overlays: u32,
+}
+
+/// Pipeline and textures of the viewport.
+pub struct ViewportRenderer {
+    pipeline: wgpu::RenderPipeline,
+    layout: wgpu::BindGroupLayout,
+    uniforms: wgpu::Buffer,
+    textures: Textures,
+    bind_group: Option<wgpu::BindGroup>,
+    shown: Frame,
+    uploads: Uploads,
+    srgb_target: bool,
+    largest_side: u32,
+}
+
+struct Textures {
+    picture: wgpu::Texture,
+    table: wgpu::Texture,
+    labels: wgpu::Texture,
+    shares: wgpu::Texture,
+    colour_maps: wgpu::Texture,
+}
+
+impl ViewportRenderer {
+    /// Builds the pipeline for a target format.
+    pub fn new(device: &wgpu::Device, queue: &wgpu::Queue, target: wgpu::TextureFormat) -> Self {
+        let layout = bind_group_layout(device);
+        let uniforms = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("viewport uniforms"),
+            size: (WORDS * 4) as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let empty = |format| textures::texture(device, "empty", [1, 1], 1, format);
+        let textures = Textures {
+            picture: empty(wgpu::TextureFormat::R16Uint),
+            table: empty(wgpu::TextureFormat::R16Uint),
+            labels: empty(wgpu::TextureFormat::R8Uint),
+            shares: empty(wgpu::TextureFormat::R16Uint),
+            colour_maps: textures::colour_maps(device, queue),
+        };
+        Self {
+            pipeline: pipeline(device, &layout, target),
+            layout,
+            uniforms,
+            textures,
+            bind_group: None,
+            shown: Frame::default(),
+            uploads: Uploads::default(),
+            srgb_target: target.is_srgb(),
+            largest_side: device.limits().max_texture_dimension_2d,
+        }
+    }
+
+    /// Fills the textures that show something else than before, and writes the uniform block.
+    pub fn prepare(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, frame: &Frame) {
+        let (Some(picture), Some(view)) = (&frame.picture, &frame.view) else { return };
+        if !is_same(self.shown.picture.as_ref(), Some(picture)) {
+            self.textures.picture = textures::picture(device, queue, picture);
+            self.shown.picture = Some(Arc::clone(picture));
+            self.uploads.pictures += 1;
+            self.bind_group = None;
+        }
+        if let Some(table) = &frame.table
+            && !is_same(self.shown.table.as_ref(), Some(table))
+        {
+            self.textures.table = textures::voi_table(device, queue, table);
+            self.shown.table = Some(Arc::clone(table));
+            self.uploads.tables += 1;
+            self.bind_group = None;
+        }
+        if let Some(overlay) = &frame.overlay
+            && !is_same(self.shown.overlay.as_ref(), Some(overlay))
+        {
+            [self.textures.labels, self.textures.shares] = textures::overlay(device, queue, overlay);
+            self.shown.overlay = Some(Arc::clone(overlay));
+            self.uploads.overlays += 1;
+            self.bind_group = None;
+        }
+        if self.bind_group.is_none() {
+            self.bind_group = Some(self.bind(device));
+        }
+        let view = FrameView { srgb_target: self.srgb_target, ..*view };
+        queue.write_buffer(&self.uniforms, 0, bytemuck::cast_slice(&view.words()));
+    }
+
+    /// Draws over the pass's viewport.
+    pub fn draw(&self, pass: &mut wgpu::RenderPass<'_>) {
+        let Some(bind_group) = &self.bind_group else { return };
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, bind_group, &[]);
+        pass.draw(0..3, 0..1);
+    }
+
+    /// How often textures were filled so far.
+    pub fn uploads(&self) -> Uploads {
+        self.uploads
+    }
+
+    /// Longest side of a picture that this adapter can show, in pixels.
+    pub fn largest_side(&self) -> u32 {
+        self.largest_side
+    }
+
+    fn bind(&self, device: &wgpu::Device) -> wgpu::BindGroup {
+        let Textures { picture, table, labels, shares, colour_maps } = &self.textures;
+        let views = [picture, table, labels, shares, colour_maps]
+            .map(|texture| texture.create_view(&wgpu::TextureViewDescriptor::default()));
+        let uniforms = wgpu::BindGroupEntry { binding: 0, resource: self.uniforms.as_entire_binding() };
+        let textures = views.iter().zip(1..).map(|(view, binding)| wgpu::BindGroupEntry {
+            binding,
+            resource: wgpu::BindingResource::TextureView(view),
+        });
+        let entries: Vec<_> = std::iter::once(uniforms).chain(textures).collect();
+        device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("viewport"),
+            layout: &self.layout,
+            entries: &entries,
+        })
+    }
+}
+
+fn is_same<T: ?Sized>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
+    let entry = |binding, ty| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::FRAGMENT,
+        ty,
+        count: None,
+    };
+    let texture = |sample_type| wgpu::BindingType::Texture {
+        sample_type,
+        view_dimension: wgpu::TextureViewDimension::D2,
+        multisampled: false,
+    };
+    let uniforms = wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Uniform,
+        has_dynamic_offset: false,
+        min_binding_size: wgpu::BufferSize::new((WORDS * 4) as u64),
+    };
+    let integers = wgpu::TextureSampleType::Uint;
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some("viewport"),
+        entries: &[
+            entry(0, uniforms),
+            entry(1, texture(integers)),
+            entry(2, texture(integers)),
+            entry(3, texture(integers)),
+            entry(4, texture(integers)),
+            entry(5, texture(wgpu::TextureSampleType::Float { filterable: false })),
+        ],
+    })
+}
+
+fn pipeline(
+    device: &wgpu::Device,
+    layout: &wgpu::BindGroupLayout,
+    target: wgpu::TextureFormat,
+) -> wgpu::RenderPipeline {
+    let module =
+        device.create_shader_module(wgpu::include_wgsl!("../../../assets/shaders/viewport.wgsl"));
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some("viewport"),
+        bind_group_layouts: &[Some(layout)],
+        immediate_size: 0,
+    });
+    device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+        label: Some("viewport"),
+        layout: Some(&layout),
+        vertex: wgpu::VertexState {
+            module: &module,
+            entry_point: Some("vertex"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            buffers: &[],
+        },
+        primitive: wgpu::PrimitiveState::default(),
+        depth_stencil: None,
+        multisample: wgpu::MultisampleState::default(),
+        fragment: Some(wgpu::FragmentState {
+            module: &module,
+            entry_point: Some("fragment"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            targets: &[Some(wgpu::ColorTargetState {
+                format: target,
+                blend: None,
+                write_mask: wgpu::ColorWrites::ALL,
+            })],
+        }),
+        multiview_mask: None,
+        cache: None,
+    })
+}

@@ -1,0 +1,136 @@
+//! The few numbers that change from frame to frame, laid out for the shader. Window/level lives here and nowhere
+//! else on the GPU: dragging it uploads these words, never the picture.
+
+use crate::imaging::{ModalityLut, Polarity, VoiLutFunction, VoiTransform, Window};
+use crate::viewer::overlays::OverlaySettings;
+use crate::viewer::theme;
+use crate::viewer::viewport::ImageTransform;
+
+/// Words of the uniform block: nine vectors of four.
+pub const WORDS: usize = 36;
+
+/// From this zoom on (physical pixels per image pixel) the picture's pixels are shown as they are; below it,
+/// neighbours are blended. At 1:1 both are the same, because the picture lies on whole screen pixels.
+pub const PIXELS_FROM: f64 = 4.0;
+
+/// How the shader turns a sample into a display value. Keep in sync with the constants in viewport.wgsl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VoiMode {
+    /// Straight line between black and white.
+    Linear = 0,
+    /// Black up to the centre, white above.
+    Step = 1,
+    /// Sigmoid.
+    Sigmoid = 2,
+    /// The look-up texture.
+    Table = 3,
+}
+
+/// Modality and VOI transform in sample space.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SampleVoi {
+    /// Which formula.
+    pub mode: VoiMode,
+    /// Sample (offset binary) in the middle of the window.
+    pub center: f64,
+    /// Display value per sample; times 4 inside the sigmoid.
+    pub slope: f64,
+}
+
+impl SampleVoi {
+    /// Folds modality look-up and window into one line over the samples.
+    ///
+    /// `offset` is [`crate::imaging::StoredValues::offset`].
+    pub fn new(voi: &VoiTransform, modality: ModalityLut, offset: i32) -> Self {
+        let Window { center, width, function } = match voi {
+            VoiTransform::Table(_) => return Self { mode: VoiMode::Table, center: 0.0, slope: 1.0 },
+            VoiTransform::Window(window) => *window,
+        };
+        let (mode, middle, span) = match function {
+            VoiLutFunction::Linear => (VoiMode::Linear, center - 0.5, width - 1.0),
+            VoiLutFunction::LinearExact => (VoiMode::Linear, center, width),
+            VoiLutFunction::Sigmoid => (VoiMode::Sigmoid, center, width),
+        };
+        let middle = (middle - modality.intercept) / modality.slope - f64::from(offset);
+        // A window of width 1 is a step; so is one too narrow to divide by.
+        if span.abs() < 1e-9 {
+            return Self { mode: VoiMode::Step, center: middle, slope: modality.slope };
+        }
+        Self { mode, center: middle, slope: modality.slope / span }
+    }
+}
+
+/// What the shader needs to know for one frame.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameView {
+    /// Where the picture lies.
+    pub transform: ImageTransform,
+    /// Columns and rows.
+    pub size: [u32; 2],
+    /// Levels of the texture.
+    pub levels: u32,
+    /// Whether the picture is RGB.
+    pub colour: bool,
+    /// How samples become grey; ignored for RGB.
+    pub voi: SampleVoi,
+    /// Whether black and white are exchanged, by file and user together.
+    pub inverted: bool,
+    /// Overlays, if there are any to draw.
+    pub overlays: Option<OverlaySettings>,
+    /// The target wants linear values.
+    pub srgb_target: bool,
+}
+
+impl FrameView {
+    /// Whether display values are turned over, by the file's polarity and the user's wish together.
+    pub fn inversion(polarity: Polarity, by_user: bool) -> bool {
+        (polarity == Polarity::Inverse) != by_user
+    }
+
+    /// The level to read: the one whose pixels are just not larger than the screen's.
+    pub fn level(&self) -> u32 {
+        let zoom = self.transform.px_per_image[0].min(self.transform.px_per_image[1]);
+        let halvings = (1.0 / zoom).log2().floor().max(0.0) as u32;
+        halvings.min(self.levels - 1)
+    }
+
+    /// The uniform block.
+    pub fn words(&self) -> [u32; WORDS] {
+        let [zoom_x, zoom_y] = self.transform.px_per_image;
+        let [origin_x, origin_y] = self.transform.origin_px;
+        let smooth = zoom_x.max(zoom_y) < PIXELS_FROM;
+        let settings = self.overlays.unwrap_or_default();
+        let half_width = f64::from(theme::CONTOUR_WIDTH) / 2.0 * self.transform.pixels_per_point;
+        let floats = |values: [f64; 4]| values.map(|value| (value as f32).to_bits());
+        let flag = u32::from;
+        let mask_alpha = |alpha: f32| if settings.mask { f64::from(alpha) } else { 0.0 };
+        let lung = |colour| {
+            let [r, g, b, _] = theme::components(colour);
+            [r, g, b, 1.0].map(f32::to_bits)
+        };
+        let vectors = [
+            floats([1.0 / zoom_x, 1.0 / zoom_y, -origin_x / zoom_x, -origin_y / zoom_y]),
+            [self.size[0], self.size[1], self.level(), flag(self.colour)],
+            floats([self.voi.center, self.voi.slope, self.voi.slope.signum(), f64::from(u8::from(smooth))]),
+            [self.voi.mode as u32, flag(self.inverted), flag(self.srgb_target), flag(self.overlays.is_some())],
+            floats([
+                mask_alpha(theme::FILL_ALPHA),
+                mask_alpha(theme::CONTOUR_ALPHA),
+                half_width / zoom_x,
+                half_width / zoom_y,
+            ]),
+            floats([
+                f64::from(settings.opacity),
+                f64::from(settings.threshold),
+                f64::from(settings.colours.row()),
+                f64::from(u8::from(settings.map)),
+            ]),
+            lung(theme::RIGHT_LUNG),
+            lung(theme::LEFT_LUNG),
+            lung(theme::MERGED_LUNG),
+        ];
+        let mut words = [0; WORDS];
+        words.copy_from_slice(vectors.as_flattened());
+        words
+    }
+}

@@ -1,0 +1,243 @@
+//! Everything the window shows, as data. Changed by `apply` alone; panels read it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eframe::egui::{Pos2, TextureHandle};
+
+use crate::findings::Findings;
+use crate::imaging::VoiTransform;
+
+use super::analysis::{Analysis, EngineStatus};
+use super::overlays::{OverlayPixels, OverlaySettings};
+use super::picture::{Picture, PictureKey, Preset};
+use super::tools::Tool;
+use super::viewport::{ImageTransform, PictureShape, Placement, Screen};
+
+/// The window's state.
+#[derive(Default)]
+pub struct ViewerState {
+    /// The pictures that can be stepped through.
+    pub list: ImageList,
+    /// The picture on the screen.
+    pub shown: Option<Shown>,
+    /// Its prediction.
+    pub analysis: Analysis,
+    /// The models.
+    pub engine: EngineStatus,
+    /// How overlays are shown.
+    pub overlays: OverlaySettings,
+    /// What is folded, hidden or open.
+    pub layout: Layout,
+    /// What a left drag does.
+    pub tool: Tool,
+    /// Where the picture is drawn.
+    pub screen: Screen,
+    /// Cursor over the viewport, in ui points.
+    pub pointer: Option<Pos2>,
+    /// The key that shows the bare picture is held.
+    pub bare: bool,
+    /// A file is being dragged over the window.
+    pub drop_hover: bool,
+    /// A dialog of our own.
+    pub dialog: Option<Dialog>,
+    /// Something the user should know, in a sentence, until it is dismissed.
+    pub notice: Option<String>,
+    /// How long the last prediction took: the next one is expected to take as long.
+    pub last_total: Option<Duration>,
+}
+
+/// The pictures that can be stepped through.
+#[derive(Default)]
+pub struct ImageList {
+    /// In order.
+    pub entries: Vec<ImageEntry>,
+    /// The chosen one, whether or not it is decoded yet.
+    pub current: Option<usize>,
+    /// Paths are being looked through.
+    pub listing: bool,
+    /// Rows of the list that can be seen: their thumbnails are wanted.
+    pub rows_in_sight: std::ops::Range<usize>,
+}
+
+/// One picture of the list.
+pub struct ImageEntry {
+    /// Which one.
+    pub key: PictureKey,
+    /// What is known of it.
+    pub status: EntryStatus,
+    /// Its small picture, once it was decoded.
+    pub thumbnail: Option<TextureHandle>,
+    /// Window and placement it was left with.
+    pub view: Option<ViewSettings>,
+}
+
+/// What is known of a picture of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryStatus {
+    /// Not looked at yet.
+    Unread,
+    /// Can be shown.
+    Good,
+    /// Cannot be shown, for a reason in a sentence.
+    Bad(String),
+}
+
+/// The picture on the screen, with all that belongs to it and to no other.
+pub struct Shown {
+    /// Which one.
+    pub key: PictureKey,
+    /// Its pixels.
+    pub picture: Arc<Picture>,
+    /// Window and placement.
+    pub view: ViewSettings,
+    /// Its findings.
+    pub findings: Option<Arc<Findings>>,
+    /// Its overlays.
+    pub overlay: Option<Arc<OverlayPixels>>,
+}
+
+/// How one picture is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ViewSettings {
+    /// What makes it visible; `None` for a colour picture.
+    pub voi: Option<VoiTransform>,
+    /// The preset this is, until it is changed by hand.
+    pub preset: Option<usize>,
+    /// Black and white exchanged by the user.
+    pub inverted: bool,
+    /// Where it lies.
+    pub placement: Placement,
+}
+
+/// What is folded, hidden or open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The list of pictures on the left.
+    pub image_list: bool,
+    /// The findings on the right.
+    pub findings: bool,
+    /// Texts on the picture.
+    pub annotations: Annotations,
+    /// The patient's name is on the picture, not only a word that there is one.
+    pub identity: bool,
+    /// The whole screen.
+    pub full_screen: bool,
+    /// Details of the model card are unfolded.
+    pub card: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self {
+            image_list: true,
+            findings: true,
+            annotations: Annotations::All,
+            identity: true,
+            full_screen: false,
+            card: false,
+        }
+    }
+}
+
+/// Texts on the picture, in the three steps of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Annotations {
+    /// Corners, scale bar, colour bar.
+    All,
+    /// Scale bar and colour bar only.
+    Scales,
+    /// Nothing.
+    None,
+}
+
+/// A dialog of our own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dialog {
+    /// A path is typed.
+    OpenPath {
+        /// Why the field is there, if it is not by wish.
+        reason: Option<String>,
+    },
+    /// What this program is.
+    About,
+    /// Keys and mouse.
+    Shortcuts,
+}
+
+impl Shown {
+    /// Size and pixel shape.
+    pub fn shape(&self) -> PictureShape {
+        let radiograph = &self.picture.radiograph;
+        let aspect = radiograph.spacing.map_or(1.0, |spacing| spacing.row_mm / spacing.column_mm);
+        // A wild ratio is a mistake in the file; the picture stays usable.
+        let aspect = if (0.1..=10.0).contains(&aspect) { aspect } else { 1.0 };
+        PictureShape { size: [radiograph.width, radiograph.height], aspect }
+    }
+
+    /// The map between image and ui.
+    pub fn transform(&self, screen: Screen) -> ImageTransform {
+        ImageTransform::new(self.view.placement, self.shape(), screen)
+    }
+
+    /// The preset that is active, if one is.
+    pub fn preset(&self) -> Option<&Preset> {
+        self.view.preset.and_then(|index| self.picture.presets.get(index))
+    }
+
+    /// Whether window/level applies.
+    pub fn is_grey(&self) -> bool {
+        self.view.voi.is_some()
+    }
+}
+
+impl ViewSettings {
+    /// How a picture is shown when it is opened.
+    pub fn opening(picture: &Picture) -> Self {
+        let preset = (!picture.presets.is_empty()).then_some(picture.default_preset);
+        Self {
+            voi: preset.map(|index| picture.presets[index].transform.clone()),
+            preset,
+            inverted: false,
+            placement: Placement::Fit,
+        }
+    }
+}
+
+impl ImageEntry {
+    /// An entry not looked at yet.
+    pub fn new(key: PictureKey) -> Self {
+        Self { key, status: EntryStatus::Unread, thumbnail: None, view: None }
+    }
+}
+
+impl ImageList {
+    /// The chosen entry.
+    pub fn current_entry(&self) -> Option<&ImageEntry> {
+        self.entries.get(self.current?)
+    }
+}
+
+impl ViewerState {
+    /// The chosen picture is not the one on the screen yet.
+    pub fn is_decoding(&self) -> bool {
+        self.list.current_entry().is_some_and(|entry| {
+            entry.status != EntryStatus::Good && !matches!(entry.status, EntryStatus::Bad(_))
+                || self.shown.as_ref().is_none_or(|shown| shown.key != entry.key) && entry.status == EntryStatus::Good
+        })
+    }
+
+    /// Why the chosen picture cannot be shown.
+    pub fn picture_error(&self) -> Option<&str> {
+        match &self.list.current_entry()?.status {
+            EntryStatus::Bad(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Overlays that may be drawn now.
+    pub fn visible_overlay(&self) -> Option<&Arc<OverlayPixels>> {
+        let shown = self.shown.as_ref()?;
+        shown.overlay.as_ref().filter(|_| !self.bare)
+    }
+}

@@ -1,0 +1,232 @@
+//! The threads that read files for the window: listing, decoding ahead, making overlays ready. Knows no networks.
+//!
+//! The window says what it wants, most urgent first; whatever it no longer wants is never begun. That is how a
+//! decoding job is cancelled.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use crate::findings::Findings;
+use crate::imaging::{self, Radiograph};
+
+use super::listing::{Listing, list};
+use super::overlays::OverlayPixels;
+use super::picture::{Picture, PictureKey};
+
+/// What the workers say.
+#[derive(Debug)]
+pub enum LoaderEvent {
+    /// Paths were looked through.
+    Listed(Listing),
+    /// A picture is ready, or cannot be shown, for a reason in a sentence.
+    Decoded(PictureKey, Result<Arc<Picture>, String>),
+    /// Overlays are ready.
+    Overlay(Arc<OverlayPixels>),
+}
+
+/// Called from a worker after every event.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Handle of the worker threads; they end when it is dropped.
+pub struct Loader {
+    shared: Arc<Shared>,
+    events: Receiver<LoaderEvent>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    listings: VecDeque<Vec<PathBuf>>,
+    overlays: VecDeque<Arc<Findings>>,
+    wanted: Vec<PictureKey>,
+    under_way: HashSet<PictureKey>,
+    closed: bool,
+}
+
+enum Job {
+    List(Vec<PathBuf>),
+    Overlay(Arc<Findings>),
+    Decode(PictureKey),
+}
+
+/// One thread for the picture on the screen, one for those beside it.
+const THREADS: usize = 2;
+/// Decoders recurse over nested sequences.
+const STACK: usize = 16 << 20;
+
+impl Loader {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(wake: &Wake) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { queue: Mutex::default(), work: Condvar::new() });
+        let (sender, events) = channel();
+        for number in 1..=THREADS {
+            let (shared, sender, wake) = (Arc::clone(&shared), sender.clone(), Arc::clone(wake));
+            thread::Builder::new()
+                .name(format!("pictures-{number}"))
+                .stack_size(STACK)
+                .spawn(move || work(&shared, &sender, &*wake))?;
+        }
+        Ok(Self { shared, events })
+    }
+
+    /// Looks through paths.
+    pub fn list(&self, paths: Vec<PathBuf>) {
+        self.shared.lock().listings.push_back(paths);
+        self.shared.work.notify_one();
+    }
+
+    /// Makes the overlays of findings ready; only the latest are of interest.
+    pub fn prepare_overlay(&self, findings: Arc<Findings>) {
+        let mut queue = self.shared.lock();
+        queue.overlays.clear();
+        queue.overlays.push_back(findings);
+        drop(queue);
+        self.shared.work.notify_one();
+    }
+
+    /// Replaces the list of pictures to decode, most urgent first.
+    pub fn want(&self, keys: Vec<PictureKey>) {
+        self.shared.lock().wanted = keys;
+        self.shared.work.notify_all();
+    }
+
+    /// The next event, if there is one; never waits.
+    pub fn try_recv(&self) -> Option<LoaderEvent> {
+        self.events.try_recv().ok()
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.work.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Nothing panics while the lock is held; if it did, the queue would still be whole.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for something to do; `None` when the window is closed.
+    fn next_job(&self) -> Option<Job> {
+        let mut queue = self.lock();
+        loop {
+            if queue.closed {
+                return None;
+            }
+            if let Some(job) = queue.take() {
+                return Some(job);
+            }
+            queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Queue {
+    fn take(&mut self) -> Option<Job> {
+        if let Some(paths) = self.listings.pop_front() {
+            return Some(Job::List(paths));
+        }
+        if let Some(findings) = self.overlays.pop_front() {
+            return Some(Job::Overlay(findings));
+        }
+        let next = self.wanted.iter().position(|key| !self.under_way.contains(key))?;
+        let key = self.wanted.remove(next);
+        self.under_way.insert(key.clone());
+        Some(Job::Decode(key))
+    }
+}
+
+fn work(shared: &Shared, events: &Sender<LoaderEvent>, wake: &dyn Fn()) {
+    while let Some(job) = shared.next_job() {
+        let event = match job {
+            Job::List(paths) => {
+                // The file itself is decoded while its folder is looked through.
+                if let Some(first) = Listing::at_once(&paths) {
+                    let _ = events.send(LoaderEvent::Listed(first));
+                    wake();
+                }
+                LoaderEvent::Listed(list(&paths))
+            }
+            Job::Overlay(findings) => LoaderEvent::Overlay(Arc::new(OverlayPixels::new(findings))),
+            Job::Decode(key) => {
+                let result = decode(&key);
+                shared.lock().under_way.remove(&key);
+                LoaderEvent::Decoded(key, result)
+            }
+        };
+        if events.send(event).is_err() {
+            return;
+        }
+        wake();
+    }
+}
+
+/// Reads and prepares one picture; a decoder that panics costs its file, not the thread.
+fn decode(key: &PictureKey) -> Result<Arc<Picture>, String> {
+    let begin = Instant::now();
+    let prepared = catch_unwind(AssertUnwindSafe(|| {
+        read(key).map(|radiograph| Arc::new(Picture::new(radiograph, begin.elapsed())))
+    }));
+    prepared.unwrap_or_else(|_| Err(format!("{}: the decoder broke down on this file.", key.label())))
+}
+
+fn read(key: &PictureKey) -> Result<Radiograph, String> {
+    match key {
+        PictureKey::File { path, frame } => imaging::open_frame(path, *frame).map_err(|error| error.to_string()),
+        PictureKey::Sample => Ok(imaging::phantom::radiograph()),
+    }
+}
+
+/// Decoded pictures beside the one on the screen, least recently used out first.
+#[derive(Default)]
+pub struct PictureCache {
+    pictures: HashMap<PictureKey, (u64, Arc<Picture>)>,
+    clock: u64,
+}
+
+/// Most bytes of decoded pictures kept.
+const CACHE_BYTES: usize = 384 << 20;
+
+impl PictureCache {
+    /// A picture, if it is there.
+    pub fn get(&mut self, key: &PictureKey) -> Option<Arc<Picture>> {
+        self.clock += 1;
+        let clock = self.clock;
+        self.pictures.get_mut(key).map(|(used, picture)| {
+            *used = clock;
+            Arc::clone(picture)
+        })
+    }
+
+    /// Whether a picture is there.
+    pub fn contains(&self, key: &PictureKey) -> bool {
+        self.pictures.contains_key(key)
+    }
+
+    /// Adds a picture, and drops the oldest until the rest fits; the newest always stays.
+    pub fn insert(&mut self, key: PictureKey, picture: Arc<Picture>) {
+        self.clock += 1;
+        self.pictures.insert(key, (self.clock, picture));
+        let bytes = |cache: &Self| cache.pictures.values().map(|(_, picture)| picture.bytes()).sum::<usize>();
+        while self.pictures.len() > 1 && bytes(self) > CACHE_BYTES {
+            let oldest = self.pictures.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| key.clone());
+            let Some(oldest) = oldest else { return };
+            self.pictures.remove(&oldest);
+        }
+    }
+}

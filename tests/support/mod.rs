@@ -1,0 +1,82 @@
+//! What several test programs need: random weights with right cards, and synthetic pictures.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use recovnet::inference::models::{ClassifierName, Models};
+use recovnet::nn::card::Task;
+use recovnet::nn::weights::{self, Precision};
+use recovnet::nn::{
+    BackboneKind, Classifier, Device, Graph, InputSpec, ModelCard, Network, Segmenter,
+};
+
+/// Side of the networks' input in these tests: small, so that they run in no time.
+pub const INPUT: usize = 64;
+
+/// A folder with a randomly initialised segmenter and ReCovNet-v1; made once, whichever test comes first.
+pub fn weights_folder() -> PathBuf {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = parent.join("random-weights-1");
+    if !folder.is_dir() {
+        std::fs::create_dir_all(parent).unwrap();
+        let fresh = tempfile::tempdir_in(parent).unwrap();
+        write_random_weights(fresh.path());
+        // Another test may have been faster; its folder is as good.
+        let _ = std::fs::rename(fresh.path(), &folder);
+    }
+    folder
+}
+
+/// The random networks, loaded.
+pub fn models() -> Models {
+    Models::load(Some(&weights_folder()), ClassifierName::RecovnetV1, "cpu").unwrap()
+}
+
+fn write_random_weights(folder: &Path) {
+    let kind = BackboneKind::DenseNet121;
+    let segmenter = Segmenter::new(kind, Graph::Torch, 11, &Device::Cpu).unwrap();
+    write_network(folder, "segmenter-densenet121", Task::Segmenter, &segmenter);
+    let classifier = Classifier::new(kind, Graph::Torch, 12, &Device::Cpu).unwrap();
+    write_network(folder, "recovnet-v1", Task::Recovnet, &classifier);
+}
+
+/// Writes a network with a card that fits it.
+pub fn write_network(folder: &Path, name: &str, task: Task, network: &dyn Network) {
+    let path = folder.join(format!("{name}.safetensors"));
+    let sha256 = weights::save(&path, &network.state(), &BTreeMap::new(), Precision::F16Kernels).unwrap();
+    let card = ModelCard {
+        name: name.to_owned(),
+        version: "0.0.0-random".to_owned(),
+        task,
+        backbone: BackboneKind::DenseNet121,
+        graph: Graph::Torch,
+        input: InputSpec { width: INPUT, height: INPUT, ..InputSpec::default() },
+        threshold: 0.5,
+        sha256,
+        details: serde_json::Map::new(),
+    };
+    let json = serde_json::to_string_pretty(&card).unwrap();
+    std::fs::write(path.with_extension("json"), json).unwrap();
+}
+
+/// A copy of the random weights that a test may spoil.
+pub fn weights_copy() -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(weights_folder()).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    copy
+}
+
+/// Writes a grey PNG with two dark ellipses on a bright ground, different for every `seed`.
+pub fn write_chest(path: &Path, width: u32, height: u32, seed: u32) {
+    let picture = image::GrayImage::from_fn(width, height, |x, y| {
+        let (u, v) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
+        let inside = |cx: f64| ((u - cx) / 0.16).powi(2) + ((v - 0.5) / 0.33).powi(2) < 1.0;
+        let grain = (x * 7 + y * 13 + seed * 31) % 17;
+        let base = if inside(0.3) || inside(0.7) { 50 } else { 170 };
+        image::Luma([(base + grain) as u8])
+    });
+    picture.save_with_format(path, image::ImageFormat::Png).unwrap();
+}
