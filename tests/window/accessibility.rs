@@ -72,9 +72,7 @@ impl Reader {
             .await?;
         let mut word = |name: &str| {
             let value = properties.remove(name);
-            value
-                .and_then(|value| String::try_from(value).ok())
-                .unwrap_or_default()
+            value.and_then(|value| String::try_from(value).ok()).unwrap_or_default()
         };
         let (name, description) = (word("Name"), word("Description"));
         let states: Vec<u32> = self.call(at, ACCESSIBLE, "GetState", &()).await?;
@@ -86,16 +84,13 @@ impl Reader {
         };
         let value = if has(".Value") {
             let name = ("org.a11y.atspi.Value", "CurrentValue");
-            let value: OwnedValue = self
-                .call(at, "org.freedesktop.DBus.Properties", "Get", &name)
-                .await?;
+            let value: OwnedValue = self.call(at, "org.freedesktop.DBus.Properties", "Get", &name).await?;
             f64::try_from(value).ok()
         } else {
             None
         };
         let extents = if has(".Component") {
-            self.call(at, "org.a11y.atspi.Component", "GetExtents", &0_u32)
-                .await?
+            self.call(at, "org.a11y.atspi.Component", "GetExtents", &0_u32).await?
         } else {
             (0, 0, 0, 0)
         };
@@ -105,10 +100,7 @@ impl Reader {
             description,
             text,
             value,
-            states: states
-                .iter()
-                .rev()
-                .fold(0, |bits, half| bits << 32 | u64::from(*half)),
+            states: states.iter().rev().fold(0, |bits, half| bits << 32 | u64::from(*half)),
             extents,
         })
     }
@@ -117,26 +109,14 @@ impl Reader {
         self.call(at, ACCESSIBLE, "GetChildren", &()).await
     }
 
-    async fn call<A, R>(
-        &self,
-        (bus, path): &Reference,
-        interface: &str,
-        method: &str,
-        arguments: &A,
-    ) -> zbus::Result<R>
+    async fn call<A, R>(&self, (bus, path): &Reference, interface: &str, method: &str, arguments: &A) -> zbus::Result<R>
     where
         A: serde::Serialize + zbus::zvariant::DynamicType,
         R: DeserializeOwned + Type,
     {
         let answer = self
             .bus
-            .call_method(
-                Some(bus.as_str()),
-                path,
-                Some(interface),
-                method,
-                arguments,
-            )
+            .call_method(Some(bus.as_str()), path, Some(interface), method, arguments)
             .await?;
         Ok(answer.body().deserialize()?)
     }

@@ -40,10 +40,7 @@ pub fn await_some<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) ->
 pub fn missing_programs() -> Vec<&'static str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = |program: &str| std::env::split_paths(&path).any(|at| at.join(program).is_file());
-    PROGRAMS
-        .into_iter()
-        .filter(|program| !there(program))
-        .collect()
+    PROGRAMS.into_iter().filter(|program| !there(program)).collect()
 }
 
 /// A process with what it starts, ended on drop.
@@ -152,9 +149,7 @@ impl Desktop {
             .env("WGPU_BACKEND", "vulkan")
             .env("RUST_BACKTRACE", "1");
         if let Some(driver) = software_driver() {
-            command
-                .env("VK_DRIVER_FILES", &driver)
-                .env("VK_ICD_FILENAMES", &driver);
+            command.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver);
         }
         command
     }
@@ -190,10 +185,7 @@ impl Desktop {
     /// Keyboard and pointer, as `xdotool` knows them.
     pub fn input(&self, arguments: &[&str]) {
         let status = self.command("xdotool").args(arguments).status();
-        assert!(
-            status.expect("xdotool starts").success(),
-            "xdotool {arguments:?}"
-        );
+        assert!(status.expect("xdotool starts").success(), "xdotool {arguments:?}");
     }
 }
 
