@@ -1,0 +1,81 @@
+//! In-lung activation by its formula, on made-up maps and masks.
+
+use recovnet::findings::{ActivationMap, Mask};
+use recovnet::inference::pipeline::{activation_map, in_lung_activation};
+use recovnet::nn::{Aspect, InputSpec};
+use recovnet::preprocess::Placement;
+
+const SIDE: u32 = 8;
+
+fn spec(aspect: Aspect) -> InputSpec {
+    InputSpec { width: 32, height: 32, aspect, ..InputSpec::default() }
+}
+
+fn placement() -> Placement {
+    Placement::new(SIDE as usize, SIDE as usize, &spec(Aspect::Stretch))
+}
+
+fn mask(inside: impl Fn(u32, u32) -> bool) -> Mask {
+    let pixels = (0..SIDE * SIDE).map(|i| u8::from(inside(i % SIDE, i / SIDE))).collect();
+    Mask { width: SIDE, height: SIDE, pixels }
+}
+
+fn map(value: impl Fn(u32, u32) -> f32) -> ActivationMap {
+    let values: Vec<f32> = (0..SIDE * SIDE).map(|i| value(i % SIDE, i / SIDE)).collect();
+    let max = values.iter().copied().fold(0.0, f32::max);
+    ActivationMap { width: SIDE, height: SIDE, cells: values.clone(), grid: (SIDE, SIDE), values, max }
+}
+
+#[test]
+fn the_ratio_is_the_sum_inside_over_the_whole_sum() {
+    // Left half 3, right half 1; the mask is the left quarter: 3 * 16 of 3 * 32 + 1 * 32.
+    let map = map(|x, _| if x < 4 { 3.0 } else { 1.0 });
+    let found = in_lung_activation(&map, &mask(|x, _| x < 2), &placement());
+    assert_eq!(found.ratio, Some(48.0 / 128.0));
+    assert_eq!(found.chance, Some(0.25));
+}
+
+#[test]
+fn a_flat_map_scores_its_chance_level() {
+    let found = in_lung_activation(&map(|_, _| 0.7), &mask(|x, y| x < 3 && y < 5), &placement());
+    assert!((found.ratio.unwrap() - found.chance.unwrap()).abs() < 1e-12);
+}
+
+#[test]
+fn an_empty_map_has_no_ratio_but_a_chance_level() {
+    let found = in_lung_activation(&map(|_, _| 0.0), &mask(|x, _| x < 4), &placement());
+    assert_eq!((found.ratio, found.chance), (None, Some(0.5)));
+}
+
+#[test]
+fn an_empty_mask_has_no_ratio() {
+    let found = in_lung_activation(&map(|_, _| 1.0), &mask(|_, _| false), &placement());
+    assert_eq!((found.ratio, found.chance), (None, Some(0.0)));
+}
+
+#[test]
+fn chance_counts_only_what_the_network_saw() {
+    // 16 x 8 pixels cropped to the middle square: columns 4..12 are seen.
+    let placement = Placement::new(16, 8, &spec(Aspect::Crop));
+    let pixels = (0..16 * 8).map(|i| u8::from(i % 16 < 6)).collect();
+    let mask = Mask { width: 16, height: 8, pixels };
+    let map = activation_map(vec![1.0; 4], (2, 2), &placement);
+    assert_eq!(map.values.iter().filter(|&&value| value > 0.0).count(), 64);
+    let found = in_lung_activation(&map, &mask, &placement);
+    assert!((found.ratio.unwrap() - 0.25).abs() < 1e-9);
+    assert_eq!(found.chance, Some(0.25));
+}
+
+#[test]
+fn a_cell_lies_where_its_pixels_are() {
+    // One hot cell of 4 x 4 on a 64 x 64 picture: the brightest pixels are in the middle of its area.
+    let placement = Placement::new(64, 64, &spec(Aspect::Stretch));
+    let mut cells = vec![0.0; 16];
+    cells[4 + 2] = 2.0;
+    let map = activation_map(cells, (4, 4), &placement);
+    let brightest = map.values.iter().position(|&value| value == map.max).unwrap();
+    let (x, y) = (brightest % 64, brightest / 64);
+    assert!((38..=41).contains(&x) && (22..=25).contains(&y), "({x}, {y})");
+    assert!((map.max - 2.0).abs() < 0.5, "{}", map.max);
+    assert_eq!(map.values[0], 0.0);
+}
