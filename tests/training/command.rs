@@ -65,6 +65,9 @@ fn every_epoch_is_a_json_line() {
         let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
         assert_eq!(record["metric"], "roc_auc");
     }
-    assert_eq!(printed, std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics"));
+    assert_eq!(
+        printed,
+        std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics")
+    );
     assert!(words(&output).contains("research use only, not a diagnosis"));
 }
