@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eframe::egui::{self, CentralPanel, Context, Panel, Ui};
+use egui::{self, CentralPanel, Context, Panel, Ui};
 
 use super::analysis::Analyser;
 use super::apply::{Services, apply};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use eframe::egui::{Key, KeyboardShortcut, Modifiers, Pos2, Vec2};
+use egui::{Key, KeyboardShortcut, Modifiers, Pos2, Vec2};
 
 use super::dialogs::Chosen;
 use super::listing::Listing;

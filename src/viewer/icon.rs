@@ -1,6 +1,6 @@
 //! The program's sign, two lungs and a warm spot in one of them: drawn by code, so that it is sharp at any size.
 
-use eframe::egui::{IconData, Mesh, Painter, Rect, pos2};
+use egui::{IconData, Mesh, Painter, Rect, pos2};
 
 use super::theme;
 
@@ -26,8 +26,8 @@ pub fn paint(painter: &Painter, rect: Rect) {
             let at = [column, row].map(|step| (step as f32 + 0.5) / side as f32);
             let [r, g, b, alpha] = colour(at, 1.0 / side as f32);
             if alpha > 0.0 {
-                let corner = rect.min + eframe::egui::vec2(column as f32, row as f32) * step;
-                let cell = Rect::from_min_max(corner, corner + eframe::egui::Vec2::splat(step));
+                let corner = rect.min + egui::vec2(column as f32, row as f32) * step;
+                let cell = Rect::from_min_max(corner, corner + egui::Vec2::splat(step));
                 let rgb = [r, g, b].map(|component| (component * 255.0).round() as u8);
                 mesh.add_colored_rect(cell, theme::mapped(rgb).gamma_multiply(alpha));
             }

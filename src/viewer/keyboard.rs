@@ -1,6 +1,6 @@
 //! Keys and dropped files to commands, by the command table. Keys that a focused field wants are left to it.
 
-use eframe::egui::{Context, Event, InputState, Key, KeyboardShortcut, Modifiers, Popup};
+use egui::{Context, Event, InputState, Key, KeyboardShortcut, Modifiers, Popup};
 
 use super::command::{ACTIONS, BARE_KEY, Command};
 use super::state::ViewerState;
@@ -30,7 +30,7 @@ enum Focus {
 
 fn dropped(ctx: &Context, state: &ViewerState, commands: &mut Vec<Command>) {
     let (hovering, paths) = ctx.input(|input| {
-        let paths: Vec<_> = input.raw.dropped_files.iter().filter_map(|file| file.path.clone()).collect();
+        let paths: Vec<_> = input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect();
         (!input.raw.hovered_files.is_empty(), paths)
     });
     if hovering != state.drop_hover {

@@ -23,7 +23,7 @@ pub mod worker;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use eframe::egui::ViewportBuilder;
+use egui::ViewportBuilder;
 use eframe::{egui_wgpu, wgpu};
 
 use crate::inference::engine::{Engine, EngineConfig};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eframe::egui::{Pos2, TextureHandle};
+use egui::{Pos2, TextureHandle};
 
 use crate::findings::Findings;
 use crate::imaging::VoiTransform;

@@ -1,6 +1,6 @@
 //! The look: every colour, text size and distance of the window. The only file that names colours.
 
-use eframe::egui::{
+use egui::{
     self, Color32, CornerRadius, FontFamily, FontId, Frame, Margin, Shadow, Stroke, TextStyle, Theme, Vec2,
 };
 

@@ -3,7 +3,7 @@
 //! Spaces: image (continuous pixels, the centre of the first pixel is (0.5, 0.5)), px (physical pixels of the
 //! window), ui (points, px over the scale factor).
 
-use eframe::egui::{Pos2, Rect, Vec2, pos2};
+use egui::{Pos2, Rect, Vec2, pos2};
 
 /// Smallest and largest zoom, in physical pixels per image pixel.
 pub const ZOOM_RANGE: (f64, f64) = (0.02, 64.0);

@@ -188,7 +188,7 @@ fn decode(key: &PictureKey) -> Result<Arc<Picture>, String> {
 fn read(key: &PictureKey) -> Result<Radiograph, String> {
     match key {
         PictureKey::File { path, frame } => imaging::open_frame(path, *frame).map_err(|error| error.to_string()),
-        PictureKey::Sample => Ok(imaging::phantom::radiograph()),
+        PictureKey::Sample => Err("SAMPLE".to_owned()),
     }
 }
 

@@ -27,19 +27,16 @@ impl Family {
     /// # Errors
     /// A sentence that names the UID.
     pub(super) fn of(uid: &str) -> Result<Self, String> {
-        let tail = uid
-            .strip_prefix("1.2.840.10008.1.2")
-            .ok_or_else(|| unknown(uid))?;
+        let tail = uid.strip_prefix("1.2.840.10008.1.2").ok_or_else(|| unknown(uid))?;
         match tail {
             "" | ".1" | ".2" | ".1.99" => Ok(Self::Native),
             ".5" => Ok(Self::Rle),
             ".4.50" | ".4.51" | ".4.57" | ".4.70" => Ok(Self::Jpeg),
             ".4.80" | ".4.81" => Ok(Self::JpegLs),
             ".4.90" | ".4.91" | ".4.201" | ".4.202" | ".4.203" => Ok(Self::Jpeg2000),
-            ".4.100" | ".4.101" | ".4.102" | ".4.103" | ".4.104" | ".4.105" | ".4.106"
-            | ".4.107" | ".4.108" => Err(format!(
-                "it is a video (transfer syntax {uid}), which is not played"
-            )),
+            ".4.100" | ".4.101" | ".4.102" | ".4.103" | ".4.104" | ".4.105" | ".4.106" | ".4.107" | ".4.108" => {
+                Err(format!("it is a video (transfer syntax {uid}), which is not played"))
+            }
             _ => Err(unknown(uid)),
         }
     }
@@ -67,17 +64,10 @@ pub(super) struct Decoded {
 ///
 /// # Errors
 /// One sentence with the cause.
-pub(super) fn decode(
-    family: Family,
-    uid: &str,
-    frame: &[u8],
-    module: &PixelModule,
-) -> Result<Decoded, String> {
+pub(super) fn decode(family: Family, uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded, String> {
     let mut decoded = match family {
         Family::Native => {
-            return Err(
-                "its pixels are encapsulated in a transfer syntax that has none such".into(),
-            );
+            return Err("its pixels are encapsulated in a transfer syntax that has none such".into());
         }
         Family::Rle => {
             let sample_bytes = usize::from(module.bits.allocated / 8);
@@ -110,11 +100,7 @@ const LOSSY: [&str; 5] = [
 
 fn clamp(bytes: &mut [u8], bits: Bits) {
     let span = (1_i32 << bits.stored) - 1;
-    let lowest = if bits.signed {
-        -(1 << (bits.stored - 1))
-    } else {
-        0
-    };
+    let lowest = if bits.signed { -(1 << (bits.stored - 1)) } else { 0 };
     for pair in bytes.as_chunks_mut::<2>().0 {
         let word = u16::from_le_bytes(*pair);
         let value = if bits.signed {
@@ -130,9 +116,7 @@ fn clamp(bytes: &mut [u8], bits: Bits) {
 fn untouched_ybr(module: &PixelModule) -> Result<bool, String> {
     match module.photometric {
         Photometric::YbrFull => Ok(true),
-        Photometric::YbrFull422 | Photometric::YbrJpeg2000 => {
-            Err("its colours do not fit its compression".to_owned())
-        }
+        Photometric::YbrFull422 | Photometric::YbrJpeg2000 => Err("its colours do not fit its compression".to_owned()),
         _ => Ok(false),
     }
 }
@@ -177,8 +161,8 @@ fn decode_jpeg_ls(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decod
 
 fn decode_jpeg2000(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded, String> {
     let header = codestream::jpeg2000(frame)?;
-    let signs_agree = header.signed == module.bits.signed
-        || (module.bits.signed && header.precision == module.bits.stored);
+    let signs_agree =
+        header.signed == module.bits.signed || (module.bits.signed && header.precision == module.bits.stored);
     if !signs_agree {
         return Err("its JPEG 2000 frame and its header disagree about the sign".to_owned());
     }
@@ -214,10 +198,7 @@ fn through_registry(
         .decode_frame(&source, 0, &mut bytes)
         .map_err(|error| format!("its compressed frame cannot be decoded: {}", causes(&error)))?;
     if bytes.len() != size {
-        return Err(format!(
-            "its compressed frame gives {} bytes, not {size}",
-            bytes.len()
-        ));
+        return Err(format!("its compressed frame gives {} bytes, not {size}", bytes.len()));
     }
     Ok(Decoded {
         bytes,
@@ -286,11 +267,7 @@ impl PixelDataObject for SingleFrame<'_> {
     }
 
     fn photometric_interpretation(&self) -> Option<&str> {
-        Some(if self.module.samples == 1 {
-            "MONOCHROME2"
-        } else {
-            "RGB"
-        })
+        Some(if self.module.samples == 1 { "MONOCHROME2" } else { "RGB" })
     }
 
     fn number_of_frames(&self) -> Option<u32> {

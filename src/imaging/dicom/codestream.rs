@@ -48,9 +48,7 @@ impl Codestream {
             ));
         }
         if precision == 0 || precision > module.bits.allocated {
-            return Err(format!(
-                "its compressed frame has samples of {precision} bits"
-            ));
+            return Err(format!("its compressed frame has samples of {precision} bits"));
         }
         Ok(())
     }
@@ -80,8 +78,7 @@ pub(super) fn jpeg(bytes: &[u8]) -> Result<Codestream, String> {
             0xe0 => colours.is_jfif |= segment.starts_with(b"JFIF\0"),
             0xee if segment.starts_with(b"Adobe") => colours.adobe = segment.get(11).copied(),
             0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xf7 => {
-                let &[precision, r0, r1, c0, c1, components] =
-                    segment.first_chunk().ok_or_else(none)?;
+                let &[precision, r0, r1, c0, c1, components] = segment.first_chunk().ok_or_else(none)?;
                 colours.channels = segment[6..].iter().step_by(3).copied().collect();
                 found = Some(Codestream {
                     process: *marker,
@@ -155,16 +152,10 @@ pub(super) fn jpeg2000(bytes: &[u8]) -> Result<Codestream, String> {
         return Err(none());
     };
     let components = usize::from(u16::from_be_bytes([n0, n1]));
-    let formats = size
-        .get(34..34 + 3 * components)
-        .ok_or_else(none)?
-        .as_chunks::<3>()
-        .0;
+    let formats = size.get(34..34 + 3 * components).ok_or_else(none)?.as_chunks::<3>().0;
     let &[format, ..] = formats.first().ok_or_else(none)?;
     if formats.iter().any(|&each| each != [format, 1, 1]) {
-        return Err(
-            "its JPEG 2000 channels differ in size or depth, which is not shown".to_owned(),
-        );
+        return Err("its JPEG 2000 channels differ in size or depth, which is not shown".to_owned());
     }
     let tiles = x.div_ceil(tile_x.max(1)) * y.div_ceil(tile_y.max(1));
     if tile_x == 0 || tile_y == 0 || tiles > 65_535 {

@@ -1,6 +1,6 @@
 //! Window, level and polarity of the picture on the screen.
 
-use eframe::egui::Vec2;
+use egui::Vec2;
 
 use crate::imaging::{Polarity, VoiTransform};
 use crate::viewer::command::Action;

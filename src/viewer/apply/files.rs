@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use eframe::egui::{ColorImage, TextureHandle, TextureOptions, ViewportCommand};
+use egui::{ColorImage, TextureHandle, TextureOptions, ViewportCommand};
 
 use super::{Services, analysis};
 use crate::viewer::command::Action;

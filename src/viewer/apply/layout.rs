@@ -1,6 +1,6 @@
 //! What is folded, hidden or open.
 
-use eframe::egui::ViewportCommand;
+use egui::ViewportCommand;
 
 use super::Services;
 use crate::viewer::command::Action;

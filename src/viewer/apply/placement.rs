@@ -1,6 +1,6 @@
 //! Zoom and position of the picture on the screen.
 
-use eframe::egui::{Pos2, Vec2, vec2};
+use egui::{Pos2, Vec2, vec2};
 
 use crate::viewer::command::{Action, Direction};
 use crate::viewer::state::ViewerState;

@@ -1,6 +1,6 @@
 //! The colour bar of the activation map: what its colours mean, printed on the picture.
 
-use eframe::egui::{Align2, CornerRadius, Painter, Rect, Stroke, StrokeKind, pos2, vec2};
+use egui::{Align2, CornerRadius, Painter, Rect, Stroke, StrokeKind, pos2, vec2};
 
 use super::{OverlaySettings, activation_map};
 use crate::findings::ActivationMap;
@@ -32,8 +32,8 @@ pub fn paint(painter: &Painter, viewport: Rect, map: &ActivationMap, settings: O
     let threshold = bar.max.y - bar.height() * settings.threshold;
     painter.hline(bar.min.x - 4.0..=bar.min.x, threshold, Stroke::new(1.0, theme::ON_PICTURE));
     let words = format!("Grad-CAM\nCOVID-19\nlogit\nlast features\n{} x {}", map.grid.0, map.grid.1);
-    let mut job = eframe::egui::text::LayoutJob::simple(words, theme::caption(), theme::ON_PICTURE, f32::INFINITY);
-    job.halign = eframe::egui::Align::Max;
+    let mut job = egui::text::LayoutJob::simple(words, theme::caption(), theme::ON_PICTURE, f32::INFINITY);
+    job.halign = egui::Align::Max;
     let galley = painter.layout_job(job);
     let at = pos2(bar.min.x - 8.0, bar.center().y - galley.size().y / 2.0);
     crate::viewer::panels::corner_text::with_halo(painter, at, galley, theme::ON_PICTURE);

@@ -1,13 +1,13 @@
 //! What this program is, and what it is not for.
 
-use eframe::egui::{Id, Modal, RichText, Ui};
+use egui::{Id, Modal, RichText, Ui};
 
 use crate::viewer::command::Command;
 use crate::viewer::{TITLE, theme, wording};
 
 /// Draws the dialog.
 pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
-    let modal = Modal::new(Id::new("about")).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(
+    let modal = Modal::new(Id::unique("about")).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(
         ui.ctx(),
         |ui| {
             ui.set_width(460.0);

@@ -1,6 +1,6 @@
 //! The model card as it stands in its file, unfolded below the model.
 
-use eframe::egui::{Label, RichText, Ui};
+use egui::{Label, RichText, Ui};
 use serde_json::Value;
 
 use super::widgets::block;

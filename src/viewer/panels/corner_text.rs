@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use eframe::egui::{Align, Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Stroke, Vec2, pos2, vec2};
+use egui::{Align, Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Stroke, Vec2, pos2, vec2};
 
 use crate::imaging::Radiograph;
 use crate::viewer::picture::PictureKey;
@@ -36,7 +36,7 @@ fn corner(painter: &Painter, rect: Rect, at: Align2, lines: &[String]) {
     if text.is_empty() {
         return;
     }
-    let mut job = eframe::egui::text::LayoutJob::simple(text, theme::caption(), theme::ON_PICTURE, rect.width() * 0.45);
+    let mut job = egui::text::LayoutJob::simple(text, theme::caption(), theme::ON_PICTURE, rect.width() * 0.45);
     job.halign = at.x();
     let galley = painter.layout_job(job);
     let top = match at.y() {

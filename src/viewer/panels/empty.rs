@@ -1,6 +1,6 @@
 //! What the window shows before anything is open.
 
-use eframe::egui::{Align2, Button, RichText, Ui, Vec2, vec2};
+use egui::{Align2, Button, RichText, Ui, Vec2, vec2};
 
 use super::widgets::with_tooltip;
 use crate::viewer::command::{Action, Command};
@@ -12,7 +12,7 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     let height = 330.0;
     ui.vertical_centered(|ui| {
         ui.add_space(((ui.available_height() - height) / 2.0).max(0.0));
-        let (rect, _) = ui.allocate_exact_size(Vec2::splat(72.0), eframe::egui::Sense::hover());
+        let (rect, _) = ui.allocate_exact_size(Vec2::splat(72.0), egui::Sense::hover());
         icon::paint(ui.painter(), rect);
         ui.add_space(3.0 * theme::STEP);
         ui.label(RichText::new("Open a chest X-ray").font(theme::score()));

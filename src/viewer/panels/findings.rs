@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use eframe::egui::{self, Button, ComboBox, Label, ProgressBar, RichText, ScrollArea, Slider, Ui};
+use egui::{self, Button, ComboBox, Label, ProgressBar, RichText, ScrollArea, Slider, Ui};
 
 use super::card;
 use super::widgets::{block, caption, coloured_row, name_value, tick_bar, value_row, with_tooltip};

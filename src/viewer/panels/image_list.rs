@@ -1,6 +1,6 @@
 //! The pictures that can be stepped through, with thumbnails of those in sight.
 
-use eframe::egui::{
+use egui::{
     Align2, CornerRadius, Rect, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
@@ -42,7 +42,7 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
 
 /// Where to scroll when another picture was chosen and its row is out of sight.
 fn offset_to_current(ui: &Ui, state: &ViewerState) -> Option<f32> {
-    let id = ui.id().with("current");
+    let id = ui.scope_id().with("current");
     let before: Option<usize> = ui.data(|data| data.get_temp(id)).flatten();
     if before == state.list.current {
         return None;
@@ -70,7 +70,7 @@ fn row(ui: &mut Ui, state: &ViewerState, index: usize, commands: &mut Vec<Comman
     painter.rect_filled(rect, CornerRadius::same(theme::RADIUS), fill);
     if response.has_focus() {
         let outline = ui.visuals().selection.stroke;
-        painter.rect_stroke(rect, CornerRadius::same(theme::RADIUS), outline, eframe::egui::StrokeKind::Inside);
+        painter.rect_stroke(rect, CornerRadius::same(theme::RADIUS), outline, egui::StrokeKind::Inside);
     }
     thumbnail(ui, entry, Rect::from_center_size(pos2(rect.min.x + ROW / 2.0, rect.center().y), Vec2::splat(THUMBNAIL)));
     let left = rect.min.x + ROW + 2.0 * theme::STEP;
@@ -110,7 +110,7 @@ fn thumbnail(ui: &Ui, entry: &ImageEntry, frame: Rect) {
     }
 }
 
-fn second_line(entry: &ImageEntry) -> (String, eframe::egui::Color32) {
+fn second_line(entry: &ImageEntry) -> (String, egui::Color32) {
     match (&entry.status, &entry.key) {
         (EntryStatus::Bad(_), _) => ("Cannot be shown".to_owned(), theme::ALARM),
         (_, PictureKey::File { frame, .. }) if *frame > 1 => (format!("Frame {frame}"), theme::MUTED),

@@ -1,6 +1,6 @@
 //! Menus from the command table, the active tool, the device.
 
-use eframe::egui::{self, Align, Button, Layout, MenuBar, RichText, Ui};
+use egui::{self, Align, Button, Layout, MenuBar, RichText, Ui};
 
 use super::widgets::{action_button, name_value, with_tooltip};
 use crate::viewer::analysis::EngineStatus;

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{Id, Key, Modal, TextEdit, Ui};
+use egui::{Id, Key, Modal, TextEdit, Ui};
 
 use crate::viewer::command::Command;
 use crate::viewer::theme;
 
 /// Draws the dialog.
 pub fn ui(ui: &Ui, reason: Option<&str>, commands: &mut Vec<Command>) {
-    let id = Id::new("open path");
+    let id = Id::unique("open path");
     let modal = Modal::new(id).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(ui.ctx(), |ui| {
         ui.set_width(520.0);
         ui.heading("Open a path");
@@ -30,7 +30,7 @@ pub fn ui(ui: &Ui, reason: Option<&str>, commands: &mut Vec<Command>) {
         }
         ui.add_space(2.0 * theme::STEP);
         ui.horizontal(|ui| {
-            let open = ui.add_enabled(!text.trim().is_empty(), eframe::egui::Button::new("Open")).clicked();
+            let open = ui.add_enabled(!text.trim().is_empty(), egui::Button::new("Open")).clicked();
             if (open || entered) && !text.trim().is_empty() {
                 commands.push(Command::Open(vec![PathBuf::from(unquoted(text.trim()))]));
                 commands.push(Command::Dialog(None));
@@ -48,7 +48,7 @@ pub fn ui(ui: &Ui, reason: Option<&str>, commands: &mut Vec<Command>) {
 
 /// Forgets that the field had the focus, so that it gets it the next time.
 pub fn closed(ui: &Ui) {
-    ui.data_mut(|data| data.remove::<bool>(Id::new("open path")));
+    ui.data_mut(|data| data.remove::<bool>(Id::unique("open path")));
 }
 
 /// Paths are often pasted with the quotation marks of a shell or a file manager, or as a URI.

@@ -1,6 +1,6 @@
 //! Keys and mouse, from the command table.
 
-use eframe::egui::{Grid, Id, Modal, RichText, ScrollArea, Ui};
+use egui::{Grid, Id, Modal, RichText, ScrollArea, Ui};
 
 use crate::viewer::command::{ACTIONS, Action, BARE_KEY, Command, Menu};
 use crate::viewer::theme;
@@ -17,7 +17,7 @@ const MOUSE: [(&str, &str); 7] = [
 
 /// Draws the dialog.
 pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
-    let modal = Modal::new(Id::new("shortcuts")).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(
+    let modal = Modal::new(Id::unique("shortcuts")).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(
         ui.ctx(),
         |ui| {
             ui.set_width(640.0);
@@ -28,13 +28,8 @@ pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
                 ui.columns(2, |columns| {
                     let [left, right] = columns else { return };
                     group(left, "Mouse", MOUSE.iter().map(|&(keys, text)| (keys.to_owned(), text)));
-                    for (menu, ui) in [
-                        (Menu::File, &mut *left),
-                        (Menu::Results, &mut *left),
-                        (Menu::Help, &mut *left),
-                        (Menu::Image, &mut *right),
-                        (Menu::View, &mut *right),
-                    ] {
+                    for menu in Menu::ALL {
+                        let ui = if matches!(menu, Menu::Image | Menu::View) { &mut *right } else { &mut *left };
                         let keys = of_menu(ui, menu);
                         group(ui, menu.title(), keys.into_iter());
                     }
@@ -52,7 +47,7 @@ pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
 }
 
 fn of_menu(ui: &Ui, menu: Menu) -> Vec<(String, &'static str)> {
-    let keys = |shortcuts: &[eframe::egui::KeyboardShortcut]| {
+    let keys = |shortcuts: &[egui::KeyboardShortcut]| {
         let keys: Vec<_> = shortcuts.iter().take(2).map(|shortcut| ui.ctx().format_shortcut(shortcut)).collect();
         keys.join(", ")
     };
@@ -76,7 +71,7 @@ fn group(ui: &mut Ui, title: &str, lines: impl Iterator<Item = (String, &'static
     Grid::new(title).num_columns(2).min_col_width(96.0).show(ui, |ui| {
         for (keys, text) in lines {
             ui.label(RichText::new(keys).color(theme::MUTED));
-            ui.add(eframe::egui::Label::new(text).wrap());
+            ui.add(egui::Label::new(text).wrap());
             ui.end_row();
         }
     });

@@ -1,6 +1,6 @@
 //! The strip that never leaves, what is under the cursor, window and zoom.
 
-use eframe::egui::{Align, Label, Layout, RichText, Ui};
+use egui::{Align, Label, Layout, RichText, Ui};
 
 use super::widgets::name_value;
 use crate::viewer::state::{Shown, ViewerState};

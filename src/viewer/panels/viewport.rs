@@ -1,6 +1,6 @@
 //! The zone of the picture: input first, then, in the same frame, the picture and what lies on it.
 
-use eframe::egui::{Align2, CornerRadius, Label, RichText, Role, Sense, Ui, WidgetInfo};
+use egui::{Align2, CornerRadius, Label, RichText, Role, Sense, Ui, WidgetInfo};
 
 use super::corner_text;
 use super::widgets::name_value;
@@ -55,8 +55,8 @@ pub fn message(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         return;
     };
     let width = (rect.width() - 80.0).min(560.0);
-    let place = eframe::egui::Rect::from_center_size(rect.center(), eframe::egui::vec2(width, 160.0));
-    ui.scope_builder(eframe::egui::UiBuilder::new().max_rect(place), |ui| {
+    let place = egui::Rect::from_center_size(rect.center(), egui::vec2(width, 160.0));
+    ui.scope_builder(egui::UiBuilder::new().max_rect(place), |ui| {
         ui.vertical_centered(|ui| {
             ui.label(RichText::new("This picture cannot be shown").font(theme::score()));
             ui.add_space(theme::STEP);

@@ -1,6 +1,6 @@
 //! What several panels are built from: buttons of actions, values with names, bars with ticks, blocks.
 
-use eframe::egui::{
+use egui::{
     Button, Color32, CornerRadius, InnerResponse, Label, Rect, Response, RichText, Role, Sense, Ui, Vec2, WidgetInfo,
     pos2, vec2,
 };
@@ -84,10 +84,10 @@ fn row(ui: &mut Ui, name: &str, colour: Option<Color32>, shown: &str, plain: &st
 }
 
 /// A line of body text cut off with an ellipsis at a width.
-pub fn elided(ui: &Ui, text: &str, width: f32) -> std::sync::Arc<eframe::egui::Galley> {
+pub fn elided(ui: &Ui, text: &str, width: f32) -> std::sync::Arc<egui::Galley> {
     let mut job =
-        eframe::egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::body(), theme::MUTED);
-    job.wrap = eframe::egui::text::TextWrapping::truncate_at_width(width);
+        egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::body(), theme::MUTED);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width);
     ui.painter().layout_job(job)
 }
 
@@ -125,7 +125,7 @@ pub fn block<R>(
         ui.horizontal(|ui| {
             ui.set_min_height(22.0);
             ui.label(RichText::new(title).font(theme::body()).color(theme::MUTED).strong());
-            ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), at_end);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), at_end);
         });
         contents(ui)
     })

@@ -7,7 +7,7 @@ mod uniforms;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use eframe::egui::{self, PaintCallback, Rect};
+use egui::{self, PaintCallback, Rect};
 use eframe::egui_wgpu::{self, CallbackResources, CallbackTrait, RenderState, ScreenDescriptor};
 use eframe::wgpu;
 

@@ -2,7 +2,7 @@
 
 pub mod window_level;
 
-use eframe::egui::{CursorIcon, Event, MouseWheelUnit, PointerButton, Response, Ui};
+use egui::{CursorIcon, Event, MouseWheelUnit, PointerButton, Response, Ui};
 
 use super::command::{Action, Command};
 use super::state::ViewerState;
@@ -78,7 +78,7 @@ fn tool_of(button: PointerButton, state: &ViewerState) -> Tool {
 fn drag(response: &Response, state: &ViewerState, commands: &mut Vec<Command>) {
     let Some(button) = dragged_with(response) else { return };
     let delta = response.drag_delta();
-    if delta == eframe::egui::Vec2::ZERO {
+    if delta == egui::Vec2::ZERO {
         return;
     }
     match tool_of(button, state) {

@@ -1,6 +1,6 @@
 //! Window/level by hand: how far a drag or a key moves the window. Pure functions of the window.
 
-use eframe::egui::Vec2;
+use egui::Vec2;
 
 use crate::imaging::{Polarity, VoiLutFunction, VoiTransform, Window};
 use crate::viewer::command::WindowStep;
@@ -65,7 +65,7 @@ fn moved(window: Window, wider: f64, higher: f64) -> Window {
 
 #[cfg(test)]
 mod tests {
-    use eframe::egui::vec2;
+    use egui::vec2;
 
     use super::*;
 
