@@ -61,8 +61,8 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         None => view::run(arguments.paths, arguments.models.weights, arguments.models.device),
-        Some(Command::Predict(args)) => predict::run(args),
-        Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Phantom(args)) => phantom::run(&args),
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),

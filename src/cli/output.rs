@@ -110,7 +110,7 @@ impl Lines {
         let Self::File { file, path } = self else { return Ok(()) };
         let file = file
             .into_inner()
-            .map_err(|error| error.into_error())
+            .map_err(io::IntoInnerError::into_error)
             .with_context(|| cannot_write(&path))?;
         keep(file, &path)
     }

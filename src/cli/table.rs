@@ -63,10 +63,8 @@ fn class_block(text: &mut String, title: &str, metrics: &ClassMetrics) {
 }
 
 fn mask_block(text: &mut String, convention: &str, metrics: &MaskMetrics) {
-    text.push_str(&format!(
-        "\nLung masks, {convention}: {} images, means over images\n",
-        metrics.images
-    ));
+    let title = format!("\nLung masks, {convention}: {} images, means over images\n", metrics.images);
+    text.push_str(&title);
     let figures = [
         ("Dice", metrics.dice),
         ("sensitivity", metrics.sensitivity),
@@ -95,9 +93,8 @@ fn in_lung_block(text: &mut String, class: &str, metrics: &InLung) {
     );
     if let Some(percentiles) = metrics.percentiles {
         let [p5, p25, p50, p75, p95] = percentiles.map(|value| format!("{value:.3}"));
-        text.push_str(&format!(
-            "  5 / 25 / 50 / 75 / 95 %  {p5} / {p25} / {p50} / {p75} / {p95}\n"
-        ));
+        let line = format!("  5 / 25 / 50 / 75 / 95 %  {p5} / {p25} / {p50} / {p75} / {p95}\n");
+        text.push_str(&line);
     }
 }
 

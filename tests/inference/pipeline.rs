@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use recovnet::findings::{Decision, Findings};
 use recovnet::imaging::{self, Radiograph, Samples, Scope};
-use recovnet::inference::pipeline::{self, Error, Stage, analyse};
+use recovnet::inference::pipeline::{Error, Stage, analyse};
 
 use crate::support;
 
@@ -83,7 +83,7 @@ fn stages_come_in_order_and_each_can_be_the_last() {
     let order = [Stage::Preprocess, Stage::Segment, Stage::Classify, Stage::Explain];
     for (index, last) in order.into_iter().enumerate() {
         let mut seen = Vec::new();
-        let result = pipeline::analyse(&models, &image, &mut |stage| {
+        let result = analyse(&models, &image, &mut |stage| {
             seen.push(stage);
             stage != last
         });
