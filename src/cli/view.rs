@@ -12,7 +12,11 @@ use crate::viewer;
 /// # Errors
 /// If there is no display, or no graphics adapter that can draw on it.
 pub fn run(paths: Vec<PathBuf>, weights: Option<PathBuf>, device: String) -> anyhow::Result<ExitCode> {
-    let engine = EngineConfig { weights, classifier: ClassifierName::RecovnetV1, device };
+    let engine = EngineConfig {
+        weights,
+        classifier: ClassifierName::RecovnetV1,
+        device,
+    };
     viewer::run(paths, engine)?;
     Ok(ExitCode::SUCCESS)
 }

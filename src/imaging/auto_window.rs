@@ -26,9 +26,7 @@ impl Histogram {
             offset: stored.offset,
             total,
         };
-        padding
-            .and_then(|range| whole.without(range))
-            .unwrap_or(whole)
+        padding.and_then(|range| whole.without(range)).unwrap_or(whole)
     }
 
     /// The same without the values of `range`, unless nothing is left.
@@ -49,10 +47,7 @@ impl Histogram {
 
     /// Smallest and largest stored value.
     pub(super) fn range(&self) -> (i32, i32) {
-        (
-            self.value_at(0),
-            self.value_at(self.total.saturating_sub(1)),
-        )
+        (self.value_at(0), self.value_at(self.total.saturating_sub(1)))
     }
 
     /// Stored values at the 0.5th and the 99.5th percentile; the whole range where these coincide.
@@ -60,11 +55,7 @@ impl Histogram {
         let cut = (self.total as f64 * CUT) as u64;
         let low = self.value_at(cut);
         let high = self.value_at(self.total.saturating_sub(1 + cut));
-        if low < high {
-            (low, high)
-        } else {
-            self.range()
-        }
+        if low < high { (low, high) } else { self.range() }
     }
 
     /// Stored value of the pixel with this rank in ascending order, counted from 0.

@@ -63,8 +63,7 @@ fn mean_spread<T: Copy + Ord + Into<u32>>(triples: &[[T; 3]]) -> f64 {
 /// The rounded mean of each pixel's channels, said in a warning where they are not all the same.
 fn averaged<T: Copy + Ord + Into<u32>>(triples: &[[T; 3]], warnings: &mut Vec<String>) -> Samples {
     if triples.iter().any(|[a, b, c]| a != b || b != c) {
-        warnings
-            .push("The colour channels differ slightly; their mean is shown as grey.".to_owned());
+        warnings.push("The colour channels differ slightly; their mean is shown as grey.".to_owned());
     }
     let mean = |triple: &[T; 3]| {
         let sum: u32 = triple.iter().map(|&channel| channel.into()).sum();

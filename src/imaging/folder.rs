@@ -34,9 +34,8 @@ pub fn siblings(file: &Path) -> Vec<PathBuf> {
 }
 
 fn walk(folder: &Path, depth: usize) -> Vec<PathBuf> {
-    let visible = |entry: &walkdir::DirEntry| {
-        entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
-    };
+    let visible =
+        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
     let mut files: Vec<PathBuf> = WalkDir::new(folder)
         .follow_links(true)
         .max_depth(depth)

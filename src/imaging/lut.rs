@@ -168,11 +168,6 @@ pub fn to_eight_bit(display: f64) -> u8 {
 }
 
 /// Stored value to display value in `0.0..=1.0`: modality LUT, VOI, then polarity.
-pub fn display_value(
-    stored: i32,
-    modality: ModalityLut,
-    voi: &VoiTransform,
-    polarity: Polarity,
-) -> f64 {
+pub fn display_value(stored: i32, modality: ModalityLut, voi: &VoiTransform, polarity: Polarity) -> f64 {
     polarity.apply(voi.apply(modality.apply(stored)))
 }

@@ -5,6 +5,7 @@ mod colour;
 mod dicom;
 mod folder;
 pub mod lut;
+pub mod phantom;
 pub mod radiograph;
 mod raster;
 pub mod spacing;
@@ -84,9 +85,7 @@ pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
         None => Err("this is no DICOM, PNG, JPEG, TIFF, BMP or WebP file".to_owned()),
     }));
     result
-        .unwrap_or_else(|_| {
-            Err("its data are broken in a way that no decoder copes with".to_owned())
-        })
+        .unwrap_or_else(|_| Err("its data are broken in a way that no decoder copes with".to_owned()))
         .map_err(|reason| Error::Undecodable {
             path: path.to_owned(),
             reason: one_line(&reason),
@@ -96,8 +95,7 @@ pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
 fn read_all(file: File) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = file.take(MAX_FILE_BYTES).read_to_end(&mut bytes);
-    read.map(|_| bytes)
-        .map_err(|error| format!("cannot be read: {error}"))
+    read.map(|_| bytes).map_err(|error| format!("cannot be read: {error}"))
 }
 
 /// Whether a file is a CMS envelope (RFC 5652), as secure DICOM media are (PS3.15 annex D): a DER sequence
@@ -139,9 +137,7 @@ fn open_regular(path: &Path) -> Result<(File, Vec<u8>), Error> {
         return Err(refused("the file is empty"));
     }
     if metadata.len() > MAX_FILE_BYTES {
-        return Err(refused(
-            "the file is larger than 1 GiB, more than this program opens",
-        ));
+        return Err(refused("the file is larger than 1 GiB, more than this program opens"));
     }
     let mut file = File::open(path).map_err(unreadable)?;
     let mut head = Vec::new();

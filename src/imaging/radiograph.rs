@@ -149,10 +149,9 @@ impl Radiograph {
 
     /// What the networks see: the file's first VOI, or [`Radiograph::auto_window`].
     pub fn network_voi(&self) -> VoiTransform {
-        self.voi_luts.first().map_or_else(
-            || VoiTransform::Window(self.auto_window()),
-            |voi| voi.transform.clone(),
-        )
+        self.voi_luts
+            .first()
+            .map_or_else(|| VoiTransform::Window(self.auto_window()), |voi| voi.transform.clone())
     }
 
     /// A window from the 0.5th to the 99.5th percentile of the values that are not padding, in modality
@@ -175,14 +174,8 @@ impl Radiograph {
     pub fn display_table(&self, voi: &VoiTransform) -> Option<Vec<f64>> {
         let stored = self.grey()?;
         let last = stored.values.iter().copied().max().unwrap_or(0);
-        let display = |sample| {
-            lut::display_value(
-                i32::from(sample) + stored.offset,
-                self.modality_lut,
-                voi,
-                self.polarity,
-            )
-        };
+        let display =
+            |sample| lut::display_value(i32::from(sample) + stored.offset, self.modality_lut, voi, self.polarity);
         Some((0..=last).map(display).collect())
     }
 
@@ -192,11 +185,7 @@ impl Radiograph {
         match (&self.samples, self.display_table(voi)) {
             (Samples::Grey(stored), Some(table)) => {
                 let bytes: Vec<u8> = table.into_iter().map(lut::to_eight_bit).collect();
-                stored
-                    .values
-                    .iter()
-                    .map(|&sample| bytes[usize::from(sample)])
-                    .collect()
+                stored.values.iter().map(|&sample| bytes[usize::from(sample)]).collect()
             }
             (Samples::Colour(pixels), _) => pixels.as_flattened().to_vec(),
             (Samples::Grey(_), None) => Vec::new(),
@@ -219,8 +208,7 @@ impl Radiograph {
                 sha.update(b"grey");
                 sha.update(stored.offset.to_le_bytes());
                 for row in stored.values.chunks(4096) {
-                    let bytes: Vec<u8> =
-                        row.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+                    let bytes: Vec<u8> = row.iter().flat_map(|sample| sample.to_le_bytes()).collect();
                     sha.update(&bytes);
                 }
             }

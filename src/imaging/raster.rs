@@ -38,8 +38,8 @@ pub(super) fn read(path: &Path, file: File, format: ImageFormat) -> Result<Radio
     };
     reader.rewind().map_err(|error| error.to_string())?;
     let name = container_name(format);
-    let (picture, orientation) = decode(reader, format)
-        .map_err(|cause| format!("the {name} picture cannot be decoded: {cause}"))?;
+    let (picture, orientation) =
+        decode(reader, format).map_err(|cause| format!("the {name} picture cannot be decoded: {cause}"))?;
     let mut warnings = Vec::new();
     if pages > 1 {
         warnings.push("The file has several pages; only the first is shown.".to_owned());
@@ -60,10 +60,7 @@ fn container_name(format: ImageFormat) -> &'static str {
     }
 }
 
-fn decode<R: BufRead + Seek>(
-    reader: R,
-    format: ImageFormat,
-) -> Result<(DynamicImage, Orientation), String> {
+fn decode<R: BufRead + Seek>(reader: R, format: ImageFormat) -> Result<(DynamicImage, Orientation), String> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     let mut reader = ImageReader::with_format(reader, format);
@@ -85,9 +82,7 @@ fn check_size(width: u32, height: u32, bytes: u64) -> Result<(), String> {
         return Err(format!("its size is {width} x {height} pixels"));
     }
     if u64::from(width) * u64::from(height) > MAX_PIXELS || bytes > MAX_DECODED_BYTES {
-        return Err(format!(
-            "{width} x {height} pixels are more than this program opens"
-        ));
+        return Err(format!("{width} x {height} pixels are more than this program opens"));
     }
     Ok(())
 }
@@ -125,12 +120,7 @@ fn tiff_pages<R: Read + Seek>(reader: &mut R) -> u32 {
     1 + u32::from(second_page(reader).unwrap_or(false))
 }
 
-fn radiograph(
-    path: &Path,
-    name: &str,
-    picture: DynamicImage,
-    mut warnings: Vec<String>,
-) -> Radiograph {
+fn radiograph(path: &Path, name: &str, picture: DynamicImage, mut warnings: Vec<String>) -> Radiograph {
     let (width, height) = (picture.width(), picture.height());
     if picture.color().has_alpha() {
         warnings.push("The picture's transparency is ignored.".to_owned());
@@ -140,9 +130,7 @@ fn radiograph(
         Samples::Grey(_) => Scope::InScope,
         Samples::Colour(_) => {
             warnings.push("This is a colour picture: it is shown, but not predicted.".to_owned());
-            Scope::OutOfScope(
-                "it is a colour picture, and the networks read grey radiographs".to_owned(),
-            )
+            Scope::OutOfScope("it is a colour picture, and the networks read grey radiographs".to_owned())
         }
     };
     // Sixteen-bit pictures often use a part of their range only and get a window from their values.
@@ -181,23 +169,12 @@ fn samples(picture: DynamicImage, warnings: &mut Vec<String>) -> (Samples, u8) {
     let grey = |values: Arc<[u16]>| Samples::Grey(StoredValues { values, offset: 0 });
     match picture {
         DynamicImage::ImageLuma8(pixels) => (
-            grey(
-                pixels
-                    .as_raw()
-                    .iter()
-                    .map(|&sample| u16::from(sample))
-                    .collect(),
-            ),
+            grey(pixels.as_raw().iter().map(|&sample| u16::from(sample)).collect()),
             8,
         ),
-        DynamicImage::ImageLumaA8(pixels) => (
-            grey(pixels.pixels().map(|pixel| u16::from(pixel.0[0])).collect()),
-            8,
-        ),
+        DynamicImage::ImageLumaA8(pixels) => (grey(pixels.pixels().map(|pixel| u16::from(pixel.0[0])).collect()), 8),
         DynamicImage::ImageLuma16(pixels) => (grey(pixels.into_raw().into()), 16),
-        DynamicImage::ImageLumaA16(pixels) => {
-            (grey(pixels.pixels().map(|pixel| pixel.0[0]).collect()), 16)
-        }
+        DynamicImage::ImageLumaA16(pixels) => (grey(pixels.pixels().map(|pixel| pixel.0[0]).collect()), 16),
         DynamicImage::ImageRgb16(_) | DynamicImage::ImageRgba16(_) => {
             let pixels = picture.into_rgb16();
             colour::from_rgb16(pixels.as_raw().as_chunks().0, warnings)

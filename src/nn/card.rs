@@ -53,8 +53,7 @@ impl ModelCard {
             path: path.clone(),
             reason,
         };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| fail(format!("model card cannot be read: {e}")))?;
+        let text = std::fs::read_to_string(&path).map_err(|e| fail(format!("model card cannot be read: {e}")))?;
         serde_json::from_str(&text).map_err(|e| fail(format!("not a model card: {e}")))
     }
 }

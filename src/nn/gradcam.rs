@@ -36,12 +36,7 @@ impl CamTarget {
 }
 
 /// `sum over k of alpha_k A_k` before `ReLU`, alpha the gradient's spatial mean: `[n, c, h, w]` to `[n, h, w]`.
-pub(super) fn raw_map(
-    network: &Classifier,
-    features: &Tensor,
-    class: usize,
-    target: CamTarget,
-) -> Result<Tensor> {
+pub(super) fn raw_map(network: &Classifier, features: &Tensor, class: usize, target: CamTarget) -> Result<Tensor> {
     if class >= CLASSES {
         return Err(Error::Shape {
             tensor: "class".into(),
@@ -53,12 +48,8 @@ pub(super) fn raw_map(
     let watched = tape.watch(&features.permute((0, 2, 3, 1))?.contiguous()?);
     let logits = network.head(&watched, &mut tape)?;
     let rows: Vec<Vec<f64>> = logits.tensor().to_dtype(DType::F64)?.to_vec2()?;
-    let seed: Vec<f64> = rows
-        .iter()
-        .flat_map(|row| target.gradient(row, class))
-        .collect();
-    let seed = Tensor::from_vec(seed, (rows.len(), CLASSES), features.device())?
-        .to_dtype(features.dtype())?;
+    let seed: Vec<f64> = rows.iter().flat_map(|row| target.gradient(row, class)).collect();
+    let seed = Tensor::from_vec(seed, (rows.len(), CLASSES), features.device())?.to_dtype(features.dtype())?;
     let mut backward = tape.backward(&[(&logits, seed)])?;
     let gradient = backward
         .watched

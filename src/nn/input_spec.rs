@@ -30,7 +30,7 @@ pub struct InputSpec {
 }
 
 impl Default for InputSpec {
-    /// 224 x 224, stretched as the paper's data set is, ImageNet statistics.
+    /// 224 x 224, stretched as the paper's data set is, `ImageNet` statistics.
     fn default() -> Self {
         Self {
             width: 224,

@@ -60,8 +60,6 @@ impl FromStr for BackboneKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
-            .ok_or_else(|| {
-                format!("no backbone is called '{name}'; there are densenet121 and resnet50")
-            })
+            .ok_or_else(|| format!("no backbone is called '{name}'; there are densenet121 and resnet50"))
     }
 }

@@ -110,12 +110,7 @@ pub struct BatchNorm {
 impl BatchNorm {
     /// A batch normalisation called `name`: gamma `name.weight`, beta `name.bias`, running statistics
     /// `name.running_mean` and `name.running_var`.
-    pub(super) fn new(
-        name: &str,
-        channels: usize,
-        epsilon: f64,
-        init: &mut Init<'_>,
-    ) -> Result<Self> {
+    pub(super) fn new(name: &str, channels: usize, epsilon: f64, init: &mut Init<'_>) -> Result<Self> {
         let mut parameter = |suffix: &str, value: f64, role: Role| {
             let name = format!("{name}.{suffix}");
             Ok::<_, Error>(Parameter {
@@ -164,12 +159,7 @@ impl BatchNorm {
     }
 
     pub(super) fn visit(&self, f: Visit<'_>) {
-        for p in [
-            &self.gamma,
-            &self.beta,
-            &self.running_mean,
-            &self.running_variance,
-        ] {
+        for p in [&self.gamma, &self.beta, &self.running_mean, &self.running_variance] {
             f(&p.name, &p.tensor, p.role);
         }
     }
@@ -195,12 +185,7 @@ pub struct Linear {
 
 impl Linear {
     /// A layer called `name`, `[n, input]` to `[n, output]`.
-    pub(super) fn new(
-        name: &str,
-        input: usize,
-        output: usize,
-        init: &mut Init<'_>,
-    ) -> Result<Self> {
+    pub(super) fn new(name: &str, input: usize, output: usize, init: &mut Init<'_>) -> Result<Self> {
         let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
         Ok(Self {
             weight: Parameter {

@@ -1,4 +1,4 @@
-//! Tensors to tensors: operations with exact gradients, layers, backbones, the segmenter, ReCovNet, Grad-CAM and
+//! Tensors to tensors: operations with exact gradients, layers, backbones, the segmenter, `ReCovNet`, Grad-CAM and
 //! the weights format. Knows no DICOM and no window; only [`weights`] reads files.
 
 pub mod backbone;

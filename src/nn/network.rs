@@ -66,10 +66,7 @@ pub trait Network {
     fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
         let mut problem = None;
         self.visit(&mut |name, tensor, _| {
-            let found = state
-                .get(name)
-                .map(|t| t.dims().to_vec())
-                .unwrap_or_default();
+            let found = state.get(name).map(|t| t.dims().to_vec()).unwrap_or_default();
             if problem.is_none() && found != tensor.dims() {
                 problem = Some((name.to_owned(), found, tensor.dims().to_vec()));
             }
@@ -89,12 +86,7 @@ pub trait Network {
     ///
     /// # Errors
     /// If candle refuses.
-    fn update_running(
-        &mut self,
-        batch: &[BatchStatistics],
-        momentum: f64,
-        form: RunningVariance,
-    ) -> Result<()> {
+    fn update_running(&mut self, batch: &[BatchStatistics], momentum: f64, form: RunningVariance) -> Result<()> {
         let by_name: BTreeMap<_, _> = batch.iter().map(|s| (s.name.as_str(), s)).collect();
         let mut result = Ok(());
         self.visit_mut(&mut |name, tensor, role| {

@@ -1,5 +1,5 @@
 //! Phase II (paper section 2.3): encoder, global average pooling and a fully connected layer with two neurons.
-//! ReCovNet takes its encoder from a trained segmenter; the plain baselines do not, and share everything else.
+//! `ReCovNet` takes its encoder from a trained segmenter; the plain baselines do not, and share everything else.
 
 use candle_core::Tensor;
 
@@ -16,7 +16,7 @@ use super::{BackboneKind, Device, Graph, Result, weights};
 /// Classes: neuron 0 is control, neuron 1 is COVID-19.
 pub const CLASSES: usize = 2;
 
-/// ReCovNet or a plain baseline.
+/// `ReCovNet` or a plain baseline.
 #[derive(Debug, Clone)]
 pub struct Classifier {
     encoder: Backbone,
@@ -47,7 +47,7 @@ impl Classifier {
         })
     }
 
-    /// ReCovNet before phase II: a segmenter's encoder, running statistics and all, under a new head.
+    /// `ReCovNet` before phase II: a segmenter's encoder, running statistics and all, under a new head.
     ///
     /// # Errors
     /// If the device has no room for it.
@@ -65,12 +65,7 @@ impl Classifier {
     ///
     /// # Errors
     /// If the file cannot be read, or lacks a tensor or has one of another shape.
-    pub fn load(
-        weights: &std::path::Path,
-        kind: BackboneKind,
-        graph: Graph,
-        device: &Device,
-    ) -> Result<Self> {
+    pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
         let mut network = Self::new(kind, graph, 0, device)?;
         weights::load_into(&mut network, weights, device)?;
         Ok(network)
@@ -88,15 +83,8 @@ impl Classifier {
     ///
     /// # Errors
     /// If the shapes do not fit, or `observe` fails.
-    pub fn forward_observed(
-        &self,
-        images: &Tensor,
-        tape: &mut Tape,
-        observe: Observe<'_>,
-    ) -> Result<Value> {
-        let features = self
-            .encoder
-            .forward(&channels_last(images)?, tape, observe)?;
+    pub fn forward_observed(&self, images: &Tensor, tape: &mut Tape, observe: Observe<'_>) -> Result<Value> {
+        let features = self.encoder.forward(&channels_last(images)?, tape, observe)?;
         self.head(&features, tape)
     }
 
@@ -125,12 +113,7 @@ impl Classifier {
     ///
     /// # Errors
     /// If the shapes do not fit.
-    pub fn activation_map(
-        &self,
-        features: &Tensor,
-        class: usize,
-        target: CamTarget,
-    ) -> Result<Tensor> {
+    pub fn activation_map(&self, features: &Tensor, class: usize, target: CamTarget) -> Result<Tensor> {
         gradcam::raw_map(self, features, class, target)
     }
 }

@@ -13,13 +13,7 @@ use super::{BackboneKind, Device, Graph, Result, weights};
 
 /// Filters of the decoder's stages (paper section 2.3).
 const FILTERS: [usize; 5] = [256, 128, 64, 32, 16];
-const STAGE_NAMES: [&str; 5] = [
-    "decoder.0",
-    "decoder.1",
-    "decoder.2",
-    "decoder.3",
-    "decoder.4",
-];
+const STAGE_NAMES: [&str; 5] = ["decoder.0", "decoder.1", "decoder.2", "decoder.3", "decoder.4"];
 /// Keras's default, which the paper does not change.
 const EPSILON: f64 = 1e-3;
 
@@ -55,11 +49,7 @@ impl Decoder {
             stages.push(Stage {
                 conv1: Conv2d::new(&format!("{name}.conv1"), conv(input, filters, false), init)?,
                 bn1: BatchNorm::new(&format!("{name}.bn1"), filters, EPSILON, init)?,
-                conv2: Conv2d::new(
-                    &format!("{name}.conv2"),
-                    conv(filters, filters, false),
-                    init,
-                )?,
+                conv2: Conv2d::new(&format!("{name}.conv2"), conv(filters, filters, false), init)?,
                 bn2: BatchNorm::new(&format!("{name}.bn2"), filters, EPSILON, init)?,
             });
             input = filters;
@@ -110,12 +100,7 @@ impl Segmenter {
     ///
     /// # Errors
     /// If the file cannot be read, or lacks a tensor or has one of another shape.
-    pub fn load(
-        weights: &std::path::Path,
-        kind: BackboneKind,
-        graph: Graph,
-        device: &Device,
-    ) -> Result<Self> {
+    pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
         let mut network = Self::new(kind, graph, 0, device)?;
         weights::load_into(&mut network, weights, device)?;
         Ok(network)
@@ -137,16 +122,9 @@ impl Segmenter {
     ///
     /// # Errors
     /// If the shapes do not fit, or `observe` fails.
-    pub fn forward_observed(
-        &self,
-        images: &Tensor,
-        tape: &mut Tape,
-        observe: Observe<'_>,
-    ) -> Result<Value> {
+    pub fn forward_observed(&self, images: &Tensor, tape: &mut Tape, observe: Observe<'_>) -> Result<Value> {
         let (_, _, h, w) = images.dims4()?;
-        let features = self
-            .encoder
-            .forward(&channels_last(images)?, tape, observe)?;
+        let features = self.encoder.forward(&channels_last(images)?, tape, observe)?;
         let logits = self.decoder.forward(&features, tape, observe)?;
         observe("logits_native", std::slice::from_ref(&logits))?;
         if logits.tensor().dims()[1..3] == [h, w] {

@@ -102,10 +102,7 @@ impl Sink {
     pub(super) fn add(&mut self, node: Option<usize>, gradient: Tensor) -> Result<()> {
         let Some(node) = node else { return Ok(()) };
         self.slots[node] = Some(match self.slots[node].take() {
-            None => Slot {
-                gradient,
-                owned: false,
-            },
+            None => Slot { gradient, owned: false },
             Some(Slot {
                 gradient: sum,
                 owned: true,
@@ -221,9 +218,7 @@ impl Tape {
     /// If an operation fails, or a seed is not of its value's shape.
     pub fn backward(mut self, seeds: &[(&Value, Tensor)]) -> Result<Backward> {
         let mut sink = Sink {
-            slots: std::iter::repeat_with(|| None)
-                .take(self.nodes.len())
-                .collect(),
+            slots: std::iter::repeat_with(|| None).take(self.nodes.len()).collect(),
         };
         for (value, gradient) in seeds {
             sink.add(value.node, gradient.contiguous()?)?;

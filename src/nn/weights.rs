@@ -37,10 +37,7 @@ fn fail(path: &Path, reason: impl Into<String>) -> Error {
 
 /// SHA-256 of bytes, lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 /// SHA-256 of a file, lower-case hexadecimal.
@@ -65,12 +62,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// If the file cannot be written; nothing is left under `path` then that was not there before.
-pub fn save(
-    path: &Path,
-    state: &State,
-    metadata: &Metadata,
-    precision: Precision,
-) -> Result<String> {
+pub fn save(path: &Path, state: &State, metadata: &Metadata, precision: Precision) -> Result<String> {
     let mut tensors = HashMap::new();
     for (name, tensor) in state {
         let mut tensor = tensor.to_device(&Device::Cpu)?;
@@ -83,8 +75,7 @@ pub fn save(
         tensors.insert(name.clone(), tensor);
     }
     let metadata: HashMap<String, String> = metadata.clone().into_iter().collect();
-    let bytes =
-        safetensors::serialize(&tensors, Some(metadata)).map_err(|e| fail(path, e.to_string()))?;
+    let bytes = safetensors::serialize(&tensors, Some(metadata)).map_err(|e| fail(path, e.to_string()))?;
     write_atomically(path, &bytes).map_err(|e| fail(path, format!("cannot be written: {e}")))?;
     Ok(sha256(&bytes))
 }
@@ -94,9 +85,7 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".weights-")
-        .tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".weights-").tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -121,9 +110,7 @@ pub fn read_verified(path: &Path, sha: &str, device: &Device) -> Result<(State, 
     if !found.eq_ignore_ascii_case(sha) {
         return Err(fail(
             path,
-            format!(
-                "its SHA-256 is {found}, the model card says {sha}: the file is damaged or not the card's"
-            ),
+            format!("its SHA-256 is {found}, the model card says {sha}: the file is damaged or not the card's"),
         ));
     }
     parse(path, &bytes, device)
@@ -132,16 +119,9 @@ pub fn read_verified(path: &Path, sha: &str, device: &Device) -> Result<(State, 
 fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<(State, Metadata)> {
     let broken = |e: &dyn std::fmt::Display| fail(path, format!("not a weights file: {e}"));
     let (_, header) = safetensors::SafeTensors::read_metadata(bytes).map_err(|e| broken(&e))?;
-    let metadata = header
-        .metadata()
-        .clone()
-        .unwrap_or_default()
-        .into_iter()
-        .collect();
+    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     let mut state = State::new();
-    for (name, tensor) in
-        candle_core::safetensors::load_buffer(bytes, device).map_err(|e| broken(&e))?
-    {
+    for (name, tensor) in candle_core::safetensors::load_buffer(bytes, device).map_err(|e| broken(&e))? {
         let tensor = match tensor.dtype() {
             DType::F64 | DType::I64 => tensor,
             _ => tensor.to_dtype(DType::F32)?,
@@ -162,7 +142,5 @@ fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<(State, Metadata)
 /// If the file cannot be read, or lacks a tensor or has one of another shape.
 pub fn load_into(network: &mut dyn Network, path: &Path, device: &Device) -> Result<()> {
     let (state, _) = read(path, device)?;
-    network
-        .load_state(&state)
-        .map_err(|e| fail(path, e.to_string()))
+    network.load_state(&state).map_err(|e| fail(path, e.to_string()))
 }

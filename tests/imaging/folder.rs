@@ -57,8 +57,5 @@ fn links_in_a_circle_end() {
     std::os::unix::fs::symlink("loop_b.dcm", folder.path().join("loop_a.dcm")).expect("links work");
     std::os::unix::fs::symlink("loop_a.dcm", folder.path().join("loop_b.dcm")).expect("links work");
     fs::write(folder.path().join("1.png"), b"x").expect("writable");
-    assert_eq!(
-        imaging::candidates(folder.path()),
-        [folder.path().join("1.png")]
-    );
+    assert_eq!(imaging::candidates(folder.path()), [folder.path().join("1.png")]);
 }

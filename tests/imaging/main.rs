@@ -2,4 +2,5 @@
 
 mod dicom_golden;
 mod folder;
+mod phantom;
 mod raster;

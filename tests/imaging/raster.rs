@@ -28,9 +28,7 @@ fn grey16() -> DynamicImage {
 
 fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    picture
-        .write_to(&mut bytes, format)
-        .expect("the encoder works");
+    picture.write_to(&mut bytes, format).expect("the encoder works");
     bytes.into_inner()
 }
 
@@ -47,9 +45,7 @@ fn open_bytes(bytes: &[u8]) -> Result<Radiograph, imaging::Error> {
 
 fn stored(radiograph: &Radiograph) -> Vec<i32> {
     let grey = radiograph.grey().expect("a grey picture");
-    (0..radiograph.pixel_count())
-        .map(|index| grey.get(index))
-        .collect()
+    (0..radiograph.pixel_count()).map(|index| grey.get(index)).collect()
 }
 
 fn expected<T: Into<i32>>(value: impl Fn(u32, u32) -> T) -> Vec<i32> {
@@ -61,9 +57,7 @@ fn expected<T: Into<i32>>(value: impl Fn(u32, u32) -> T) -> Vec<i32> {
 
 /// Opens the bytes, which must fail, and checks what every message owes its reader.
 fn refusal(bytes: &[u8]) -> String {
-    let message = open_bytes(bytes)
-        .expect_err("this must not open")
-        .to_string();
+    let message = open_bytes(bytes).expect_err("this must not open").to_string();
     assert!(message.contains("picture"), "names the file: {message}");
     assert!(!message.contains('\n'), "is one sentence: {message}");
     message
@@ -78,21 +72,12 @@ fn eight_bits_are_shown_as_they_are_stored() {
         assert_eq!(stored(&radiograph), expected(ramp), "{format:?}");
         let shown = radiograph.display(&radiograph.default_voi());
         assert_eq!(
-            shown
-                .iter()
-                .map(|&grey| i32::from(grey))
-                .collect::<Vec<_>>(),
+            shown.iter().map(|&grey| i32::from(grey)).collect::<Vec<_>>(),
             expected(ramp)
         );
-        let table = radiograph
-            .display_table(&radiograph.network_voi())
-            .expect("grey");
+        let table = radiograph.display_table(&radiograph.network_voi()).expect("grey");
         for (sample, &display) in table.iter().enumerate() {
-            assert_eq!(
-                display,
-                sample as f64 / 255.0,
-                "the networks see stored / 255"
-            );
+            assert_eq!(display, sample as f64 / 255.0, "the networks see stored / 255");
         }
         assert_eq!(radiograph.scope, Scope::InScope);
         assert_eq!(radiograph.warnings, Vec::<String>::new());
@@ -107,10 +92,7 @@ fn sixteen_bits_keep_every_level() {
         assert_eq!(radiograph.bits_stored, 16);
         assert_eq!(stored(&radiograph), expected(ramp16), "{format:?}");
         let shown = radiograph.display(&radiograph.default_voi());
-        assert_eq!(
-            (shown.iter().min(), shown.iter().max()),
-            (Some(&0), Some(&255))
-        );
+        assert_eq!((shown.iter().min(), shown.iter().max()), (Some(&0), Some(&255)));
     }
 }
 
@@ -123,10 +105,7 @@ fn lossy_formats_come_close() {
             .zip(expected(ramp))
             .map(|(a, b)| (a - b).abs())
             .max();
-        assert!(
-            worst.is_some_and(|worst| worst <= 12),
-            "{format:?}: {worst:?}"
-        );
+        assert!(worst.is_some_and(|worst| worst <= 12), "{format:?}: {worst:?}");
     }
 }
 
@@ -147,15 +126,13 @@ fn grey_in_colour_clothes_is_grey() {
             .any(|warning| warning.contains("transparency"))
     );
 
-    let la: DynamicImage =
-        ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| LumaA([ramp(x, y), 9])).into();
+    let la: DynamicImage = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| LumaA([ramp(x, y), 9])).into();
     assert_eq!(
         stored(&open_bytes(&encoded(&la, ImageFormat::Png)).expect("opens")),
         expected(ramp)
     );
 
-    let rgb16: DynamicImage =
-        ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Rgb([ramp16(x, y); 3])).into();
+    let rgb16: DynamicImage = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Rgb([ramp16(x, y); 3])).into();
     let radiograph = open_bytes(&encoded(&rgb16, ImageFormat::Png)).expect("opens");
     assert_eq!(stored(&radiograph), expected(ramp16));
     assert_eq!(radiograph.bits_stored, 16);
@@ -171,22 +148,12 @@ fn the_border_between_grey_and_colour_is_two_levels() {
     };
     let nearly = open_bytes(&encoded(&tinted(1), ImageFormat::Png)).expect("opens");
     assert!(nearly.grey().is_some());
-    assert!(
-        nearly
-            .warnings
-            .iter()
-            .any(|warning| warning.contains("differ"))
-    );
+    assert!(nearly.warnings.iter().any(|warning| warning.contains("differ")));
 
     let colour = open_bytes(&encoded(&tinted(2), ImageFormat::Png)).expect("opens");
     assert!(matches!(colour.samples, Samples::Colour(_)));
     assert!(matches!(colour.scope, Scope::OutOfScope(_)));
-    assert!(
-        colour
-            .warnings
-            .iter()
-            .any(|warning| warning.contains("not predicted"))
-    );
+    assert!(colour.warnings.iter().any(|warning| warning.contains("not predicted")));
     assert_eq!(colour.display(&colour.default_voi())[..3], [0, 2, 0]);
 }
 
@@ -266,19 +233,13 @@ fn promising_png(width: u32, height: u32) -> Vec<u8> {
 
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
-        })
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
     })
 }
 
 #[test]
 fn huge_and_empty_headers_are_refused_before_decoding() {
-    for (width, height) in [
-        (65_535, 65_535),
-        (0x7fff_ffff, 0x7fff_ffff),
-        (20_000, 20_000),
-    ] {
+    for (width, height) in [(65_535, 65_535), (0x7fff_ffff, 0x7fff_ffff), (20_000, 20_000)] {
         let message = refusal(&promising_png(width, height));
         assert!(
             message.contains("more than this program opens") || message.contains("cannot"),
@@ -300,10 +261,7 @@ fn pages_beyond_the_first_are_mentioned() {
     tiff[next..next + 4].copy_from_slice(&second.to_le_bytes());
     let radiograph = open_bytes(&tiff).expect("opens");
     assert!(
-        radiograph
-            .warnings
-            .iter()
-            .any(|warning| warning.contains("pages")),
+        radiograph.warnings.iter().any(|warning| warning.contains("pages")),
         "{:?}",
         radiograph.warnings
     );
@@ -327,12 +285,7 @@ fn orientation_tags_are_obeyed() {
         upright[corner],
         "the lower left corner comes to the upper left"
     );
-    assert!(
-        radiograph
-            .warnings
-            .iter()
-            .any(|warning| warning.contains("turned"))
-    );
+    assert!(radiograph.warnings.iter().any(|warning| warning.contains("turned")));
 }
 
 #[test]
@@ -368,9 +321,7 @@ fn what_is_no_file_is_refused_without_waiting() {
 fn names_that_are_not_utf8_open() {
     use std::os::unix::ffi::OsStrExt;
     let folder = TempDir::new().expect("a temporary folder");
-    let path = folder
-        .path()
-        .join(std::ffi::OsStr::from_bytes(b"bad_\xff\xfe.png"));
+    let path = folder.path().join(std::ffi::OsStr::from_bytes(b"bad_\xff\xfe.png"));
     std::fs::write(&path, encoded(&grey8(), ImageFormat::Png)).expect("the folder is writable");
     assert!(imaging::open(&path).is_ok());
     assert_eq!(imaging::candidates(folder.path()), [path]);

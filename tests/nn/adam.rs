@@ -26,10 +26,7 @@ fn golden_first_adam_step() {
                 (AdamForm::Torch, "adam_torch.delta."),
                 (AdamForm::Keras, "adam_keras.delta."),
             ] {
-                let names: Vec<&str> = golden
-                    .keys()
-                    .filter_map(|k| k.strip_prefix(prefix))
-                    .collect();
+                let names: Vec<&str> = golden.keys().filter_map(|k| k.strip_prefix(prefix)).collect();
                 assert!(names.len() > 5);
                 for name in names {
                     let gradient: Vec<f32> = golden
@@ -39,14 +36,10 @@ fn golden_first_adam_step() {
                         .collect();
                     let n = gradient.len();
                     // From zero, so that the change is not rounded away against the parameter.
-                    let mut network =
-                        Vector(Tensor::from_vec(vec![0.0_f32; n], n, &Device::Cpu).unwrap());
+                    let mut network = Vector(Tensor::from_vec(vec![0.0_f32; n], n, &Device::Cpu).unwrap());
                     let gradient = Tensor::from_vec(gradient, n, &Device::Cpu).unwrap();
-                    let gradients: Gradients =
-                        [("vector".to_owned(), gradient)].into_iter().collect();
-                    Adam::new(form)
-                        .step(&mut network, &gradients, rate)
-                        .unwrap();
+                    let gradients: Gradients = [("vector".to_owned(), gradient)].into_iter().collect();
+                    Adam::new(form).step(&mut network, &gradients, rate).unwrap();
                     let reference = golden.values(&format!("{prefix}{name}"));
                     within(
                         &flat(&network.0),

@@ -12,9 +12,7 @@ fn channels_first(parts: &[Value]) -> Tensor {
 }
 
 fn sigmoid(t: &Tensor) -> Tensor {
-    t.neg()
-        .and_then(|t| (t.exp()? + 1.0)?.recip())
-        .expect("elementwise")
+    t.neg().and_then(|t| (t.exp()? + 1.0)?.recip()).expect("elementwise")
 }
 
 #[test]
@@ -33,12 +31,7 @@ fn golden_forward_checkpoints_and_masks() {
                 } else {
                     format!("ckpt.{stage}")
                 };
-                close(
-                    &map,
-                    &golden.sampled(&key),
-                    1e-4,
-                    &format!("{} {key}", golden.name),
-                );
+                close(&map, &golden.sampled(&key), 1e-4, &format!("{} {key}", golden.name));
                 if ["layer4", "norm5relu"].contains(&stage) {
                     close(
                         &map,
@@ -50,14 +43,7 @@ fn golden_forward_checkpoints_and_masks() {
                 Ok(())
             })
             .unwrap();
-        let order = String::from_utf8(
-            golden
-                .values("ckpt_order")
-                .iter()
-                .map(|b| *b as u8)
-                .collect(),
-        )
-        .unwrap();
+        let order = String::from_utf8(golden.values("ckpt_order").iter().map(|b| *b as u8).collect()).unwrap();
         assert_eq!(seen[..seen.len() - 1].join("\n"), order, "{}", golden.name);
         let logits = channels_first(&[logits]);
         close(
@@ -141,9 +127,7 @@ fn check_head(golden: &Golden, features: &Tensor, logits: &Tensor) {
 
 fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: usize) {
     let name = format!("{} cam.c{class}", golden.name);
-    let raw = network
-        .activation_map(features, class, CamTarget::Logit)
-        .unwrap();
+    let raw = network.activation_map(features, class, CamTarget::Logit).unwrap();
     let reference = golden.values(&format!("cam.c{class}.raw"));
     assert_eq!(raw.dims(), golden.shape(&format!("cam.c{class}.raw")));
     within(
@@ -152,11 +136,7 @@ fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: u
         1e-4 * largest(&reference),
         &format!("{name}.raw"),
     );
-    let soft = flat(
-        &network
-            .activation_map(features, class, CamTarget::Probability)
-            .unwrap(),
-    );
+    let soft = flat(&network.activation_map(features, class, CamTarget::Probability).unwrap());
     let reference = golden.values(&format!("camsoft.c{class}.raw"));
     within(
         &soft,
@@ -164,16 +144,8 @@ fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: u
         1e-4 * largest(&reference),
         &format!("{name} of the probability"),
     );
-    let other = flat(
-        &network
-            .activation_map(features, 1 - class, CamTarget::Logit)
-            .unwrap(),
-    );
-    let margin = flat(
-        &network
-            .activation_map(features, class, CamTarget::Margin)
-            .unwrap(),
-    );
+    let other = flat(&network.activation_map(features, 1 - class, CamTarget::Logit).unwrap());
+    let margin = flat(&network.activation_map(features, class, CamTarget::Margin).unwrap());
     let difference: Vec<f64> = flat(&raw).iter().zip(&other).map(|(a, b)| a - b).collect();
     within(
         &margin,
@@ -183,10 +155,5 @@ fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: u
     );
     let relu: Vec<f64> = flat(&raw).iter().map(|v| v.max(0.0)).collect();
     let reference = golden.values(&format!("cam.c{class}.relu"));
-    within(
-        &relu,
-        &reference,
-        1e-4 * largest(&reference),
-        &format!("{name}.relu"),
-    );
+    within(&relu, &reference, 1e-4 * largest(&reference), &format!("{name}.relu"));
 }

@@ -41,22 +41,13 @@ fn check(shapes: &[&[usize]], apply: impl Fn(&mut Tape, &[Value]) -> Result<Valu
     };
     let (tape, y) = run(&inputs);
     let seed = numbers(y.tensor().elem_count(), 99);
-    let score = |inputs: &[Vec<f64>]| -> f64 {
-        flat(run(inputs).1.tensor())
-            .iter()
-            .zip(&seed)
-            .map(|(y, s)| y * s)
-            .sum()
-    };
+    let score =
+        |inputs: &[Vec<f64>]| -> f64 { flat(run(inputs).1.tensor()).iter().zip(&seed).map(|(y, s)| y * s).sum() };
     let seeds = [(&y, tensor(&seed, y.tensor().dims()))];
     let found = tape.backward(&seeds).unwrap().watched;
     let step = 1e-5;
     for (i, gradient) in found.iter().enumerate() {
-        let gradient = flat(
-            gradient
-                .as_ref()
-                .unwrap_or_else(|| panic!("no gradient of input {i}")),
-        );
+        let gradient = flat(gradient.as_ref().unwrap_or_else(|| panic!("no gradient of input {i}")));
         for j in 0..gradient.len() {
             let mut moved = inputs.clone();
             moved[i][j] += step;
@@ -110,23 +101,15 @@ fn convolution() {
 
 #[test]
 fn max_pool() {
-    for (window, (h, w)) in [
-        (Window::square(3, 2, 1), (7, 6)),
-        (Window::square(2, 2, 0), (5, 4)),
-    ] {
-        check(&[&[2, h, w, 3]], |tape, v| {
-            ops::max_pool(tape, &v[0], window)
-        });
+    for (window, (h, w)) in [(Window::square(3, 2, 1), (7, 6)), (Window::square(2, 2, 0), (5, 4))] {
+        check(&[&[2, h, w, 3]], |tape, v| ops::max_pool(tape, &v[0], window));
     }
 }
 
 #[test]
 fn average_pool() {
     for include in [true, false] {
-        for (window, (h, w)) in [
-            (Window::square(2, 2, 0), (5, 4)),
-            (Window::square(3, 1, 1), (4, 5)),
-        ] {
+        for (window, (h, w)) in [(Window::square(2, 2, 0), (5, 4)), (Window::square(3, 1, 1), (4, 5))] {
             check(&[&[2, h, w, 3]], |tape, v| {
                 ops::average_pool(tape, &v[0], window, include)
             });
@@ -137,15 +120,9 @@ fn average_pool() {
 #[test]
 fn resize_upsample_and_global_average() {
     check(&[&[2, 3, 2, 3]], |tape, v| ops::upsample_x2(tape, &v[0]));
-    check(&[&[2, 3, 4, 2]], |tape, v| {
-        ops::resize_bilinear(tape, &v[0], 7, 5)
-    });
-    check(&[&[1, 5, 4, 2]], |tape, v| {
-        ops::resize_bilinear(tape, &v[0], 3, 3)
-    });
-    check(&[&[2, 3, 2, 3]], |tape, v| {
-        ops::global_average_pool(tape, &v[0])
-    });
+    check(&[&[2, 3, 4, 2]], |tape, v| ops::resize_bilinear(tape, &v[0], 7, 5));
+    check(&[&[1, 5, 4, 2]], |tape, v| ops::resize_bilinear(tape, &v[0], 3, 3));
+    check(&[&[2, 3, 2, 3]], |tape, v| ops::global_average_pool(tape, &v[0]));
 }
 
 #[test]

@@ -39,13 +39,7 @@ fn max_pool_ignores_padding() {
 fn average_pool_counts_padding_or_not() {
     let x = value(&[4.0, 8.0, 12.0, 16.0], &[1, 2, 2, 1]);
     let pool = |include| {
-        let y = ops::average_pool(
-            &mut Tape::evaluation(),
-            &x,
-            Window::square(2, 2, 1),
-            include,
-        )
-        .unwrap();
+        let y = ops::average_pool(&mut Tape::evaluation(), &x, Window::square(2, 2, 1), include).unwrap();
         flat(y.tensor())
     };
     assert_eq!(pool(true), [1.0, 2.0, 3.0, 4.0]);
@@ -96,7 +90,6 @@ fn shapes_that_do_not_fit_are_errors() {
     assert!(ops::conv2d(tape, &x, &w, None, Window::square(1, 1, 0)).is_err());
     assert!(ops::max_pool(tape, &x, Window::square(3, 1, 0)).is_err());
     assert!(ops::linear(tape, &x, &w, &w).is_err());
-    let integers =
-        Value::constant(Tensor::from_slice(&[1_i64], &[1, 1, 1, 1], &Device::Cpu).unwrap());
+    let integers = Value::constant(Tensor::from_slice(&[1_i64], &[1, 1, 1, 1], &Device::Cpu).unwrap());
     assert!(ops::upsample_x2(tape, &integers).is_err());
 }

@@ -37,11 +37,7 @@ pub fn goldens(kind: &str) -> Vec<Golden> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(&folder).expect("the folder can be listed") {
         let path = entry.expect("an entry can be read").path();
-        let file = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some((name, rest)) = file.split_once('.') else {
             continue;
         };
@@ -84,17 +80,12 @@ pub struct Sampled {
 impl Golden {
     fn read(path: &Path, backbone: BackboneKind, graph: Graph) -> Self {
         let bytes = std::fs::read(path).expect("the golden can be read");
-        let (_, header) =
-            safetensors::SafeTensors::read_metadata(&bytes).expect("a safetensors file");
+        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).expect("a safetensors file");
         let seed = header.metadata().as_ref().expect("metadata")["seed"]
             .parse()
             .expect("a seed");
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).expect("tensors");
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Self {
             name,
             backbone,
@@ -145,21 +136,14 @@ impl Golden {
     pub fn input(&self, tag: &str) -> Tensor {
         let shape = self.sampled("input_s").shape;
         let input = rule_input(self.seed, tag, (shape[0], shape[2], shape[3]));
-        close(
-            &input,
-            &self.sampled("input_s"),
-            0.0,
-            &format!("{} input", self.name),
-        );
+        close(&input, &self.sampled("input_s"), 0.0, &format!("{} input", self.name));
         input
     }
 
     /// Fills a network by the rule.
     pub fn fill(&self, network: &mut dyn Network) {
         let seed = self.seed;
-        network.visit_mut(&mut |name, tensor, role| {
-            *tensor = rule_tensor(seed, name, tensor.dims(), role)
-        });
+        network.visit_mut(&mut |name, tensor, role| *tensor = rule_tensor(seed, name, tensor.dims(), role));
     }
 }
 
@@ -221,13 +205,7 @@ fn rule_input(seed: u64, tag: &str, (n, h, w): (usize, usize, usize)) -> Tensor 
         for y in 0..h {
             for x in 0..w {
                 let fine = uniform(seed, &noise, (plane * h + y) * w + x, -0.5, 0.5);
-                let coarse = uniform(
-                    seed,
-                    &block,
-                    (plane * rows + y / 32) * columns + x / 32,
-                    -1.5,
-                    1.5,
-                );
+                let coarse = uniform(seed, &block, (plane * rows + y / 32) * columns + x / 32, -1.5, 1.5);
                 values.push((f64::from(fine) + f64::from(coarse)) as f32);
             }
         }
@@ -267,25 +245,20 @@ pub fn close(found: &Tensor, golden: &Sampled, tolerance: f64, what: &str) {
 pub fn within(found: &[f64], reference: &[f64], limit: f64, what: &str) {
     assert_eq!(found.len(), reference.len(), "{what}: length");
     for (i, (f, r)) in found.iter().zip(reference).enumerate() {
-        assert!(
-            (f - r).abs() <= limit,
-            "{what}[{i}]: {f}, reference {r}, limit {limit}"
-        );
+        assert!((f - r).abs() <= limit, "{what}[{i}]: {f}, reference {r}, limit {limit}");
     }
 }
 
 /// Relative L2 distance.
 pub fn relative_l2(found: &[f64], reference: &[f64]) -> f64 {
     let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|d| d * d).sum::<f64>().sqrt();
-    norm(&mut found.iter().zip(reference).map(|(f, r)| f - r))
-        / norm(&mut reference.iter().copied()).max(1e-30)
+    norm(&mut found.iter().zip(reference).map(|(f, r)| f - r)) / norm(&mut reference.iter().copied()).max(1e-30)
 }
 
 #[test]
 fn golden_value_rule_matches_its_self_test() {
     let Some(folder) = folder() else { return };
-    let text =
-        std::fs::read_to_string(folder.join("rule_selftest.json")).expect("rule_selftest.json");
+    let text = std::fs::read_to_string(folder.join("rule_selftest.json")).expect("rule_selftest.json");
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let seed = json["seed"].as_u64().expect("a seed");
     for (name, hash) in json["fnv1a64"].as_object().expect("hashes") {
@@ -293,7 +266,12 @@ fn golden_value_rule_matches_its_self_test() {
     }
     for (name, values) in json["u24"].as_object().expect("values") {
         for (i, v) in values.as_array().expect("a list").iter().enumerate() {
-            within(&[u24(seed, name, i as u64)], &[v.as_f64().expect("a number")], 1e-15, name);
+            within(
+                &[u24(seed, name, i as u64)],
+                &[v.as_f64().expect("a number")],
+                1e-15,
+                name,
+            );
         }
     }
 }

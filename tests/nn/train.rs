@@ -1,29 +1,19 @@
 //! One training step of each network against the goldens: loss, gradients, running statistics.
 
-use recovnet::nn::{
-    Backward, Classifier, Device, Network, RunningVariance, Segmenter, Tape, Tensor,
-};
+use recovnet::nn::{Backward, Classifier, Device, Network, RunningVariance, Segmenter, Tape, Tensor};
 use recovnet::training::loss;
 
 use crate::reference::{Golden, flat, folder, goldens, relative_l2, within};
 
 fn tolerances() -> serde_json::Value {
-    let path = folder()
-        .expect("a golden was found")
-        .join("tolerances.json");
+    let path = folder().expect("a golden was found").join("tolerances.json");
     serde_json::from_str(&std::fs::read_to_string(path).expect("tolerances.json")).expect("JSON")
 }
 
 /// A gradient in the order of the golden: kernels as OIHW.
 fn torch_layout(gradient: &Tensor) -> Vec<f64> {
     if gradient.rank() == 4 {
-        flat(
-            &gradient
-                .permute((0, 3, 1, 2))
-                .unwrap()
-                .contiguous()
-                .unwrap(),
-        )
+        flat(&gradient.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap())
     } else {
         flat(gradient)
     }
@@ -79,10 +69,7 @@ fn check_statistics(golden: &Golden, found: &Backward, network: &dyn Network) {
             .iter()
             .find(|s| s.name == layer)
             .expect("statistics of every layer");
-        assert_eq!(
-            seen.count as f64,
-            golden.values(&format!("bn.{layer}.count"))[0]
-        );
+        assert_eq!(seen.count as f64, golden.values(&format!("bn.{layer}.count"))[0]);
         let check = |found: &Tensor, key: &str| {
             let reference = golden.values(&format!("bn.{layer}.{key}"));
             let largest = reference.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
@@ -125,14 +112,12 @@ fn updated(
     if state.contains_key("fc.weight") {
         let mut copy = Classifier::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
         copy.load_state(&state).unwrap();
-        copy.update_running(&found.statistics, momentum, form)
-            .unwrap();
+        copy.update_running(&found.statistics, momentum, form).unwrap();
         copy.state()
     } else {
         let mut copy = Segmenter::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
         copy.load_state(&state).unwrap();
-        copy.update_running(&found.statistics, momentum, form)
-            .unwrap();
+        copy.update_running(&found.statistics, momentum, form).unwrap();
         copy.state()
     }
 }
@@ -143,9 +128,7 @@ fn golden_training_step_of_the_classifier() {
         let mut network = Classifier::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
         golden.fill(&mut network);
         let mut tape = Tape::training();
-        let logits = network
-            .forward(&golden.input("train.input"), &mut tape)
-            .unwrap();
+        let logits = network.forward(&golden.input("train.input"), &mut tape).unwrap();
         within(
             &flat(logits.tensor()),
             &golden.values("logits"),
@@ -174,9 +157,7 @@ fn golden_training_step_of_the_segmenter() {
         let mut network = Segmenter::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
         golden.fill(&mut network);
         let mut tape = Tape::training();
-        let logits = network
-            .forward(&golden.input("train.input"), &mut tape)
-            .unwrap();
+        let logits = network.forward(&golden.input("train.input"), &mut tape).unwrap();
         let mask: Vec<u8> = golden.values("mask").iter().map(|v| *v as u8).collect();
         let values: Vec<f32> = logits.tensor().flatten_all().unwrap().to_vec1().unwrap();
         let (loss, gradient) = loss::hybrid_from_logits(&values, &mask);

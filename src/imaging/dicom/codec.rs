@@ -8,7 +8,7 @@ use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::codestream::{self, Codestream};
-use super::pixel_module::{Photometric, PixelModule};
+use super::pixel_module::{Bits, Photometric, PixelModule};
 use super::{jpeg12, rle};
 
 /// Families of transfer syntaxes (PS3.5 chapter 10).
@@ -27,19 +27,16 @@ impl Family {
     /// # Errors
     /// A sentence that names the UID.
     pub(super) fn of(uid: &str) -> Result<Self, String> {
-        let tail = uid
-            .strip_prefix("1.2.840.10008.1.2")
-            .ok_or_else(|| unknown(uid))?;
+        let tail = uid.strip_prefix("1.2.840.10008.1.2").ok_or_else(|| unknown(uid))?;
         match tail {
             "" | ".1" | ".2" | ".1.99" => Ok(Self::Native),
             ".5" => Ok(Self::Rle),
             ".4.50" | ".4.51" | ".4.57" | ".4.70" => Ok(Self::Jpeg),
             ".4.80" | ".4.81" => Ok(Self::JpegLs),
             ".4.90" | ".4.91" | ".4.201" | ".4.202" | ".4.203" => Ok(Self::Jpeg2000),
-            ".4.100" | ".4.101" | ".4.102" | ".4.103" | ".4.104" | ".4.105" | ".4.106"
-            | ".4.107" | ".4.108" => Err(format!(
-                "it is a video (transfer syntax {uid}), which is not played"
-            )),
+            ".4.100" | ".4.101" | ".4.102" | ".4.103" | ".4.104" | ".4.105" | ".4.106" | ".4.107" | ".4.108" => {
+                Err(format!("it is a video (transfer syntax {uid}), which is not played"))
+            }
             _ => Err(unknown(uid)),
         }
     }
@@ -48,7 +45,7 @@ impl Family {
 fn unknown(uid: &str) -> String {
     match TransferSyntaxRegistry.get(uid) {
         Some(syntax) => format!("its transfer syntax {uid} ({}) is not read", syntax.name()),
-        None => format!("its transfer syntax {uid} is unknown"),
+        None => format!("its transfer syntax {uid} is not known to this program"),
     }
 }
 
@@ -57,8 +54,8 @@ pub(super) struct Decoded {
     pub bytes: Vec<u8>,
     /// 1 or 2.
     pub sample_bytes: usize,
-    /// The decoder has turned luma and chroma into RGB.
-    pub is_rgb: bool,
+    /// Colour samples are luma and chroma in full range, still to be turned into RGB.
+    pub is_ybr: bool,
     /// One colour plane after the other, not interleaved.
     pub by_plane: bool,
 }
@@ -67,43 +64,60 @@ pub(super) struct Decoded {
 ///
 /// # Errors
 /// One sentence with the cause.
-pub(super) fn decode(
-    family: Family,
-    uid: &str,
-    frame: &[u8],
-    module: &PixelModule,
-) -> Result<Decoded, String> {
-    match family {
+pub(super) fn decode(family: Family, uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded, String> {
+    let mut decoded = match family {
         Family::Native => {
-            Err("its pixels are encapsulated in a transfer syntax that has none such".to_owned())
+            return Err("its pixels are encapsulated in a transfer syntax that has none such".into());
         }
         Family::Rle => {
             let sample_bytes = usize::from(module.bits.allocated / 8);
             let bytes = rle::decode(frame, module.pixels(), module.samples, sample_bytes)?;
-            Ok(Decoded {
+            Decoded {
                 bytes,
                 sample_bytes,
-                is_rgb: false,
+                is_ybr: untouched_ybr(module)?,
                 by_plane: false,
-            })
-        }
-        Family::Jpeg => decode_jpeg(uid, frame, module),
-        Family::JpegLs => {
-            let header = codestream::jpeg(frame)?;
-            if header.process != 0xf7 {
-                return Err("its compressed frame is no JPEG-LS codestream".to_owned());
             }
-            through_registry(uid, frame, module, header)
         }
-        Family::Jpeg2000 => {
-            let header = codestream::jpeg2000(frame)?;
-            if header.signed != module.bits.signed && header.precision != module.bits.stored {
-                return Err(
-                    "its JPEG 2000 samples and its header disagree about the sign".to_owned(),
-                );
-            }
-            through_registry(uid, frame, module, header)
-        }
+        Family::Jpeg => decode_jpeg(uid, frame, module)?,
+        Family::JpegLs => decode_jpeg_ls(uid, frame, module)?,
+        Family::Jpeg2000 => decode_jpeg2000(uid, frame, module)?,
+    };
+    if LOSSY.contains(&uid) && decoded.sample_bytes == 2 {
+        clamp(&mut decoded.bytes, module.bits);
+    }
+    Ok(decoded)
+}
+
+/// Transfer syntaxes whose decoded values may overshoot Bits Stored, because the codestream has more.
+const LOSSY: [&str; 5] = [
+    "1.2.840.10008.1.2.4.50",
+    "1.2.840.10008.1.2.4.51",
+    "1.2.840.10008.1.2.4.81",
+    "1.2.840.10008.1.2.4.91",
+    "1.2.840.10008.1.2.4.203",
+];
+
+fn clamp(bytes: &mut [u8], bits: Bits) {
+    let span = (1_i32 << bits.stored) - 1;
+    let lowest = if bits.signed { -(1 << (bits.stored - 1)) } else { 0 };
+    for pair in bytes.as_chunks_mut::<2>().0 {
+        let word = u16::from_le_bytes(*pair);
+        let value = if bits.signed {
+            i32::from(word.cast_signed())
+        } else {
+            i32::from(word)
+        };
+        *pair = (value.clamp(lowest, lowest + span) as u16).to_le_bytes();
+    }
+}
+
+/// Whether colour that a codec leaves alone is luma and chroma.
+fn untouched_ybr(module: &PixelModule) -> Result<bool, String> {
+    match module.photometric {
+        Photometric::YbrFull => Ok(true),
+        Photometric::YbrFull422 | Photometric::YbrJpeg2000 => Err("its colours do not fit its compression".to_owned()),
+        _ => Ok(false),
     }
 }
 
@@ -117,15 +131,46 @@ fn decode_jpeg(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded,
             Ok(Decoded {
                 bytes,
                 sample_bytes: 2,
-                is_rgb: false,
+                is_ybr: false,
                 by_plane: false,
             })
         }
-        (0xc0..=0xc2, 8) | (0xc3, 2..=16) => through_registry(uid, frame, module, header),
+        (0xc0..=0xc2, 8) => {
+            // The decoder guesses from the codestream; the guess has to agree with the data set.
+            if module.samples == 3 && header.is_ycc == (module.photometric == Photometric::Rgb) {
+                return Err("its JPEG frame and its header disagree about the colours".to_owned());
+            }
+            through_registry(uid, frame, module, header, false)
+        }
+        (0xc3, 2..=16) => through_registry(uid, frame, module, header, untouched_ybr(module)?),
         (process, precision) => Err(format!(
             "JPEG process FF{process:02X} with {precision} bits is not read"
         )),
     }
+}
+
+fn decode_jpeg_ls(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded, String> {
+    let header = codestream::jpeg(frame)?;
+    if header.process != 0xf7 {
+        return Err("its compressed frame is no JPEG-LS codestream".to_owned());
+    }
+    let mut decoded = through_registry(uid, frame, module, header, untouched_ybr(module)?)?;
+    decoded.by_plane = module.samples == 3 && header.scan_components == 1;
+    Ok(decoded)
+}
+
+fn decode_jpeg2000(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded, String> {
+    let header = codestream::jpeg2000(frame)?;
+    let signs_agree =
+        header.signed == module.bits.signed || (module.bits.signed && header.precision == module.bits.stored);
+    if !signs_agree {
+        return Err("its JPEG 2000 frame and its header disagree about the sign".to_owned());
+    }
+    if module.photometric == Photometric::YbrFull422 {
+        return Err("its colours do not fit its compression".to_owned());
+    }
+    let is_ybr = module.photometric == Photometric::YbrFull;
+    through_registry(uid, frame, module, header, is_ybr)
 }
 
 fn through_registry(
@@ -133,6 +178,7 @@ fn through_registry(
     frame: &[u8],
     module: &PixelModule,
     header: Codestream,
+    is_ybr: bool,
 ) -> Result<Decoded, String> {
     header.check(module)?;
     let sample_bytes = if header.precision > 8 { 2 } else { 1 };
@@ -152,16 +198,12 @@ fn through_registry(
         .decode_frame(&source, 0, &mut bytes)
         .map_err(|error| format!("its compressed frame cannot be decoded: {}", causes(&error)))?;
     if bytes.len() != size {
-        return Err(format!(
-            "its compressed frame gives {} bytes, not {size}",
-            bytes.len()
-        ));
+        return Err(format!("its compressed frame gives {} bytes, not {size}", bytes.len()));
     }
-    let is_rgb = module.samples == 3 && module.photometric != Photometric::Rgb;
     Ok(Decoded {
         bytes,
         sample_bytes,
-        is_rgb,
+        is_ybr,
         by_plane: false,
     })
 }
@@ -225,11 +267,7 @@ impl PixelDataObject for SingleFrame<'_> {
     }
 
     fn photometric_interpretation(&self) -> Option<&str> {
-        Some(if self.module.samples == 1 {
-            "MONOCHROME2"
-        } else {
-            "RGB"
-        })
+        Some(if self.module.samples == 1 { "MONOCHROME2" } else { "RGB" })
     }
 
     fn number_of_frames(&self) -> Option<u32> {

@@ -13,6 +13,10 @@ pub(super) struct Codestream {
     pub precision: u8,
     /// Samples are two's complement (JPEG 2000 only).
     pub signed: bool,
+    /// A JPEG decoder takes the three channels for luma and chroma.
+    pub is_ycc: bool,
+    /// Channels of the first scan; fewer than there are means one plane after the other.
+    pub scan_components: u8,
     rows: usize,
     columns: usize,
     components: usize,
@@ -44,9 +48,7 @@ impl Codestream {
             ));
         }
         if precision == 0 || precision > module.bits.allocated {
-            return Err(format!(
-                "its compressed frame has samples of {precision} bits"
-            ));
+            return Err(format!("its compressed frame has samples of {precision} bits"));
         }
         Ok(())
     }
@@ -58,40 +60,69 @@ impl Codestream {
 /// If there is none.
 pub(super) fn jpeg(bytes: &[u8]) -> Result<Codestream, String> {
     let none = || "its compressed frame is no JPEG codestream".to_owned();
-    if !bytes.starts_with(&[0xff, 0xd8]) {
-        return Err(none());
-    }
-    let mut at = 2;
+    let mut rest = bytes.strip_prefix(&[0xff, 0xd8]).ok_or_else(none)?;
+    let mut colours = Colours::default();
+    let mut found: Option<Codestream> = None;
     loop {
-        let marker = *bytes
-            .get(at + 1)
-            .filter(|_| bytes[at] == 0xff)
-            .ok_or_else(none)?;
+        let [0xff, marker, after @ ..] = rest else {
+            return Err(none());
+        };
+        if matches!(marker, 0xff | 0x01 | 0xd0..=0xd7) {
+            rest = if *marker == 0xff { &rest[1..] } else { after };
+            continue;
+        }
+        let length = usize::from(u16::from_be_bytes(*after.first_chunk().ok_or_else(none)?));
+        let segment = after.get(2..length).ok_or_else(none)?;
+        rest = &after[length..];
         match marker {
-            0xff => at += 1,
-            0x01 | 0xd0..=0xd7 => at += 2,
+            0xe0 => colours.is_jfif |= segment.starts_with(b"JFIF\0"),
+            0xee if segment.starts_with(b"Adobe") => colours.adobe = segment.get(11).copied(),
             0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xf7 => {
-                let Some(&[p, r0, r1, c0, c1, n]) =
-                    bytes.get(at + 4..).and_then(|rest| rest.first_chunk())
-                else {
-                    return Err(none());
-                };
-                return Ok(Codestream {
-                    process: marker,
-                    precision: p,
+                let &[precision, r0, r1, c0, c1, components] = segment.first_chunk().ok_or_else(none)?;
+                colours.channels = segment[6..].iter().step_by(3).copied().collect();
+                found = Some(Codestream {
+                    process: *marker,
+                    precision,
                     signed: false,
+                    is_ycc: false,
+                    scan_components: 0,
                     rows: usize::from(u16::from_be_bytes([r0, r1])),
                     columns: usize::from(u16::from_be_bytes([c0, c1])),
-                    components: usize::from(n),
+                    components: usize::from(components),
                 });
             }
-            _ => {
-                let Some(&[l0, l1]) = bytes.get(at + 2..).and_then(|rest| rest.first_chunk())
-                else {
-                    return Err(none());
-                };
-                at += 2 + usize::from(u16::from_be_bytes([l0, l1]));
+            0xda => {
+                let scan_components = *segment.first().ok_or_else(none)?;
+                let is_ycc = colours.is_ycc();
+                return found
+                    .map(|found| Codestream {
+                        is_ycc,
+                        scan_components,
+                        ..found
+                    })
+                    .ok_or_else(none);
             }
+            _ => {}
+        }
+    }
+}
+
+/// What tells RGB from luma and chroma in JPEG.
+#[derive(Default)]
+struct Colours {
+    channels: Vec<u8>,
+    is_jfif: bool,
+    /// Transform flag of an Adobe segment.
+    adobe: Option<u8>,
+}
+
+impl Colours {
+    /// The order of precedence is the decoder's.
+    fn is_ycc(&self) -> bool {
+        match self.channels[..] {
+            [1, 2, 3] => true,
+            [b'R', b'G', b'B'] => false,
+            _ => self.is_jfif || self.adobe != Some(0),
         }
     }
 }
@@ -121,16 +152,10 @@ pub(super) fn jpeg2000(bytes: &[u8]) -> Result<Codestream, String> {
         return Err(none());
     };
     let components = usize::from(u16::from_be_bytes([n0, n1]));
-    let formats = size
-        .get(34..34 + 3 * components)
-        .ok_or_else(none)?
-        .as_chunks::<3>()
-        .0;
+    let formats = size.get(34..34 + 3 * components).ok_or_else(none)?.as_chunks::<3>().0;
     let &[format, ..] = formats.first().ok_or_else(none)?;
     if formats.iter().any(|&each| each != [format, 1, 1]) {
-        return Err(
-            "its JPEG 2000 channels differ in size or depth, which is not shown".to_owned(),
-        );
+        return Err("its JPEG 2000 channels differ in size or depth, which is not shown".to_owned());
     }
     let tiles = x.div_ceil(tile_x.max(1)) * y.div_ceil(tile_y.max(1));
     if tile_x == 0 || tile_y == 0 || tiles > 65_535 {
@@ -140,6 +165,8 @@ pub(super) fn jpeg2000(bytes: &[u8]) -> Result<Codestream, String> {
         process: 0,
         precision: (format & 0x7f) + 1,
         signed: format & 0x80 != 0,
+        is_ycc: false,
+        scan_components: 0,
         rows: y.saturating_sub(y0) as usize,
         columns: x.saturating_sub(x0) as usize,
         components,

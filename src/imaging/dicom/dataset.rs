@@ -121,10 +121,7 @@ impl<'a> Reader<'a> {
     }
 
     fn skip(&mut self, length: usize, tag: Tag) -> Result<&'a [u8], String> {
-        let end = self
-            .at
-            .checked_add(length)
-            .filter(|&end| end <= self.data.len());
+        let end = self.at.checked_add(length).filter(|&end| end <= self.data.len());
         let end = end.ok_or_else(|| format!("the file ends in the middle of {}", name(tag)))?;
         let bytes = &self.data[self.at..end];
         self.at = end;
@@ -136,11 +133,7 @@ impl<'a> Reader<'a> {
         let defined = |length: u32| (length != u32::MAX).then_some(length as usize);
         if tag.0 == 0xfffe || !encoding.explicit {
             let length = defined(encoding.u32(self.take()?));
-            return Ok(Header {
-                tag,
-                vr: None,
-                length,
-            });
+            return Ok(Header { tag, vr: None, length });
         }
         let vr: [u8; 2] = self.take()?;
         if !vr.iter().all(u8::is_ascii_uppercase) {
@@ -148,19 +141,7 @@ impl<'a> Reader<'a> {
         }
         let long = matches!(
             &vr,
-            b"OB"
-                | b"OD"
-                | b"OF"
-                | b"OL"
-                | b"OV"
-                | b"OW"
-                | b"SQ"
-                | b"SV"
-                | b"UC"
-                | b"UN"
-                | b"UR"
-                | b"UT"
-                | b"UV"
+            b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV"
         );
         let length = if long {
             self.take::<2>()?;
@@ -192,9 +173,7 @@ impl<'a> Reader<'a> {
                 (Open::Sequence, ITEM) | (Open::Item, _) => match (header.length, open) {
                     (Some(length), _) => drop(self.skip(length, header.tag)?),
                     (None, Open::Sequence) => stack.push((Open::Item, encoding)),
-                    (None, Open::Item) => {
-                        stack.push((Open::Sequence, inner_encoding(&header, encoding)))
-                    }
+                    (None, Open::Item) => stack.push((Open::Sequence, inner_encoding(&header, encoding))),
                 },
                 (Open::Sequence, tag) => {
                     return Err(format!("{} stands between sequence items", name(tag)));
@@ -274,11 +253,7 @@ impl<'a> DataSet<'a> {
         Ok((Self { elements }, reader.at))
     }
 
-    fn read(
-        data: &'a [u8],
-        encoding: Encoding,
-        keep: impl Fn(&Element) -> bool,
-    ) -> Result<Self, String> {
+    fn read(data: &'a [u8], encoding: Encoding, keep: impl Fn(&Element) -> bool) -> Result<Self, String> {
         let mut reader = Reader { data, at: 0 };
         let mut elements = Vec::new();
         let mut count = 0;
@@ -298,24 +273,14 @@ impl<'a> DataSet<'a> {
         Ok(Self { elements })
     }
 
-    /// Whether there are no elements.
-    pub(super) fn is_empty(&self) -> bool {
-        self.elements.is_empty()
-    }
-
     /// The element with this tag, the last one if there are several.
     pub(super) fn get(&self, tag: Tag) -> Option<&Element<'a>> {
-        self.elements
-            .iter()
-            .rev()
-            .find(|element| element.tag == tag)
+        self.elements.iter().rev().find(|element| element.tag == tag)
     }
 
     /// Whether an element of this group exists.
     pub(super) fn has_group(&self, groups: std::ops::Range<u16>) -> bool {
-        self.elements
-            .iter()
-            .any(|element| groups.contains(&element.tag.0))
+        self.elements.iter().any(|element| groups.contains(&element.tag.0))
     }
 
     /// The items of a sequence, none if it is missing.
@@ -337,11 +302,7 @@ impl<'a> DataSet<'a> {
                 ITEM => {}
                 SEQUENCE_END => break,
                 other => {
-                    return Err(format!(
-                        "{} stands between the items of {}",
-                        name(other),
-                        name(tag)
-                    ));
+                    return Err(format!("{} stands between the items of {}", name(other), name(tag)));
                 }
             }
             let start = reader.at;
@@ -351,11 +312,7 @@ impl<'a> DataSet<'a> {
             } else {
                 reader.skip_delimited(Open::Item, element.encoding)?
             };
-            items.push(Self::read(
-                &element.bytes[start..end],
-                element.encoding,
-                |_| true,
-            )?);
+            items.push(Self::read(&element.bytes[start..end], element.encoding, |_| true)?);
         }
         Ok(items)
     }
@@ -426,12 +383,7 @@ impl<'a> DataSet<'a> {
                     .collect()
             }
             _ => {
-                let text: String = element
-                    .bytes
-                    .iter()
-                    .take(4096)
-                    .map(|&byte| char::from(byte))
-                    .collect();
+                let text: String = element.bytes.iter().take(4096).map(|&byte| char::from(byte)).collect();
                 let text = text.trim_matches([' ', '\0']);
                 if text.is_empty() {
                     return Vec::new();
@@ -449,10 +401,7 @@ impl<'a> DataSet<'a> {
             return Vec::new();
         };
         let (pairs, _) = element.bytes.as_chunks::<2>();
-        pairs
-            .iter()
-            .map(|&pair| element.encoding.u16(pair))
-            .collect()
+        pairs.iter().map(|&pair| element.encoding.u16(pair)).collect()
     }
 }
 

@@ -38,9 +38,7 @@ pub(super) fn native<'a>(
         return Ok(Cow::Borrowed(bytes));
     }
     if start % 2 == 1 || size % 2 == 1 {
-        return Err(
-            "its 8-bit pixels lie across 16-bit words in big endian, which is not read".to_owned(),
-        );
+        return Err("its 8-bit pixels lie across 16-bit words in big endian, which is not read".to_owned());
     }
     Ok(Cow::Owned(
         bytes
@@ -96,20 +94,13 @@ pub(super) fn encapsulated<'a>(
 }
 
 /// Index of each frame's first fragment, by an offset table or by the codestreams' own first bytes.
-fn frame_starts(
-    data: &DataSet,
-    table: &[u8],
-    fragments: &[&[u8]],
-    frames: usize,
-) -> Option<Vec<usize>> {
+fn frame_starts(data: &DataSet, table: &[u8], fragments: &[&[u8]], frames: usize) -> Option<Vec<usize>> {
     let basic = table
         .as_chunks::<4>()
         .0
         .iter()
         .map(|&four| u64::from(u32::from_le_bytes(four)));
-    let extended = data
-        .get(EXTENDED_OFFSET_TABLE)
-        .map_or(&[][..], |element| element.bytes);
+    let extended = data.get(EXTENDED_OFFSET_TABLE).map_or(&[][..], |element| element.bytes);
     let extended = extended
         .as_chunks::<8>()
         .0
@@ -138,13 +129,9 @@ fn by_offsets(offsets: &[u64], fragments: &[&[u8]], frames: usize) -> Option<Vec
 /// JPEG and JPEG-LS begin with FFD8, JPEG 2000 with FF4F or a JP2 box.
 fn by_marks(fragments: &[&[u8]], frames: usize) -> Option<Vec<usize>> {
     let begins = |fragment: &&[u8]| {
-        [
-            &[0xff, 0xd8, 0xff][..],
-            &[0xff, 0x4f, 0xff, 0x51],
-            b"\0\0\0\x0cjP  ",
-        ]
-        .iter()
-        .any(|mark| fragment.starts_with(mark))
+        [&[0xff, 0xd8, 0xff][..], &[0xff, 0x4f, 0xff, 0x51], b"\0\0\0\x0cjP  "]
+            .iter()
+            .any(|mark| fragment.starts_with(mark))
     };
     let starts: Vec<usize> = fragments
         .iter()

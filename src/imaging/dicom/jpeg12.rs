@@ -5,9 +5,9 @@ use std::f64::consts::PI;
 
 /// Order of the coefficients in a block (T.81 figure A.6).
 const ZIGZAG: [usize; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
-    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
-    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
 ];
 
 /// Decodes a codestream whose frame header was checked: one component of 12 bits, `columns` x `rows`.
@@ -75,14 +75,8 @@ impl Tables {
             match marker {
                 0xdb => tables.read_quantisation(segment)?,
                 0xc4 => tables.read_huffman(segment)?,
-                0xc1 => {
-                    tables.quantisation_used = usize::from(*segment.get(8).ok_or_else(broken)?) & 3
-                }
-                0xdd => {
-                    tables.restart = usize::from(u16::from_be_bytes(
-                        *segment.first_chunk().ok_or_else(broken)?,
-                    ))
-                }
+                0xc1 => tables.quantisation_used = usize::from(*segment.get(8).ok_or_else(broken)?) & 3,
+                0xdd => tables.restart = usize::from(u16::from_be_bytes(*segment.first_chunk().ok_or_else(broken)?)),
                 0xda => {
                     let &[1, _, selectors, 0, 63, 0] = segment else {
                         return Err(broken());
@@ -104,10 +98,7 @@ impl Tables {
             let mut table = [0.0; 64];
             for (index, place) in ZIGZAG.into_iter().enumerate() {
                 table[place] = if wide {
-                    f64::from(u16::from_be_bytes([
-                        values[2 * index],
-                        values[2 * index + 1],
-                    ]))
+                    f64::from(u16::from_be_bytes([values[2 * index], values[2 * index + 1]]))
                 } else {
                     f64::from(values[index])
                 };
@@ -123,11 +114,7 @@ impl Tables {
             let counts = rest.first_chunk::<16>().ok_or_else(broken)?;
             let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
             let values = rest.get(16..16 + total).ok_or_else(broken)?;
-            let tables = if head >> 4 == 0 {
-                &mut self.dc
-            } else {
-                &mut self.ac
-            };
+            let tables = if head >> 4 == 0 { &mut self.dc } else { &mut self.ac };
             tables[usize::from(head & 3)] = Some(Huffman::new(counts, values));
             segment = &rest[16 + total..];
         }
@@ -170,11 +157,7 @@ impl Bits<'_> {
             value = value << 1 | self.next()?.cast_signed();
         }
         let negative = size > 0 && value < 1 << (size - 1);
-        Ok(if negative {
-            value - (1 << size) + 1
-        } else {
-            value
-        })
+        Ok(if negative { value - (1 << size) + 1 } else { value })
     }
 
     fn symbol(&mut self, table: &Huffman) -> Result<u8, String> {
@@ -277,8 +260,7 @@ impl<'a> Scan<'a> {
                 _ => {
                     index += run;
                     let place = *ZIGZAG.get(index).ok_or_else(broken)?;
-                    coefficients[place] =
-                        f64::from(self.bits.number(size)?) * self.quantisation[place];
+                    coefficients[place] = f64::from(self.bits.number(size)?) * self.quantisation[place];
                     index += 1;
                 }
             }
@@ -291,9 +273,7 @@ impl<'a> Scan<'a> {
         let mut half = [[0.0; 8]; 8];
         for (v, row) in half.iter_mut().enumerate() {
             for (x, value) in row.iter_mut().enumerate() {
-                *value = (0..8)
-                    .map(|u| self.cosines[x][u] * coefficients[v * 8 + u])
-                    .sum();
+                *value = (0..8).map(|u| self.cosines[x][u] * coefficients[v * 8 + u]).sum();
             }
         }
         let mut pixels = [[0; 8]; 8];

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::dataset::{DataSet, Tag};
 use super::pixel_module::{Bits, Photometric};
-use crate::imaging::lut::{
-    ModalityLut, Polarity, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window,
-};
+use crate::imaging::lut::{ModalityLut, Polarity, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window};
 
 const MODALITY_LUT_SEQUENCE: Tag = (0x0028, 0x3000);
 const RESCALE_INTERCEPT: Tag = (0x0028, 0x1052);
@@ -41,9 +39,7 @@ impl<'a> FrameAttributes<'a> {
     /// # Errors
     /// If a functional group is broken.
     pub(super) fn new(file: DataSet<'a>, frame: u32) -> Result<Self, String> {
-        let shared = file
-            .first_item(SHARED_FUNCTIONAL_GROUPS)?
-            .unwrap_or_default();
+        let shared = file.first_item(SHARED_FUNCTIONAL_GROUPS)?.unwrap_or_default();
         let own = file
             .items(PER_FRAME_FUNCTIONAL_GROUPS)?
             .into_iter()
@@ -104,11 +100,7 @@ pub(super) fn voi(
     bits: Bits,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<VoiLut>, String> {
-    let lowest = if bits.signed {
-        -(1 << (bits.stored - 1))
-    } else {
-        0
-    };
+    let lowest = if bits.signed { -(1 << (bits.stored - 1)) } else { 0 };
     let highest = lowest + ((1_i32 << bits.stored) - 1);
     let has_negative = modality.apply(lowest).min(modality.apply(highest)) < 0.0;
     let mut voi_luts = Vec::new();
@@ -118,9 +110,7 @@ pub(super) fn voi(
     {
         match table(&item, has_negative) {
             Some(table) => voi_luts.push(VoiLut {
-                explanation: item
-                    .text(LUT_EXPLANATION)
-                    .unwrap_or_else(|| "VOI LUT".to_owned()),
+                explanation: item.text(LUT_EXPLANATION).unwrap_or_else(|| "VOI LUT".to_owned()),
                 transform: VoiTransform::Table(table),
             }),
             None => warnings.push("A VOI LUT of the file is unusable and left out.".to_owned()),
@@ -135,11 +125,7 @@ pub(super) fn voi(
 
 fn table(item: &DataSet, has_negative: bool) -> Option<VoiTable> {
     let &[count, first, bits] = item.words(LUT_DESCRIPTOR).first_chunk()?;
-    let count = if count == 0 {
-        1 << 16
-    } else {
-        usize::from(count)
-    };
+    let count = if count == 0 { 1 << 16 } else { usize::from(count) };
     let signed = item
         .get(LUT_DESCRIPTOR)
         .is_some_and(|element| element.vr == Some(*b"SS"));
@@ -148,9 +134,7 @@ fn table(item: &DataSet, has_negative: bool) -> Option<VoiTable> {
     } else {
         i32::from(first)
     };
-    let bits = u8::try_from(bits)
-        .ok()
-        .filter(|bits| (1..=16).contains(bits))?;
+    let bits = u8::try_from(bits).ok().filter(|bits| (1..=16).contains(bits))?;
     let bytes = item.get(LUT_DATA)?.bytes;
     // Entries of 8 bits may be packed two to a word (PS3.3 C.11.1.1).
     let entries: Arc<[u16]> = if bytes.len() >= 2 * count {
@@ -195,16 +179,14 @@ fn windows(group: &DataSet, warnings: &mut Vec<String>) -> Vec<VoiLut> {
         let explanation = explanations.next().filter(|text| !text.is_empty());
         match pair {
             (&Some(center), &Some(width)) if width >= narrowest => windows.push(VoiLut {
-                explanation: explanation
-                    .map_or_else(|| format!("Window {}", index + 1), str::to_owned),
+                explanation: explanation.map_or_else(|| format!("Window {}", index + 1), str::to_owned),
                 transform: VoiTransform::Window(Window {
                     center,
                     width,
                     function,
                 }),
             }),
-            _ => warnings
-                .push("A window of the file has no usable width and is left out.".to_owned()),
+            _ => warnings.push("A window of the file has no usable width and is left out.".to_owned()),
         }
     }
     if centers.len() != widths.len() {

@@ -50,9 +50,7 @@ pub(super) fn acquisition(file: &DataSet, sets: &CharacterSets, encoding: &str) 
         study_description: sets.text(file, STUDY_DESCRIPTION),
         series_description: sets.text(file, SERIES_DESCRIPTION),
         view_position: file.text(VIEW_POSITION),
-        laterality: file
-            .text(IMAGE_LATERALITY)
-            .or_else(|| file.text(LATERALITY)),
+        laterality: file.text(IMAGE_LATERALITY).or_else(|| file.text(LATERALITY)),
         patient_orientation: orientation(file),
         body_part: file.text(BODY_PART_EXAMINED),
     }
@@ -70,18 +68,13 @@ fn orientation(file: &DataSet) -> Option<[String; 2]> {
 ///
 /// # Errors
 /// If a functional group is broken.
-pub(super) fn spacing(
-    frame: &FrameAttributes,
-    warnings: &mut Vec<String>,
-) -> Result<Option<PixelSpacing>, String> {
+pub(super) fn spacing(frame: &FrameAttributes, warnings: &mut Vec<String>) -> Result<Option<PixelSpacing>, String> {
     let measures = frame.holding(PIXEL_SPACING, PIXEL_MEASURES_SEQUENCE)?;
     let pixel = distances(&measures, PIXEL_SPACING, warnings);
     let imager = distances(&frame.file, IMAGER_PIXEL_SPACING, warnings);
     let said = frame.file.text(PIXEL_SPACING_CALIBRATION_TYPE).is_some();
     let (found, source) = match (pixel, imager) {
-        (Some(pixel), Some(imager)) if pixel == imager && !said => {
-            (pixel, SpacingSource::ImagerPixelSpacing)
-        }
+        (Some(pixel), Some(imager)) if pixel == imager && !said => (pixel, SpacingSource::ImagerPixelSpacing),
         (Some(pixel), Some(_)) => (pixel, SpacingSource::Calibrated),
         (Some(pixel), None) if said => (pixel, SpacingSource::Calibrated),
         (Some(pixel), None) => (pixel, SpacingSource::PixelSpacing),
@@ -90,8 +83,7 @@ pub(super) fn spacing(
             if let [Some(vertical), Some(horizontal)] = frame.file.decimals(PIXEL_ASPECT_RATIO)[..]
                 && vertical != horizontal
             {
-                warnings
-                    .push("The pixels are not square; they are shown as if they were.".to_owned());
+                warnings.push("The pixels are not square; they are shown as if they were.".to_owned());
             }
             return Ok(None);
         }
@@ -108,8 +100,7 @@ fn distances(data: &DataSet, tag: Tag, warnings: &mut Vec<String>) -> Option<(f6
         [] => None,
         [Some(row), Some(column), ..] if row > 0.0 && column > 0.0 => Some((row, column)),
         _ => {
-            warnings
-                .push("The file's pixel spacing is unusable; lengths are in pixels.".to_owned());
+            warnings.push("The file's pixel spacing is unusable; lengths are in pixels.".to_owned());
             None
         }
     }

@@ -47,22 +47,14 @@ pub(super) fn read(path: &Path, bytes: &[u8], frame: u32) -> Result<Radiograph, 
             .unwrap_or(format!("the DICOM file is broken: {cause}"))
     })?;
     if !has_pixels(&data) {
-        let class = data
-            .text(metadata::SOP_CLASS_UID)
-            .or_else(|| media_class(bytes));
+        let class = data.text(metadata::SOP_CLASS_UID).or_else(|| media_class(bytes));
         let modality = data.text(metadata::MODALITY);
-        return Err(scope::without_picture(
-            class.as_deref(),
-            modality.as_deref(),
-        ));
+        return Err(scope::without_picture(class.as_deref(), modality.as_deref()));
     }
     let family = family?;
     let module = PixelModule::read(&data)?;
     if frame == 0 || frame > module.frames {
-        return Err(format!(
-            "there is no frame {frame}, it has {}",
-            module.frames
-        ));
+        return Err(format!("there is no frame {frame}, it has {}", module.frames));
     }
     let decoded = decode(&data, family, &part10, &module, frame)?;
     let mut warnings = Vec::new();
@@ -101,9 +93,7 @@ fn decode(
     module: &PixelModule,
     frame: u32,
 ) -> Result<Decoded, String> {
-    let pixels = data
-        .get(PIXEL_DATA)
-        .ok_or("this DICOM object holds no picture")?;
+    let pixels = data.get(PIXEL_DATA).ok_or("this DICOM object holds no picture")?;
     if pixels.delimited {
         let bytes = frames::encapsulated(data, pixels, module, frame)?;
         return codec::decode(family, &part10.transfer_syntax, &bytes, module);
@@ -115,7 +105,7 @@ fn decode(
     Ok(Decoded {
         bytes,
         sample_bytes: usize::from(module.bits.allocated / 8),
-        is_rgb: false,
+        is_ybr: module.photometric == Photometric::YbrFull,
         by_plane: module.planar,
     })
 }
@@ -163,18 +153,10 @@ fn picture(
 fn stored_values(decoded: &Decoded, bits: Bits) -> StoredValues {
     let mask = ((1_u32 << bits.stored) - 1) as u16;
     // In offset binary, turning the sign bit over is all that sign extension takes.
-    let sign = if bits.signed {
-        1_u16 << (bits.stored - 1)
-    } else {
-        0
-    };
+    let sign = if bits.signed { 1_u16 << (bits.stored - 1) } else { 0 };
     let sample = |word: u16| (word & mask) ^ sign;
     let values = if decoded.sample_bytes == 1 {
-        decoded
-            .bytes
-            .iter()
-            .map(|&byte| sample(u16::from(byte)))
-            .collect()
+        decoded.bytes.iter().map(|&byte| sample(u16::from(byte))).collect()
     } else {
         decoded
             .bytes
@@ -197,7 +179,7 @@ fn interleaved(decoded: Decoded, module: &PixelModule) -> Result<Vec<u8>, String
     }
     let Decoded {
         mut bytes,
-        is_rgb,
+        is_ybr,
         by_plane,
         ..
     } = decoded;
@@ -211,7 +193,7 @@ fn interleaved(decoded: Decoded, module: &PixelModule) -> Result<Vec<u8>, String
             .flat_map(|((&r, &g), &b)| [r, g, b])
             .collect();
     }
-    if module.photometric == Photometric::YbrFull && !is_rgb {
+    if is_ybr {
         for triple in bytes.as_chunks_mut::<3>().0 {
             *triple = colour::rgb_from_ybr(*triple);
         }

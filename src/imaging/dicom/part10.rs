@@ -69,13 +69,8 @@ impl<'a> Part10<'a> {
         };
         let big_endian = transfer_syntax == BIG_ENDIAN;
         // Some writers name one encoding and use the other: what stands in the first element counts.
-        let explicit = bytes
-            .get(4..6)
-            .is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase));
-        let encoding = Encoding {
-            explicit,
-            big_endian,
-        };
+        let explicit = bytes.get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase));
+        let encoding = Encoding { explicit, big_endian };
         Ok(Self {
             transfer_syntax,
             bytes,
@@ -86,18 +81,14 @@ impl<'a> Part10<'a> {
 
     fn guess(body: &'a [u8]) -> Result<Self, String> {
         if !looks_like_dataset(body) {
-            return Err(
-                "it names no transfer syntax, and its data set is not recognised".to_owned(),
-            );
+            return Err("it names no transfer syntax, and its data set is not recognised".to_owned());
         }
         let encoding = Encoding {
             explicit: body[4..6].iter().all(u8::is_ascii_uppercase),
             big_endian: body[0] == 0,
         };
         let transfer_syntax = match encoding {
-            Encoding {
-                big_endian: true, ..
-            } => BIG_ENDIAN,
+            Encoding { big_endian: true, .. } => BIG_ENDIAN,
             Encoding { explicit: true, .. } => "1.2.840.10008.1.2.1",
             _ => "1.2.840.10008.1.2",
         };

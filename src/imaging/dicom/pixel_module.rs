@@ -76,10 +76,7 @@ impl PixelModule {
             });
         }
         let photometric = photometric(data)?;
-        let grey = matches!(
-            photometric,
-            Photometric::Monochrome1 | Photometric::Monochrome2
-        );
+        let grey = matches!(photometric, Photometric::Monochrome1 | Photometric::Monochrome2);
         let samples = if grey { 1 } else { 3 };
         let stated = data.unsigned(SAMPLES_PER_PIXEL).unwrap_or(samples);
         if stated != samples {
@@ -111,15 +108,10 @@ impl PixelModule {
             return Err(format!("its size is {columns} x {rows} pixels"));
         }
         if self.pixels() > MAX_PIXELS {
-            return Err(format!(
-                "{columns} x {rows} pixels are more than this program opens"
-            ));
+            return Err(format!("{columns} x {rows} pixels are more than this program opens"));
         }
         if self.samples == 3 && (self.bits.allocated, self.bits.stored) != (8, 8) {
-            return Err(format!(
-                "colour of {} bits a channel is not shown",
-                self.bits.stored
-            ));
+            return Err(format!("colour of {} bits a channel is not shown", self.bits.stored));
         }
         Ok(())
     }
@@ -161,13 +153,8 @@ fn frames(data: &DataSet) -> Result<u32, String> {
         return Ok(1);
     }
     match data.decimals(NUMBER_OF_FRAMES).first() {
-        Some(&Some(count)) if (0.0..=f64::from(u32::MAX)).contains(&count) => {
-            Ok((count as u32).max(1))
-        }
-        _ => Err(format!(
-            "Number of Frames {} is no number",
-            name(NUMBER_OF_FRAMES)
-        )),
+        Some(&Some(count)) if (0.0..=f64::from(u32::MAX)).contains(&count) => Ok((count as u32).max(1)),
+        _ => Err(format!("Number of Frames {} is no number", name(NUMBER_OF_FRAMES))),
     }
 }
 

@@ -8,12 +8,7 @@ const MAX_SEGMENTS: usize = 15;
 ///
 /// # Errors
 /// If a segment is missing or does not fill its plane.
-pub(super) fn decode(
-    frame: &[u8],
-    pixels: usize,
-    samples: usize,
-    sample_bytes: usize,
-) -> Result<Vec<u8>, String> {
+pub(super) fn decode(frame: &[u8], pixels: usize, samples: usize, sample_bytes: usize) -> Result<Vec<u8>, String> {
     let header = frame
         .first_chunk::<64>()
         .ok_or("its RLE header is cut short")?
@@ -22,10 +17,7 @@ pub(super) fn decode(
     let word = |index: usize| u32::from_le_bytes(header[index]) as usize;
     let planes = samples * sample_bytes;
     if word(0) != planes || planes > MAX_SEGMENTS {
-        return Err(format!(
-            "its RLE frame has {} segments, not {planes}",
-            word(0)
-        ));
+        return Err(format!("its RLE frame has {} segments, not {planes}", word(0)));
     }
     let mut decoded = vec![0; pixels * planes];
     for segment in 0..planes {
@@ -35,17 +27,10 @@ pub(super) fn decode(
         } else {
             frame.len()
         };
-        let bytes = frame
-            .get(start..end)
-            .ok_or("an RLE segment lies outside its frame")?;
+        let bytes = frame.get(start..end).ok_or("an RLE segment lies outside its frame")?;
         // Segments go from the highest byte of a sample to the lowest.
-        let (sample, byte) = (
-            segment / sample_bytes,
-            sample_bytes - 1 - segment % sample_bytes,
-        );
-        let places = decoded[sample * sample_bytes + byte..]
-            .iter_mut()
-            .step_by(planes);
+        let (sample, byte) = (segment / sample_bytes, sample_bytes - 1 - segment % sample_bytes);
+        let places = decoded[sample * sample_bytes + byte..].iter_mut().step_by(planes);
         if unpack(bytes, places, pixels) < pixels {
             return Err("an RLE segment ends before its plane is full".to_owned());
         }
@@ -54,11 +39,7 @@ pub(super) fn decode(
 }
 
 /// Writes the unpacked bytes to `places` and returns how many there were, `pixels` at most.
-fn unpack<'a>(
-    mut bytes: &[u8],
-    mut places: impl Iterator<Item = &'a mut u8>,
-    pixels: usize,
-) -> usize {
+fn unpack<'a>(mut bytes: &[u8], mut places: impl Iterator<Item = &'a mut u8>, pixels: usize) -> usize {
     let mut written = 0;
     while let (Some((&control, rest)), true) = (bytes.split_first(), written < pixels) {
         let control = control.cast_signed();

@@ -6,8 +6,7 @@ use crate::imaging::radiograph::{Acquisition, Scope};
 const VIEW_CODE_SEQUENCE: Tag = (0x0054, 0x0220);
 const CODE_MEANING: Tag = (0x0008, 0x0104);
 /// Modalities of projection radiographs, and those that tell nothing (OT, SC …).
-const RADIOGRAPH_MODALITIES: [&str; 10] =
-    ["CR", "DX", "DR", "RG", "XR", "OT", "SC", "XC", "HC", "PR"];
+const RADIOGRAPH_MODALITIES: [&str; 10] = ["CR", "DX", "DR", "RG", "XR", "OT", "SC", "XC", "HC", "PR"];
 /// Storage classes of other kinds of pictures, for files that name no modality: the beginnings of their UIDs
 /// after `1.2.840.10008.5.1.4.1.1.`.
 const OTHER_STORAGE: [&str; 13] = [
@@ -56,16 +55,8 @@ const OTHER_PARTS: [&str; 36] = [
 /// Decides it from what the file says; silence counts for the picture.
 pub(super) fn scope(file: &DataSet, acquisition: &Acquisition, frames: u32, colour: bool) -> Scope {
     let reason = other_kind(acquisition)
-        .or_else(|| {
-            colour.then(|| {
-                "it is a colour picture, and the networks read grey radiographs".to_owned()
-            })
-        })
-        .or_else(|| {
-            (frames > 1).then(|| {
-                format!("it has {frames} frames, and the networks read single radiographs")
-            })
-        })
+        .or_else(|| colour.then(|| "it is a colour picture, and the networks read grey radiographs".to_owned()))
+        .or_else(|| (frames > 1).then(|| format!("it has {frames} frames, and the networks read single radiographs")))
         .or_else(|| lateral(file, acquisition))
         .or_else(|| other_part(acquisition));
     reason.map_or(Scope::InScope, Scope::OutOfScope)
@@ -84,19 +75,13 @@ fn other_kind(acquisition: &Acquisition) -> Option<String> {
                 tail.strip_prefix(class)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             });
-            other.then(|| {
-                "its storage class is of another kind, and the networks read radiographs".to_owned()
-            })
+            other.then(|| "its storage class is of another kind, and the networks read radiographs".to_owned())
         }
     }
 }
 
 fn lateral(file: &DataSet, acquisition: &Acquisition) -> Option<String> {
-    let view = acquisition
-        .view_position
-        .as_deref()
-        .unwrap_or_default()
-        .to_uppercase();
+    let view = acquisition.view_position.as_deref().unwrap_or_default().to_uppercase();
     let by_view = matches!(
         view.as_str(),
         "LL" | "RL" | "LAT" | "LATERAL" | "LEFT LATERAL" | "RIGHT LATERAL"
@@ -113,8 +98,7 @@ fn lateral(file: &DataSet, acquisition: &Acquisition) -> Option<String> {
         .and_then(|code| code.text(CODE_MEANING))
         .unwrap_or_default()
         .to_lowercase();
-    let by_code =
-        view.is_empty() && matches!(meaning.trim(), "lateral" | "left lateral" | "right lateral");
+    let by_code = view.is_empty() && matches!(meaning.trim(), "lateral" | "left lateral" | "right lateral");
     (by_view || by_orientation || by_code)
         .then(|| "it is a lateral view, and the networks read frontal ones".to_owned())
 }

@@ -14,12 +14,7 @@ impl CharacterSets {
     /// Reads Specific Character Set (0008,0005).
     pub(super) fn of(data: &DataSet) -> Self {
         let declared = data.text(SPECIFIC_CHARACTER_SET).unwrap_or_default();
-        Self(
-            declared
-                .split('\\')
-                .map(|code| code.trim().to_owned())
-                .collect(),
-        )
+        Self(declared.split('\\').map(|code| code.trim().to_owned()).collect())
     }
 
     /// A text attribute, decoded; `None` if missing or empty.
@@ -50,16 +45,8 @@ impl CharacterSets {
         if bytes.contains(&ESCAPE) {
             // Code extensions (PS3.5 6.1.2.5): the Japanese codec knows the escape sequences itself, the
             // Korean and Chinese ones only announce a set whose characters cannot be mistaken.
-            let multi_byte = self
-                .0
-                .iter()
-                .rev()
-                .find(|code| !code.is_empty())
-                .and_then(known);
-            let japanese = self
-                .0
-                .iter()
-                .any(|code| code.ends_with("87") || code.ends_with("159"));
+            let multi_byte = self.0.iter().rev().find(|code| !code.is_empty()).and_then(known);
+            let japanese = self.0.iter().any(|code| code.ends_with("87") || code.ends_with("159"));
             let plain = if japanese {
                 bytes.to_vec()
             } else {
@@ -74,15 +61,8 @@ impl CharacterSets {
                 .and_then(|set| set.decode(&plain).ok())
                 .unwrap_or_else(|| lenient(&plain));
         }
-        match self
-            .0
-            .first()
-            .filter(|code| !code.is_empty())
-            .and_then(known)
-        {
-            Some(set) if set != SpecificCharacterSet::ISO_IR_6 => {
-                set.decode(bytes).unwrap_or_else(|_| lenient(bytes))
-            }
+        match self.0.first().filter(|code| !code.is_empty()).and_then(known) {
+            Some(set) if set != SpecificCharacterSet::ISO_IR_6 => set.decode(bytes).unwrap_or_else(|_| lenient(bytes)),
             _ => lenient(bytes),
         }
     }
@@ -90,10 +70,7 @@ impl CharacterSets {
 
 /// Text of no known set: UTF-8 if it is that, else Latin-1.
 fn lenient(bytes: &[u8]) -> String {
-    std::str::from_utf8(bytes).map_or_else(
-        |_| bytes.iter().map(|&byte| char::from(byte)).collect(),
-        str::to_owned,
-    )
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().map(|&byte| char::from(byte)).collect(), str::to_owned)
 }
 
 /// Drops escape sequences: ESC, intermediate bytes, one final byte.

@@ -55,17 +55,9 @@ impl DenseLayer {
     fn new(name: &str, input: usize, epsilon: f64, init: &mut Init<'_>) -> Result<Self> {
         Ok(Self {
             norm1: BatchNorm::new(&format!("{name}.norm1"), input, epsilon, init)?,
-            conv1: Conv2d::new(
-                &format!("{name}.conv1"),
-                conv(input, BOTTLENECK, 1, 1),
-                init,
-            )?,
+            conv1: Conv2d::new(&format!("{name}.conv1"), conv(input, BOTTLENECK, 1, 1), init)?,
             norm2: BatchNorm::new(&format!("{name}.norm2"), BOTTLENECK, epsilon, init)?,
-            conv2: Conv2d::new(
-                &format!("{name}.conv2"),
-                conv(BOTTLENECK, GROWTH, 3, 1),
-                init,
-            )?,
+            conv2: Conv2d::new(&format!("{name}.conv2"), conv(BOTTLENECK, GROWTH, 3, 1), init)?,
         })
     }
 
@@ -87,13 +79,10 @@ impl DenseNet121 {
         let norm0 = BatchNorm::new("features.norm0", channels, epsilon, init)?;
         let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
         for (block, layers) in LAYERS.into_iter().enumerate() {
-            let name =
-                |layer: usize| format!("features.{}.denselayer{}", BLOCK_NAMES[block], layer + 1);
+            let name = |layer: usize| format!("features.{}.denselayer{}", BLOCK_NAMES[block], layer + 1);
             blocks.push(
                 (0..layers)
-                    .map(|layer| {
-                        DenseLayer::new(&name(layer), channels + layer * GROWTH, epsilon, init)
-                    })
+                    .map(|layer| DenseLayer::new(&name(layer), channels + layer * GROWTH, epsilon, init))
                     .collect::<Result<_>>()?,
             );
             channels += layers * GROWTH;
@@ -101,11 +90,7 @@ impl DenseNet121 {
                 let name = format!("features.{transition}");
                 transitions.push(Transition {
                     norm: BatchNorm::new(&format!("{name}.norm"), channels, epsilon, init)?,
-                    conv: Conv2d::new(
-                        &format!("{name}.conv"),
-                        conv(channels, channels / 2, 1, 1),
-                        init,
-                    )?,
+                    conv: Conv2d::new(&format!("{name}.conv"), conv(channels, channels / 2, 1, 1), init)?,
                 });
                 channels /= 2;
             }
@@ -121,12 +106,7 @@ impl DenseNet121 {
     }
 
     /// `[n, h, w, 3]` to `[n, h/32, w/32, 1024]`.
-    pub(super) fn forward(
-        &self,
-        x: &Value,
-        tape: &mut Tape,
-        observe: Observe<'_>,
-    ) -> Result<Value> {
+    pub(super) fn forward(&self, x: &Value, tape: &mut Tape, observe: Observe<'_>) -> Result<Value> {
         let x = self.conv0.forward(x, tape)?;
         let x = self.norm0.forward_relu(&x, tape)?;
         observe("stem", std::slice::from_ref(&x))?;

@@ -12,11 +12,15 @@ use super::tape::{Tape, Value};
 use super::{BackboneKind, Graph, Result};
 
 /// Called with the name of a stage and its feature map, `[n, h, w, c]`, in parts that follow each other along the
-/// channels; one part, but for DenseNet's blocks.
+/// channels; one part, but for `DenseNet`'s blocks.
 pub type Observe<'a> = &'a mut dyn FnMut(&'static str, &[Value]) -> Result<()>;
 
 /// An encoder of either kind.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a network holds one encoder; a box would only add a hop"
+)]
 pub enum Backbone {
     /// DenseNet-121.
     DenseNet121(DenseNet121),

@@ -37,14 +37,7 @@ struct Builder<'a, 'b> {
 }
 
 impl Builder<'_, '_> {
-    fn conv(
-        &mut self,
-        name: &str,
-        input: usize,
-        output: usize,
-        kernel: usize,
-        stride: usize,
-    ) -> Result<Conv2d> {
+    fn conv(&mut self, name: &str, input: usize, output: usize, kernel: usize, stride: usize) -> Result<Conv2d> {
         let window = Window::square(kernel, stride, kernel / 2);
         let config = ConvConfig {
             input,
@@ -59,13 +52,7 @@ impl Builder<'_, '_> {
         BatchNorm::new(name, channels, epsilon(self.graph), self.init)
     }
 
-    fn bottleneck(
-        &mut self,
-        name: &str,
-        input: usize,
-        inner: usize,
-        stride: usize,
-    ) -> Result<Bottleneck> {
+    fn bottleneck(&mut self, name: &str, input: usize, inner: usize, stride: usize) -> Result<Bottleneck> {
         let output = inner * EXPANSION;
         let (first, second) = match self.graph {
             Graph::Torch => (1, stride),
@@ -84,10 +71,7 @@ impl Builder<'_, '_> {
         let downsample = (input != output)
             .then(|| {
                 let conv = self.conv(&format!("{name}.downsample.0"), input, output, 1, stride)?;
-                Ok::<_, crate::nn::Error>((
-                    conv,
-                    self.norm(&format!("{name}.downsample.1"), output)?,
-                ))
+                Ok::<_, crate::nn::Error>((conv, self.norm(&format!("{name}.downsample.1"), output)?))
             })
             .transpose()?;
         Ok(Bottleneck {
@@ -158,12 +142,7 @@ impl ResNet50 {
     }
 
     /// `[n, h, w, 3]` to `[n, h/32, w/32, 2048]`.
-    pub(super) fn forward(
-        &self,
-        x: &Value,
-        tape: &mut Tape,
-        observe: Observe<'_>,
-    ) -> Result<Value> {
+    pub(super) fn forward(&self, x: &Value, tape: &mut Tape, observe: Observe<'_>) -> Result<Value> {
         let x = self.conv1.forward(x, tape)?;
         let x = self.bn1.forward_relu(&x, tape)?;
         observe("stem", std::slice::from_ref(&x))?;
@@ -181,18 +160,12 @@ impl ResNet50 {
     pub(super) fn visit(&self, f: Visit<'_>) {
         self.conv1.visit(f);
         self.bn1.visit(f);
-        self.stages
-            .iter()
-            .flatten()
-            .for_each(|block| block.visit(f));
+        self.stages.iter().flatten().for_each(|block| block.visit(f));
     }
 
     pub(super) fn visit_mut(&mut self, f: VisitMut<'_>) {
         self.conv1.visit_mut(f);
         self.bn1.visit_mut(f);
-        self.stages
-            .iter_mut()
-            .flatten()
-            .for_each(|block| block.visit_mut(f));
+        self.stages.iter_mut().flatten().for_each(|block| block.visit_mut(f));
     }
 }

@@ -83,13 +83,7 @@ impl Window {
 ///
 /// # Errors
 /// If the shapes do not fit or the element type has no kernel.
-pub fn conv2d(
-    tape: &mut Tape,
-    x: &Value,
-    weight: &Value,
-    bias: Option<&Value>,
-    window: Window,
-) -> Result<Value> {
+pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, window: Window) -> Result<Value> {
     let (o, kh, kw, c) = dims(&weight.tensor, "convolution kernel")?;
     let channels = dims(&x.tensor, "convolution input")?.3;
     if (kh, kw) != window.kernel || c != channels {
@@ -120,25 +114,17 @@ fn conv2d_typed<T: Element>(
     }
     let nodes = [x.node, weight.node, bias.and_then(|b| b.node)];
     let (x, weight) = (x.tensor.clone(), weight.tensor.clone());
-    Ok(
-        tape.operation(tensor(y, (g.n, oh, ow, o))?, &nodes, move |dy, sink| {
-            let gradients = {
-                let (hx, hw, hd) = (Host::of(&x)?, Host::of(&weight)?, Host::of(dy)?);
-                conv::backward(
-                    &g,
-                    hx.slice::<T>()?,
-                    hw.slice()?,
-                    hd.slice()?,
-                    nodes[0].is_some(),
-                )
-            };
-            if let Some(dx) = gradients.x {
-                sink.add(nodes[0], tensor(dx, x.shape())?)?;
-            }
-            sink.add(nodes[1], tensor(gradients.w, weight.shape())?)?;
-            sink.add(nodes[2], tensor(gradients.bias, o)?)
-        }),
-    )
+    Ok(tape.operation(tensor(y, (g.n, oh, ow, o))?, &nodes, move |dy, sink| {
+        let gradients = {
+            let (hx, hw, hd) = (Host::of(&x)?, Host::of(&weight)?, Host::of(dy)?);
+            conv::backward(&g, hx.slice::<T>()?, hw.slice()?, hd.slice()?, nodes[0].is_some())
+        };
+        if let Some(dx) = gradients.x {
+            sink.add(nodes[0], tensor(dx, x.shape())?)?;
+        }
+        sink.add(nodes[1], tensor(gradients.w, weight.shape())?)?;
+        sink.add(nodes[2], tensor(gradients.bias, o)?)
+    }))
 }
 
 /// What a batch normalisation knows.
@@ -187,9 +173,7 @@ fn moments<T: Element>(parts: &[Value]) -> Result<(Vec<f64>, Vec<f64>)> {
         if part.moments.get().is_none() {
             let host = Host::of(&part.tensor)?;
             let channels = dims(&part.tensor, "batch normalisation")?.3;
-            let _ = part
-                .moments
-                .set(norm::statistics(host.slice::<T>()?, channels));
+            let _ = part.moments.set(norm::statistics(host.slice::<T>()?, channels));
         }
         let (m, v) = part.moments.get().expect("set just above");
         mean.extend_from_slice(m);
@@ -206,20 +190,13 @@ fn cast<T: Element>(values: impl IntoIterator<Item = f64>) -> Vec<T> {
     values.into_iter().map(T::from_f64).collect()
 }
 
-fn batch_norm_typed<T: Element>(
-    tape: &mut Tape,
-    parts: &[Value],
-    layer: &Norm<'_>,
-) -> Result<Value> {
+fn batch_norm_typed<T: Element>(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<Value> {
     let (n, h, w, _) = dims(&parts[0].tensor, layer.name)?;
     let uses_batch = tape.uses_batch_statistics();
     let (mean, variance) = if uses_batch {
         moments::<T>(parts)?
     } else {
-        (
-            values_f64(layer.running_mean)?,
-            values_f64(layer.running_variance)?,
-        )
+        (values_f64(layer.running_mean)?, values_f64(layer.running_variance)?)
     };
     let channels = mean.len();
     if uses_batch {
@@ -230,25 +207,12 @@ fn batch_norm_typed<T: Element>(
             variance: tensor(cast::<T>(variance.iter().copied()), channels)?,
         });
     }
-    let inverse: Vec<f64> = variance
-        .iter()
-        .map(|v| 1.0 / (v + layer.epsilon).sqrt())
-        .collect();
-    let (gamma, beta) = (
-        values_f64(&layer.gamma.tensor)?,
-        values_f64(&layer.beta.tensor)?,
-    );
+    let inverse: Vec<f64> = variance.iter().map(|v| 1.0 / (v + layer.epsilon).sqrt()).collect();
+    let (gamma, beta) = (values_f64(&layer.gamma.tensor)?, values_f64(&layer.beta.tensor)?);
     let scale: Vec<f64> = gamma.iter().zip(&inverse).map(|(g, i)| g * i).collect();
-    let shift = beta
-        .iter()
-        .zip(&mean)
-        .zip(&scale)
-        .map(|((b, m), s)| b - m * s);
+    let shift = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| b - m * s);
     let y = {
-        let hosts = parts
-            .iter()
-            .map(|p| Host::of(&p.tensor))
-            .collect::<Result<Vec<_>>>()?;
+        let hosts = parts.iter().map(|p| Host::of(&p.tensor)).collect::<Result<Vec<_>>>()?;
         let slices = part_slices(parts, &hosts)?;
         norm::affine(
             &slices,
@@ -262,11 +226,7 @@ fn batch_norm_typed<T: Element>(
         parts.iter().map(|p| p.node).collect(),
         (layer.gamma.node, layer.beta.node),
     );
-    let all: Vec<_> = nodes
-        .iter()
-        .copied()
-        .chain([affine_nodes.0, affine_nodes.1])
-        .collect();
+    let all: Vec<_> = nodes.iter().copied().chain([affine_nodes.0, affine_nodes.1]).collect();
     let (parts, output) = (parts.to_vec(), layer.relu.then(|| y.clone()));
     let count = uses_batch.then_some((n * h * w) as f64);
     Ok(tape.operation(y, &all, move |dy, sink| {
@@ -286,10 +246,7 @@ fn batch_norm_typed<T: Element>(
     }))
 }
 
-fn part_slices<'a, T: Element>(
-    parts: &[Value],
-    hosts: &'a [Host<'_>],
-) -> Result<Vec<norm::Part<'a, T>>> {
+fn part_slices<'a, T: Element>(parts: &[Value], hosts: &'a [Host<'_>]) -> Result<Vec<norm::Part<'a, T>>> {
     parts
         .iter()
         .zip(hosts)
@@ -307,13 +264,12 @@ struct SavedNorm<'a> {
     gamma: &'a [f64],
 }
 
+/// Gradients of a batch normalisation's parts, gamma and beta.
+type NormGradients<T> = (Vec<Vec<T>>, Vec<f64>, Vec<f64>);
+
 impl SavedNorm<'_> {
     /// Gradients of the parts, gamma and beta; `count` is `None` where the statistics were constants.
-    fn backward<T: Element>(
-        &self,
-        dy: &Tensor,
-        count: Option<f64>,
-    ) -> Result<(Vec<Vec<T>>, Vec<f64>, Vec<f64>)> {
+    fn backward<T: Element>(&self, dy: &Tensor, count: Option<f64>) -> Result<NormGradients<T>> {
         let hosts = self
             .parts
             .iter()
@@ -321,10 +277,7 @@ impl SavedNorm<'_> {
             .collect::<Result<Vec<_>>>()?;
         let parts = part_slices::<T>(self.parts, &hosts)?;
         let (h_dy, h_y) = (Host::of(dy)?, self.output.map(Host::of).transpose()?);
-        let (dy, y) = (
-            h_dy.slice::<T>()?,
-            h_y.as_ref().map(Host::slice::<T>).transpose()?,
-        );
+        let (dy, y) = (h_dy.slice::<T>()?, h_y.as_ref().map(Host::slice::<T>).transpose()?);
         let (sum, sum_x) = norm::backward_sums(&parts, self.mean, y, dy);
         let d_gamma: Vec<f64> = sum_x.iter().zip(self.inverse).map(|(s, i)| s * i).collect();
         let (mut a, mut b, mut k) = (Vec::new(), Vec::new(), Vec::new());
@@ -366,25 +319,12 @@ fn max_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry) -> Result
 ///
 /// # Errors
 /// If the window does not fit or the element type has no kernel.
-pub fn average_pool(
-    tape: &mut Tape,
-    x: &Value,
-    window: Window,
-    include_padding: bool,
-) -> Result<Value> {
+pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding: bool) -> Result<Value> {
     let geometry = window.geometry(&x.tensor, None)?;
-    by_type!(
-        x.tensor,
-        average_pool_typed(tape, x, geometry, include_padding)
-    )
+    by_type!(x.tensor, average_pool_typed(tape, x, geometry, include_padding))
 }
 
-fn average_pool_typed<T: Element>(
-    tape: &mut Tape,
-    x: &Value,
-    g: Geometry,
-    include_padding: bool,
-) -> Result<Value> {
+fn average_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry, include_padding: bool) -> Result<Value> {
     let y = pool::average(&g, include_padding, Host::of(&x.tensor)?.slice::<T>()?);
     let (node, shape) = (x.node, x.tensor.shape().clone());
     let y = tensor(y, (g.n, g.output.0, g.output.1, g.output.2))?;
@@ -406,12 +346,10 @@ fn global_average_pool_typed<T: Element>(tape: &mut Tape, x: &Value) -> Result<V
     let (n, h, w, c) = dims(&x.tensor, "global average pooling")?;
     let y = pool::global_average(Host::of(&x.tensor)?.slice::<T>()?, n, c);
     let node = x.node;
-    Ok(
-        tape.operation(tensor(y, (n, c))?, &[node], move |dy, sink| {
-            let dx = pool::global_average_backward(Host::of(dy)?.slice::<T>()?, h * w, c);
-            sink.add(node, tensor(dx, (n, h, w, c))?)
-        }),
-    )
+    Ok(tape.operation(tensor(y, (n, c))?, &[node], move |dy, sink| {
+        let dx = pool::global_average_backward(Host::of(dy)?.slice::<T>()?, h * w, c);
+        sink.add(node, tensor(dx, (n, h, w, c))?)
+    }))
 }
 
 /// Nearest upsampling by 2: `[n, h, w, c]` to `[n, 2h, 2w, c]`.
@@ -426,14 +364,12 @@ fn upsample_x2_typed<T: Element>(tape: &mut Tape, x: &Value) -> Result<Value> {
     let (n, h, w, c) = dims(&x.tensor, "upsampling")?;
     let y = resize::nearest_x2(Host::of(&x.tensor)?.slice::<T>()?, w, c);
     let node = x.node;
-    Ok(tape.operation(
-        tensor(y, (n, 2 * h, 2 * w, c))?,
-        &[node],
-        move |dy, sink| {
+    Ok(
+        tape.operation(tensor(y, (n, 2 * h, 2 * w, c))?, &[node], move |dy, sink| {
             let dx = resize::nearest_x2_backward(Host::of(dy)?.slice::<T>()?, w, c);
             sink.add(node, tensor(dx, (n, h, w, c))?)
-        },
-    ))
+        }),
+    )
 }
 
 /// Bilinear resize with half-pixel centres, no anti-aliasing: `[n, h, w, c]` to `[n, rows, columns, c]`.
@@ -444,11 +380,7 @@ pub fn resize_bilinear(tape: &mut Tape, x: &Value, rows: usize, columns: usize) 
     by_type!(x.tensor, resize_bilinear_typed(tape, x, (rows, columns)))
 }
 
-fn resize_bilinear_typed<T: Element>(
-    tape: &mut Tape,
-    x: &Value,
-    to: (usize, usize),
-) -> Result<Value> {
+fn resize_bilinear_typed<T: Element>(tape: &mut Tape, x: &Value, to: (usize, usize)) -> Result<Value> {
     let (n, h, w, c) = dims(&x.tensor, "bilinear resize")?;
     let y = resize::bilinear(Host::of(&x.tensor)?.slice::<T>()?, (h, w), to, c);
     let node = x.node;
@@ -511,19 +443,10 @@ pub fn linear(tape: &mut Tape, x: &Value, weight: &Value, bias: &Value) -> Resul
     by_type!(x.tensor, linear_typed(tape, x, weight, bias))
 }
 
-fn linear_typed<T: Element>(
-    tape: &mut Tape,
-    x: &Value,
-    weight: &Value,
-    bias: &Value,
-) -> Result<Value> {
+fn linear_typed<T: Element>(tape: &mut Tape, x: &Value, weight: &Value, bias: &Value) -> Result<Value> {
     let ((n, c), o) = (x.tensor.dims2()?, weight.tensor.dim(0)?);
     let y = {
-        let (hx, hw, hb) = (
-            Host::of(&x.tensor)?,
-            Host::of(&weight.tensor)?,
-            Host::of(&bias.tensor)?,
-        );
+        let (hx, hw, hb) = (Host::of(&x.tensor)?, Host::of(&weight.tensor)?, Host::of(&bias.tensor)?);
         elementwise::linear(hx.slice::<T>()?, hw.slice()?, hb.slice()?, c)
     };
     let nodes = [x.node, weight.node, bias.node];

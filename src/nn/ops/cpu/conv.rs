@@ -82,17 +82,12 @@ fn multiply<T: Element>(
     rhs: Matrix<'_, T>,
     parallelism: Parallelism,
 ) {
-    let last = |x: Matrix<'_, T>, rows: usize, columns: usize| {
-        (rows - 1) * x.row_stride + (columns - 1) * x.column_stride
-    };
+    let last =
+        |x: Matrix<'_, T>, rows: usize, columns: usize| (rows - 1) * x.row_stride + (columns - 1) * x.column_stride;
     if m == 0 || n == 0 || k == 0 {
         return;
     }
-    assert!(
-        target.len() >= m * n
-            && last(lhs, m, k) < lhs.values.len()
-            && last(rhs, k, n) < rhs.values.len()
-    );
+    assert!(target.len() >= m * n && last(lhs, m, k) < lhs.values.len() && last(rhs, k, n) < rhs.values.len());
     // SAFETY: the assertion above keeps every index that m, n, k and the strides can reach inside its slice, and
     // `target` is borrowed mutably while `lhs` and `rhs` are borrowed shared.
     unsafe {
@@ -177,8 +172,7 @@ pub fn forward<T: Element>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y
     let block = |first: usize, part: &mut [T], columns: &mut Vec<T>, parallelism: Parallelism| {
         let rows = part.len() / o;
         if let Some(bias) = bias {
-            part.chunks_exact_mut(o)
-                .for_each(|pixel| pixel.copy_from_slice(bias));
+            part.chunks_exact_mut(o).for_each(|pixel| pixel.copy_from_slice(bias));
         }
         let lhs = if g.is_pointwise() {
             &x[first * k..(first + rows) * k]
@@ -206,7 +200,7 @@ pub fn forward<T: Element>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y
         y.par_chunks_mut(rows * o)
             .enumerate()
             .for_each_init(Vec::new, |columns, (i, part)| {
-                block(i * rows, part, columns, Parallelism::None)
+                block(i * rows, part, columns, Parallelism::None);
             });
     });
 }
@@ -222,13 +216,10 @@ pub struct Gradients<T> {
 }
 
 /// Backward pass for `dy` of shape `[n, oh, ow, o]`.
-pub fn backward<T: Element>(
-    g: &Geometry,
-    x: &[T],
-    w: &[T],
-    dy: &[T],
-    want_dx: bool,
-) -> Gradients<T> {
+///
+/// # Panics
+/// If the batch is empty.
+pub fn backward<T: Element>(g: &Geometry, x: &[T], w: &[T], dy: &[T], want_dx: bool) -> Gradients<T> {
     let (o, k) = (g.output.2, g.depth());
     let image_len = g.input.0 * g.input.1 * g.input.2;
     let mut dx = vec![T::zero(); if want_dx { x.len() } else { 0 }];
@@ -242,14 +233,7 @@ pub fn backward<T: Element>(
             } else {
                 &mut []
             };
-            backward_image(
-                g,
-                (x, w, dy),
-                image,
-                &mut sums,
-                d_image,
-                (&mut columns, &mut d_columns),
-            );
+            backward_image(g, (x, w, dy), image, &mut sums, d_image, (&mut columns, &mut d_columns));
         }
         sums
     };
@@ -266,10 +250,7 @@ pub fn backward<T: Element>(
                 .map(|(i, part)| group(i, part))
                 .collect()
         } else {
-            (0..groups)
-                .into_par_iter()
-                .map(|i| group(i, &mut []))
-                .collect()
+            (0..groups).into_par_iter().map(|i| group(i, &mut [])).collect()
         };
         sums.into_iter()
             .reduce(merge)

@@ -64,23 +64,10 @@ pub fn linear<T: Element>(x: &[T], w: &[T], bias: &[T], c: usize) -> Vec<T> {
 }
 
 /// Gradients `(dx, dw, dbias)` of [`linear`] for `dy` `[n, o]`.
-pub fn linear_backward<T: Element>(
-    x: &[T],
-    w: &[T],
-    dy: &[T],
-    c: usize,
-) -> (Vec<T>, Vec<T>, Vec<T>) {
+pub fn linear_backward<T: Element>(x: &[T], w: &[T], dy: &[T], c: usize) -> (Vec<T>, Vec<T>, Vec<T>) {
     let o = w.len() / c;
-    let (mut dx, mut dw, mut d_bias) = (
-        vec![T::zero(); x.len()],
-        vec![T::zero(); w.len()],
-        vec![T::zero(); o],
-    );
-    for ((x, dx), dy) in x
-        .chunks_exact(c)
-        .zip(dx.chunks_exact_mut(c))
-        .zip(dy.chunks_exact(o))
-    {
+    let (mut dx, mut dw, mut d_bias) = (vec![T::zero(); x.len()], vec![T::zero(); w.len()], vec![T::zero(); o]);
+    for ((x, dx), dy) in x.chunks_exact(c).zip(dx.chunks_exact_mut(c)).zip(dy.chunks_exact(o)) {
         for (j, d) in dy.iter().enumerate() {
             d_bias[j] += *d;
             dw[j * c..(j + 1) * c]

@@ -71,9 +71,7 @@ impl<'a> Host<'a> {
     /// If they are of another type or not in host memory.
     pub fn slice<T: Element>(&self) -> Result<&[T]> {
         match &*self.storage {
-            Storage::Cpu(cpu) => {
-                Ok(&T::cpu_storage_as_slice(cpu)?[self.start..self.start + self.len])
-            }
+            Storage::Cpu(cpu) => Ok(&T::cpu_storage_as_slice(cpu)?[self.start..self.start + self.len]),
             _ => Err(Error::Unsupported {
                 operation: "this network",
                 on: "this device: it has no path there".into(),
@@ -110,10 +108,10 @@ impl candle_core::InplaceOp2 for AddAssign {
         let ((a, b), (c, d)) = (range(target_layout)?, range(other_layout)?);
         match (target, other) {
             (CpuStorage::F32(t), CpuStorage::F32(o)) => {
-                elementwise::add_assign(&mut t[a..b], &o[c..d])
+                elementwise::add_assign(&mut t[a..b], &o[c..d]);
             }
             (CpuStorage::F64(t), CpuStorage::F64(o)) => {
-                elementwise::add_assign(&mut t[a..b], &o[c..d])
+                elementwise::add_assign(&mut t[a..b], &o[c..d]);
             }
             _ => return Err(candle_core::Error::Msg("gradients are f32 or f64".into())),
         }

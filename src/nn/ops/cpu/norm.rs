@@ -59,12 +59,7 @@ pub fn affine<T: Element>(parts: &[Part<'_, T>], scale: &[T], shift: &[T], relu:
                     for &(x, c) in parts {
                         let x = &x[(i * CHUNK_ROWS + r) * c..][..c];
                         let (scale, shift) = (&scale[first..first + c], &shift[first..first + c]);
-                        for (((y, x), a), b) in row[first..first + c]
-                            .iter_mut()
-                            .zip(x)
-                            .zip(scale)
-                            .zip(shift)
-                        {
+                        for (((y, x), a), b) in row[first..first + c].iter_mut().zip(x).zip(scale).zip(shift) {
                             let v = *a * *x + *b;
                             *y = if relu && v <= T::zero() { T::zero() } else { v };
                         }
@@ -126,9 +121,7 @@ fn add_row<T: Element>(
         let x = &x[row * c..][..c];
         let range = first..first + c;
         let (mean, dy) = (&mean[range.clone()], &dy[range.clone()]);
-        let sums = d_sum[range.clone()]
-            .iter_mut()
-            .zip(dx_sum[range.clone()].iter_mut());
+        let sums = d_sum[range.clone()].iter_mut().zip(dx_sum[range.clone()].iter_mut());
         match y.map(|y| &y[range]) {
             Some(y) => {
                 for (((((s, t), d), y), x), m) in sums.zip(dy).zip(y).zip(x).zip(mean) {
@@ -169,9 +162,7 @@ pub fn backward_input<T: Element>(
                     .zip(x.par_chunks(CHUNK_ROWS * c))
                     .enumerate()
                     .for_each(|(i, (dx, x))| {
-                        for (r, (dx, x)) in
-                            dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).enumerate()
-                        {
+                        for (r, (dx, x)) in dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).enumerate() {
                             let start = (i * CHUNK_ROWS + r) * channels + range.start;
                             let dy = &dy[start..start + c];
                             let y = y.map(|y| &y[start..start + c]);
@@ -184,12 +175,7 @@ pub fn backward_input<T: Element>(
         .collect()
 }
 
-fn input_row<T: Element>(
-    (a, b, k): (&[T], &[T], &[T]),
-    x: &[T],
-    (y, dy): (Option<&[T]>, &[T]),
-    dx: &mut [T],
-) {
+fn input_row<T: Element>((a, b, k): (&[T], &[T], &[T]), x: &[T], (y, dy): (Option<&[T]>, &[T]), dx: &mut [T]) {
     let terms = dx.iter_mut().zip(x).zip(dy).zip(a).zip(b).zip(k);
     match y {
         Some(y) => {

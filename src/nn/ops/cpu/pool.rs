@@ -29,11 +29,7 @@ pub fn max<T: Element>(g: &Geometry, x: &[T]) -> (Vec<T>, Vec<u32>) {
             .enumerate()
             .for_each(|(line, (y, from))| {
                 let image = &x[line / oh * h * w * c..][..h * w * c];
-                for (ox, (y, from)) in y
-                    .chunks_exact_mut(c)
-                    .zip(from.chunks_exact_mut(c))
-                    .enumerate()
-                {
+                for (ox, (y, from)) in y.chunks_exact_mut(c).zip(from.chunks_exact_mut(c)).enumerate() {
                     let (rows, columns) = window(g, line % oh, ox);
                     let mut first = true;
                     for pixel in rows.flat_map(|r| columns.clone().map(move |q| r * w + q)) {
@@ -58,14 +54,12 @@ pub fn max_backward<T: Element>(g: &Geometry, from: &[u32], dy: &[T]) -> Vec<T> 
     let per_image = g.output.0 * g.output.1 * c;
     let mut dx = vec![T::zero(); g.n * h * w * c];
     on_pool(|| {
-        dx.par_chunks_mut(h * w * c)
-            .enumerate()
-            .for_each(|(n, dx)| {
-                let range = n * per_image..(n + 1) * per_image;
-                for (i, (pixel, d)) in from[range.clone()].iter().zip(&dy[range]).enumerate() {
-                    dx[*pixel as usize * c + i % c] += *d;
-                }
-            });
+        dx.par_chunks_mut(h * w * c).enumerate().for_each(|(n, dx)| {
+            let range = n * per_image..(n + 1) * per_image;
+            for (i, (pixel, d)) in from[range.clone()].iter().zip(&dy[range]).enumerate() {
+                dx[*pixel as usize * c + i % c] += *d;
+            }
+        });
     });
     dx
 }
@@ -91,9 +85,9 @@ pub fn average<T: Element>(g: &Geometry, include_padding: bool, x: &[T]) -> Vec<
                 let (rows, columns) = window(g, line % oh, ox);
                 let divisor = divisor::<T>(g, include_padding, rows.len() * columns.len());
                 for pixel in rows.flat_map(|r| columns.clone().map(move |q| r * w + q)) {
-                    y.iter_mut()
-                        .zip(&image[pixel * c..][..c])
-                        .for_each(|(y, x)| *y += *x);
+                    for (y, x) in y.iter_mut().zip(&image[pixel * c..][..c]) {
+                        *y += *x;
+                    }
                 }
                 y.iter_mut().for_each(|y| *y /= divisor);
             }
@@ -133,12 +127,9 @@ pub fn global_average<T: Element>(x: &[T], n: usize, c: usize) -> Vec<T> {
         .flat_map(|image| {
             let mut sums = vec![0.0; c];
             for pixel in image.chunks_exact(c) {
-                sums.iter_mut()
-                    .zip(pixel)
-                    .for_each(|(s, x)| *s += x.to_f64());
+                sums.iter_mut().zip(pixel).for_each(|(s, x)| *s += x.to_f64());
             }
-            sums.into_iter()
-                .map(move |s| T::from_f64(s / pixels as f64))
+            sums.into_iter().map(move |s| T::from_f64(s / pixels as f64))
         })
         .collect()
 }
@@ -147,8 +138,6 @@ pub fn global_average<T: Element>(x: &[T], n: usize, c: usize) -> Vec<T> {
 pub fn global_average_backward<T: Element>(dy: &[T], pixels: usize, c: usize) -> Vec<T> {
     let share = T::from_f64(1.0 / pixels as f64);
     dy.chunks_exact(c)
-        .flat_map(|d| {
-            std::iter::repeat_n(d, pixels).flat_map(move |d| d.iter().map(move |d| *d * share))
-        })
+        .flat_map(|d| std::iter::repeat_n(d, pixels).flat_map(move |d| d.iter().map(move |d| *d * share)))
         .collect()
 }

@@ -8,16 +8,14 @@ use super::{Element, on_pool};
 pub fn nearest_x2<T: Element>(x: &[T], w: usize, c: usize) -> Vec<T> {
     let mut y = vec![T::zero(); x.len() * 4];
     on_pool(|| {
-        y.par_chunks_mut(4 * w * c)
-            .zip(x.par_chunks(w * c))
-            .for_each(|(y, x)| {
-                let (upper, lower) = y.split_at_mut(2 * w * c);
-                for (pair, pixel) in upper.chunks_exact_mut(2 * c).zip(x.chunks_exact(c)) {
-                    pair[..c].copy_from_slice(pixel);
-                    pair[c..].copy_from_slice(pixel);
-                }
-                lower.copy_from_slice(upper);
-            });
+        y.par_chunks_mut(4 * w * c).zip(x.par_chunks(w * c)).for_each(|(y, x)| {
+            let (upper, lower) = y.split_at_mut(2 * w * c);
+            for (pair, pixel) in upper.chunks_exact_mut(2 * c).zip(x.chunks_exact(c)) {
+                pair[..c].copy_from_slice(pixel);
+                pair[c..].copy_from_slice(pixel);
+            }
+            lower.copy_from_slice(upper);
+        });
     });
     y
 }
@@ -53,11 +51,7 @@ fn taps(from: usize, to: usize) -> Vec<(usize, usize, f64)> {
 }
 
 /// Calls `visit(target pixel, source pixel, weight)` for the four sources of every target pixel of one image.
-fn for_each_tap<T: Element>(
-    from: (usize, usize),
-    to: (usize, usize),
-    mut visit: impl FnMut(usize, usize, T),
-) {
+fn for_each_tap<T: Element>(from: (usize, usize), to: (usize, usize), mut visit: impl FnMut(usize, usize, T)) {
     let (rows, columns) = (taps(from.0, to.0), taps(from.1, to.1));
     for (y, &(y0, y1, fy)) in rows.iter().enumerate() {
         for (x, &(x0, x1, fx)) in columns.iter().enumerate() {
@@ -90,12 +84,7 @@ pub fn bilinear<T: Element>(x: &[T], from: (usize, usize), to: (usize, usize), c
 }
 
 /// Gradient of [`bilinear`] with respect to its input.
-pub fn bilinear_backward<T: Element>(
-    dy: &[T],
-    from: (usize, usize),
-    to: (usize, usize),
-    c: usize,
-) -> Vec<T> {
+pub fn bilinear_backward<T: Element>(dy: &[T], from: (usize, usize), to: (usize, usize), c: usize) -> Vec<T> {
     let n = dy.len() / (to.0 * to.1 * c);
     let mut dx = vec![T::zero(); n * from.0 * from.1 * c];
     for (dx, dy) in dx
