@@ -23,10 +23,7 @@ fn main() -> ExitCode {
     println!("cargo::rustc-env=RECOVNET_COMMIT={}", commit());
     println!("cargo::rustc-env=RECOVNET_FEATURES={}", features());
 
-    let faults: Vec<String> = shaders()
-        .iter()
-        .filter_map(|path| check_shader(path).err())
-        .collect();
+    let faults: Vec<String> = shaders().iter().filter_map(|path| check_shader(path).err()).collect();
     for line in faults.iter().flat_map(|fault| fault.lines()) {
         println!("cargo::error={line}");
     }
@@ -54,9 +51,7 @@ fn commit() -> String {
         return "unknown".into();
     }
     // The reflog grows with every commit, merge and checkout, and with nothing else.
-    if let Some(log) =
-        git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists())
-    {
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists()) {
         println!("cargo::rerun-if-changed={log}");
     }
     let Some(hash) = git(&["rev-parse", "--short", "HEAD"]) else {
@@ -87,10 +82,7 @@ fn shaders() -> Vec<PathBuf> {
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "wgsl")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "wgsl"))
         .collect();
     shaders.sort();
     shaders
@@ -100,8 +92,7 @@ fn shaders() -> Vec<PathBuf> {
 fn check_shader(path: &Path) -> Result<(), String> {
     let name = path.display().to_string();
     let source = fs::read_to_string(path).map_err(|e| format!("{name}: cannot be read: {e}"))?;
-    let module =
-        wgsl::parse_str(&source).map_err(|e| e.emit_to_string_with_path(&source, &name))?;
+    let module = wgsl::parse_str(&source).map_err(|e| e.emit_to_string_with_path(&source, &name))?;
     Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
         .map_err(|e| e.emit_to_string_with_path(&source, &name))?;

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::inference::device::DeviceChoice;
 use crate::inference::models::{self, ClassifierName, Verified};
 use crate::report;
+use crate::viewer;
 
 
 /// Options of `recovnet doctor`.
@@ -24,7 +25,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
     println!("CPU: {}", cpu());
     println!("CUDA: {}", cuda());
     println!("GPU driver: {}", gpu_driver());
-    for line in Vec::<String>::new() {
+    for line in viewer::adapter_report() {
         println!("Display: {line}");
     }
     let usable = weights(args);

@@ -7,7 +7,7 @@ mod evaluation;
 mod inputs;
 mod options;
 mod output;
-//mod phantom;
+mod phantom;
 mod predict;
 mod table;
 mod train;
@@ -44,7 +44,7 @@ enum Command {
     /// Train a segmenter, ReCovNet or a plain baseline
     Train(train::TrainArgs),
     /// Write the synthetic chest phantom (no patient)
-    //Phantom(phantom::PhantomArgs),
+    Phantom(phantom::PhantomArgs),
     /// Say what this machine and this program have
     Doctor(doctor::DoctorArgs),
 }
@@ -62,7 +62,7 @@ pub fn run() -> ExitCode {
         Some(Command::Predict(args)) => predict::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Train(args)) => train::run(args),
-        //Some(Command::Phantom(args)) => phantom::run(&args),
+        Some(Command::Phantom(args)) => phantom::run(&args),
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
     };
     outcome.unwrap_or_else(|error| {

@@ -3,31 +3,38 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 
-use crate::imaging::phantom;
+use crate::imaging::phantom::{self, DEFAULT_SIZE};
 
 use super::{Usage, output};
 
 /// Options of `recovnet phantom`.
 #[derive(Debug, Args)]
 pub struct PhantomArgs {
-    /// OUT.png or OUT.dcm
+    /// What to write: a PNG or a DICOM file, by the name's ending
     #[arg(value_name = "OUT.png|OUT.dcm")]
     out: PathBuf,
+    /// Columns
+    #[arg(long, default_value_t = DEFAULT_SIZE, value_name = "PIXELS")]
+    width: u32,
+    /// Rows
+    #[arg(long, default_value_t = DEFAULT_SIZE, value_name = "PIXELS")]
+    height: u32,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// If the file's ending is neither, or it cannot be written.
+/// If the name's ending or the size is not possible, or the file cannot be written.
 pub fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     let ending = args.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let bytes = match ending.to_ascii_lowercase().as_str() {
-        "png" => phantom::png(),
-        "dcm" => phantom::dicom(),
+        "png" => phantom::png_bytes(args.width, args.height),
+        "dcm" => phantom::dicom_bytes(args.width, args.height),
         _ => return Err(Usage(format!("{}: the name must end in .png or .dcm", args.out.display())).into()),
     };
-    output::write(&args.out, &bytes)?;
+    output::write(&args.out, &bytes.context("the phantom cannot be made")?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -107,7 +107,9 @@ pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
     };
     eprintln!("training on {device_name}; research use only, not a diagnosis");
     let mut progress = Progress::new();
-    let outcome = trainer::train(&job, &AtomicBool::new(false), &mut |event| progress.show(&event));
+    let outcome = trainer::train(&job, &AtomicBool::new(false), &mut |event| {
+        progress.show(&event)
+    });
     progress.bar.finish_and_clear();
     match outcome {
         Ok(outcome) => {
@@ -175,10 +177,14 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 fn stage(text: &str) -> Result<Stage, String> {
-    let (size, epochs) = text.split_once('x').ok_or("SIZExEPOCHS is needed, such as 224x3")?;
+    let (size, epochs) = text
+        .split_once('x')
+        .ok_or("SIZExEPOCHS is needed, such as 224x3")?;
     let (size, epochs) = (at_least_one(size)?, at_least_one(epochs)?);
     if !(SMALLEST_SIDE..=LARGEST_SIDE).contains(&size) {
-        return Err(format!("images of {SMALLEST_SIDE} to {LARGEST_SIDE} pixels are trained on"));
+        return Err(format!(
+            "images of {SMALLEST_SIDE} to {LARGEST_SIDE} pixels are trained on"
+        ));
     }
     Ok(Stage { epochs, size })
 }
@@ -196,7 +202,9 @@ fn open_device(name: &str) -> Result<(Device, String), String> {
             Ok(device) => Ok((device, name.to_owned())),
             Err(reason) => Err(format!("{name} cannot be used: {reason}")),
         },
-        _ => Err(format!("no device is called '{name}'; there are auto, cpu and cuda:N")),
+        _ => Err(format!(
+            "no device is called '{name}'; there are auto, cpu and cuda:N"
+        )),
     }
 }
 
@@ -220,11 +228,21 @@ impl Progress {
                 self.place(*done, *total);
                 self.bar.set_message(format!("images at {size} px"));
             }
-            TrainingEvent::Step { done, total, epoch, loss, images_per_second } => {
+            TrainingEvent::Step {
+                done,
+                total,
+                epoch,
+                loss,
+                images_per_second,
+            } => {
                 self.place(*done, *total);
-                self.bar.set_message(format!("epoch {epoch}, loss {loss:.4}, {images_per_second:.1} images/s"));
+                self.bar.set_message(format!(
+                    "epoch {epoch}, loss {loss:.4}, {images_per_second:.1} images/s"
+                ));
             }
-            TrainingEvent::Validating { epoch } => self.bar.set_message(format!("epoch {epoch}, validation")),
+            TrainingEvent::Validating { epoch } => {
+                self.bar.set_message(format!("epoch {epoch}, validation"))
+            }
             TrainingEvent::Epoch(record) => {
                 let line = serde_json::to_string(record).expect("a record is plain data");
                 self.bar.suspend(|| {

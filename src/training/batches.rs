@@ -42,7 +42,11 @@ impl Batch {
 
     /// Puts samples together as they are.
     pub fn plain<'a>(samples: impl IntoIterator<Item = &'a Sample>, spec: &InputSpec) -> Self {
-        let mut batch = Self { images: Vec::new(), masks: Vec::new(), labels: Vec::new() };
+        let mut batch = Self {
+            images: Vec::new(),
+            masks: Vec::new(),
+            labels: Vec::new(),
+        };
         for sample in samples {
             batch.push(&sample.grey(), &sample.mask, sample.class, spec);
         }
@@ -94,12 +98,17 @@ impl Plan<'_> {
     }
 
     fn of_class(&self, class: Class) -> Vec<usize> {
-        (0..self.samples.len()).filter(|&i| self.samples[i].class == class).collect()
+        (0..self.samples.len())
+            .filter(|&i| self.samples[i].class == class)
+            .collect()
     }
 
     fn epoch_len(&self) -> usize {
         if self.balanced {
-            2 * self.of_class(Class::Control).len().min(self.of_class(Class::Covid19).len())
+            2 * self
+                .of_class(Class::Control)
+                .len()
+                .min(self.of_class(Class::Covid19).len())
         } else {
             self.samples.len()
         }
@@ -127,7 +136,11 @@ impl Plan<'_> {
         while drawn.len() < count {
             let position = start + drawn.len();
             let mut round = members.to_vec();
-            round.shuffle(&mut self.rng(Draw::Cycle, (position / members.len()) as u64, class as u64));
+            round.shuffle(&mut self.rng(
+                Draw::Cycle,
+                (position / members.len()) as u64,
+                class as u64,
+            ));
             let from = position % members.len();
             drawn.extend(round[from..].iter().take(count - drawn.len()));
         }
@@ -138,7 +151,11 @@ impl Plan<'_> {
     /// statistics of so few images lead astray.
     fn chunks<'o>(&self, order: &'o [usize]) -> Vec<&'o [usize]> {
         let mut chunks: Vec<&[usize]> = order.chunks(self.batch).collect();
-        if chunks.len() > 1 && chunks.last().is_some_and(|last| last.len() < 2.max(self.batch / 2)) {
+        if chunks.len() > 1
+            && chunks
+                .last()
+                .is_some_and(|last| last.len() < 2.max(self.batch / 2))
+        {
             chunks.pop();
         }
         chunks
@@ -146,7 +163,11 @@ impl Plan<'_> {
 
     /// One batch of an epoch; `first` is the place of its first image in the epoch.
     fn assemble(&self, epoch: usize, first: usize, indices: &[usize]) -> Batch {
-        let mut batch = Batch { images: Vec::new(), masks: Vec::new(), labels: Vec::new() };
+        let mut batch = Batch {
+            images: Vec::new(),
+            masks: Vec::new(),
+            labels: Vec::new(),
+        };
         let (height, width) = (self.spec.height, self.spec.width);
         for (place, &index) in (first..).zip(indices) {
             let sample = &self.samples[index];
@@ -160,7 +181,12 @@ impl Plan<'_> {
                 [] => Vec::new(),
                 mask => transform.apply_mask(mask, height, width),
             };
-            batch.push(&transform.apply(&sample.grey(), height, width), &mask, sample.class, self.spec);
+            batch.push(
+                &transform.apply(&sample.grey(), height, width),
+                &mask,
+                sample.class,
+                self.spec,
+            );
         }
         batch
     }
@@ -169,14 +195,21 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// The first error of `step`, which ends the epoch.
-    pub fn for_each<E>(&self, epoch: usize, mut step: impl FnMut(usize, Batch) -> Result<(), E>) -> Result<(), E> {
+    pub fn for_each<E>(
+        &self,
+        epoch: usize,
+        mut step: impl FnMut(usize, Batch) -> Result<(), E>,
+    ) -> Result<(), E> {
         let order = self.epoch(epoch);
         let (sender, receiver) = sync_channel(READY);
         thread::scope(|scope| {
             let maker = || {
                 for (i, indices) in self.chunks(&order).into_iter().enumerate() {
                     // The receiver goes when a step failed: nobody waits for more.
-                    if sender.send(self.assemble(epoch, i * self.batch, indices)).is_err() {
+                    if sender
+                        .send(self.assemble(epoch, i * self.batch, indices))
+                        .is_err()
+                    {
                         return;
                     }
                 }
@@ -186,7 +219,10 @@ impl Plan<'_> {
                 .name("batches".into())
                 .spawn_scoped(scope, maker)
                 .expect("the system can start a thread");
-            receiver.into_iter().enumerate().try_for_each(|(i, batch)| step(i, batch))
+            receiver
+                .into_iter()
+                .enumerate()
+                .try_for_each(|(i, batch)| step(i, batch))
         })
     }
 }

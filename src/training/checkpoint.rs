@@ -63,10 +63,16 @@ impl RunFolder {
     /// # Errors
     /// If a run lies there already, or the folder cannot be written.
     pub fn create(path: &Path, config: &Config) -> Result<Self, Error> {
-        let folder = Self { path: path.to_owned() };
+        let folder = Self {
+            path: path.to_owned(),
+        };
         if folder.file(CONFIG).exists() {
-            let reason = "a run lies here already; resume it with --resume or name another folder".to_owned();
-            return Err(Error::Run { path: path.to_owned(), reason });
+            let reason = "a run lies here already; resume it with --resume or name another folder"
+                .to_owned();
+            return Err(Error::Run {
+                path: path.to_owned(),
+                reason,
+            });
         }
         std::fs::create_dir_all(path).map_err(|e| cannot_write(path, &e))?;
         let text = serde_json::to_string_pretty(config).expect("settings are plain data");
@@ -79,12 +85,18 @@ impl RunFolder {
     /// # Errors
     /// If there is none, or its settings are others than `config`; the first that differs is named.
     pub fn open(path: &Path, config: &Config) -> Result<Self, Error> {
-        let folder = Self { path: path.to_owned() };
+        let folder = Self {
+            path: path.to_owned(),
+        };
         let file = folder.file(CONFIG);
-        let fail = |reason: String| Error::Run { path: file.clone(), reason };
-        let text = std::fs::read_to_string(&file).map_err(|e| fail(format!("no run to resume: {e}")))?;
-        let recorded: Config =
-            serde_json::from_str(&text).map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
+        let fail = |reason: String| Error::Run {
+            path: file.clone(),
+            reason,
+        };
+        let text =
+            std::fs::read_to_string(&file).map_err(|e| fail(format!("no run to resume: {e}")))?;
+        let recorded: Config = serde_json::from_str(&text)
+            .map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
         match difference(&recorded, config) {
             None => Ok(folder),
             Some((setting, there, here)) => Err(fail(format!(
@@ -107,8 +119,17 @@ impl RunFolder {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn save_best(&self, network: &impl Network, metadata: &BTreeMap<String, String>) -> Result<String, Error> {
-        Ok(weights::save(&self.best_weights(), &network.state(), metadata, Precision::F16Kernels)?)
+    pub fn save_best(
+        &self,
+        network: &impl Network,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<String, Error> {
+        Ok(weights::save(
+            &self.best_weights(),
+            &network.state(),
+            metadata,
+            Precision::F16Kernels,
+        )?)
     }
 
     /// Writes the card beside the best weights.
@@ -117,18 +138,30 @@ impl RunFolder {
     /// If it cannot be written.
     pub fn save_card(&self, card: &ModelCard) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(card).expect("a card is plain data");
-        write_atomically(&self.best_weights().with_extension("json"), format!("{text}\n").as_bytes())
+        write_atomically(
+            &self.best_weights().with_extension("json"),
+            format!("{text}\n").as_bytes(),
+        )
     }
 
     /// Saves everything it takes to go on, and the metrics of the epochs so far.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn save_last(&self, network: &impl Network, adam: &Adam, progress: &Progress) -> Result<(), Error> {
+    pub fn save_last(
+        &self,
+        network: &impl Network,
+        adam: &Adam,
+        progress: &Progress,
+    ) -> Result<(), Error> {
         let mut tensors = network.state();
         for (name, moments) in adam.moments() {
-            for (prefix, values) in [(FIRST_MOMENT, &moments.first), (SECOND_MOMENT, &moments.second)] {
-                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu).map_err(crate::nn::Error::from)?;
+            for (prefix, values) in [
+                (FIRST_MOMENT, &moments.first),
+                (SECOND_MOMENT, &moments.second),
+            ] {
+                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)
+                    .map_err(crate::nn::Error::from)?;
                 tensors.insert(format!("{prefix}{name}"), tensor);
             }
         }
@@ -140,25 +173,37 @@ impl RunFolder {
 
     fn save_metrics(&self, records: &[EpochRecord]) -> Result<(), Error> {
         let line = |record| serde_json::to_string(record).expect("a record is plain data") + "\n";
-        write_atomically(&self.file(METRICS), records.iter().map(line).collect::<String>().as_bytes())
+        write_atomically(
+            &self.file(METRICS),
+            records.iter().map(line).collect::<String>().as_bytes(),
+        )
     }
 
     /// Puts network and optimiser back as they were after the last finished epoch; `None` where none was finished.
     ///
     /// # Errors
     /// If the checkpoint is broken or of another network.
-    pub fn load_last(&self, network: &mut impl Network, form: AdamForm) -> Result<Option<(Adam, Progress)>, Error> {
+    pub fn load_last(
+        &self,
+        network: &mut impl Network,
+        form: AdamForm,
+    ) -> Result<Option<(Adam, Progress)>, Error> {
         let file = self.file(LAST);
         if !file.exists() {
             return Ok(None);
         }
-        let fail = |reason: String| Error::Run { path: file.clone(), reason };
+        let fail = |reason: String| Error::Run {
+            path: file.clone(),
+            reason,
+        };
         let mut device = Device::Cpu;
         network.visit(&mut |_, tensor, _| device = tensor.device().clone());
         let (tensors, metadata) = weights::read(&file, &device)?;
-        let text = metadata.get(PROGRESS).ok_or_else(|| fail("this is no checkpoint of a run".to_owned()))?;
-        let progress: Progress =
-            serde_json::from_str(text).map_err(|e| fail(format!("this is no checkpoint of a run: {e}")))?;
+        let text = metadata
+            .get(PROGRESS)
+            .ok_or_else(|| fail("this is no checkpoint of a run".to_owned()))?;
+        let progress: Progress = serde_json::from_str(text)
+            .map_err(|e| fail(format!("this is no checkpoint of a run: {e}")))?;
         network.load_state(&tensors)?;
         let mut moments: BTreeMap<String, Moments> = BTreeMap::new();
         for (name, tensor) in &tensors {
@@ -169,7 +214,10 @@ impl RunFolder {
                 moments.entry(name.to_owned()).or_default().second = values()?;
             }
         }
-        Ok(Some((Adam::restore(form, progress.steps, moments), progress)))
+        Ok(Some((
+            Adam::restore(form, progress.steps, moments),
+            progress,
+        )))
     }
 }
 
@@ -187,7 +235,10 @@ fn difference(recorded: &Config, asked: &Config) -> Option<(String, String, Stri
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
-    Error::Run { path: path.to_owned(), reason: format!("cannot be written: {error}") }
+    Error::Run {
+        path: path.to_owned(),
+        reason: format!("cannot be written: {error}"),
+    }
 }
 
 /// Writes a file under a temporary name beside its own and renames it.

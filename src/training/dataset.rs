@@ -57,12 +57,22 @@ pub struct Sample {
 impl Sample {
     /// Makes a sample of a grey plane in 0..=1 and a mask of 0 and 1 (or none).
     pub fn new(grey: &[f32], mask: Vec<u8>, class: Class) -> Self {
-        Self { grey: grey.iter().map(|value| (value * LEVELS).round() as u16).collect(), mask, class }
+        Self {
+            grey: grey
+                .iter()
+                .map(|value| (value * LEVELS).round() as u16)
+                .collect(),
+            mask,
+            class,
+        }
     }
 
     /// The grey plane in 0..=1, row-major.
     pub fn grey(&self) -> Vec<f32> {
-        self.grey.iter().map(|&level| f32::from(level) / LEVELS).collect()
+        self.grey
+            .iter()
+            .map(|&level| f32::from(level) / LEVELS)
+            .collect()
     }
 }
 
@@ -82,8 +92,10 @@ pub fn load(
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
-        let loaded: Result<Vec<Sample>, Error> =
-            chunk.par_iter().map(|row| load_one(row, spec, with_masks)).collect();
+        let loaded: Result<Vec<Sample>, Error> = chunk
+            .par_iter()
+            .map(|row| load_one(row, spec, with_masks))
+            .collect();
         samples.extend(loaded?);
         on_progress(samples.len());
     }
@@ -92,12 +104,15 @@ pub fn load(
 
 fn load_one(row: &Row, spec: &InputSpec, with_mask: bool) -> Result<Sample, Error> {
     let image = imaging::open(&row.path)?;
-    let input =
-        preprocess::grey(&image, spec).map_err(|source| Error::Input { path: row.path.clone(), source })?;
+    let input = preprocess::grey(&image, spec).map_err(|source| Error::Input {
+        path: row.path.clone(),
+        source,
+    })?;
     let mask = match &row.mask {
-        Some(file) if with_mask => {
-            preprocess::mask(&read_mask(&file.path, image.width, image.height)?, &input.placement)
-        }
+        Some(file) if with_mask => preprocess::mask(
+            &read_mask(&file.path, image.width, image.height)?,
+            &input.placement,
+        ),
         _ => Vec::new(),
     };
     Ok(Sample::new(&input.pixels, mask, row.class))
@@ -109,7 +124,10 @@ fn load_one(row: &Row, spec: &InputSpec, with_mask: bool) -> Result<Sample, Erro
 /// # Errors
 /// If it cannot be read or has another size.
 pub fn read_mask(path: &Path, width: u32, height: u32) -> Result<Vec<u8>, Error> {
-    let fail = |reason: String| Error::Mask { path: path.to_owned(), reason };
+    let fail = |reason: String| Error::Mask {
+        path: path.to_owned(),
+        reason,
+    };
     let mask = image::ImageReader::open(path)
         .and_then(image::ImageReader::with_guessed_format)
         .map_err(|e| fail(format!("the mask cannot be read: {e}")))?
@@ -118,9 +136,15 @@ pub fn read_mask(path: &Path, width: u32, height: u32) -> Result<Vec<u8>, Error>
         .into_luma8();
     if mask.dimensions() != (width, height) {
         let (w, h) = mask.dimensions();
-        return Err(fail(format!("the mask has {w}x{h} pixels, its image {width}x{height}")));
+        return Err(fail(format!(
+            "the mask has {w}x{h} pixels, its image {width}x{height}"
+        )));
     }
     let brightest = mask.as_raw().iter().copied().max().unwrap_or(0);
     let half = brightest.div_ceil(2).max(1);
-    Ok(mask.as_raw().iter().map(|&value| u8::from(value >= half)).collect())
+    Ok(mask
+        .as_raw()
+        .iter()
+        .map(|&value| u8::from(value >= half))
+        .collect())
 }

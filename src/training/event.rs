@@ -31,6 +31,24 @@ pub struct EpochRecord {
     pub images_per_second: f64,
 }
 
+impl EpochRecord {
+    /// The record with seven significant digits in every number: enough for a reader, and few enough to come back
+    /// from JSON exactly, so that a resumed run compares scores as the first one did.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        let rounded = |value: f64| format!("{value:.6e}").parse().unwrap_or(value);
+        Self {
+            train_loss: rounded(self.train_loss),
+            rate: rounded(self.rate),
+            validation_loss: rounded(self.validation_loss),
+            validation_score: rounded(self.validation_score),
+            seconds: rounded(self.seconds),
+            images_per_second: rounded(self.images_per_second),
+            ..self
+        }
+    }
+}
+
 /// Something happened in a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TrainingEvent {

@@ -38,7 +38,10 @@ pub fn read(job: &Job) -> Result<Option<Initial>, Error> {
     };
     let card = ModelCard::beside(path)?;
     check_task(path, config.task, card.task)?;
-    let fail = |reason: String| Error::Init { path: path.clone(), reason };
+    let fail = |reason: String| Error::Init {
+        path: path.clone(),
+        reason,
+    };
     if card.backbone != config.encoder || card.graph != config.graph {
         return Err(fail(format!(
             "these weights are of {} ({:?} graph), not of {} ({:?} graph)",
@@ -47,16 +50,25 @@ pub fn read(job: &Job) -> Result<Option<Initial>, Error> {
     }
     let (state, metadata) = weights::read_verified(path, &card.sha256, &job.device)?;
     match metadata.get(SPLIT_KEY).map(String::as_str) {
-        Some(SPLIT_VERSION) => Ok(Some(Initial { state, sha256: card.sha256 })),
+        Some(SPLIT_VERSION) => Ok(Some(Initial {
+            state,
+            sha256: card.sha256,
+        })),
         Some(other) => Err(fail(format!(
             "these weights were trained on the split '{other}', not on '{SPLIT_VERSION}': they may have seen test images"
         ))),
-        None => Err(fail("these weights do not say which split they were trained on".to_owned())),
+        None => Err(fail(
+            "these weights do not say which split they were trained on".to_owned(),
+        )),
     }
 }
 
 fn check_task(path: &Path, task: Task, found: Task) -> Result<(), Error> {
-    let needed = if task == Task::Recovnet { Task::Segmenter } else { task };
+    let needed = if task == Task::Recovnet {
+        Task::Segmenter
+    } else {
+        task
+    };
     if found == needed {
         return Ok(());
     }

@@ -47,7 +47,7 @@ pub struct Config {
     pub batch: usize,
     /// Highest learning rate.
     pub rate: f64,
-    /// Whether the rate warms up over the first twentieth of the steps and then falls along a cosine.
+    /// Whether the rate warms up over the first twentieth of each stage and then falls along a cosine.
     pub decay: bool,
     /// Form of Adam.
     pub adam: AdamForm,
@@ -75,10 +75,24 @@ const SMALL_SIZE: usize = 128;
 const PAPER_EPOCHS: usize = 15;
 /// Epochs of the scratch recipe.
 const SCRATCH_EPOCHS: usize = 30;
-/// Share of the steps in which the rate warms up.
+/// Highest rate of the stages after the first, over that of the first.
+const LATER_STAGES: f64 = 0.5;
+/// Share of a stage's steps in which the rate warms up.
 const WARM_UP: f64 = 0.05;
 /// Last rate over highest rate.
 const LAST_RATE: f64 = 0.01;
+
+/// Rate over highest rate in a stage of `steps` steps: a line up, then half a cosine down.
+fn share_of_rate(step: usize, steps: usize) -> f64 {
+    let warm = (steps as f64 * WARM_UP).ceil().max(1.0);
+    let step = step as f64;
+    if step < warm {
+        return (step + 1.0) / warm;
+    }
+    let done = ((step - warm) / (steps as f64 - warm).max(1.0)).min(1.0);
+    let cosine = f64::midpoint(1.0, (std::f64::consts::PI * done).cos());
+    LAST_RATE + (1.0 - LAST_RATE) * cosine
+}
 
 impl Recipe {
     /// Settings of this recipe for a task.
@@ -103,7 +117,11 @@ impl Recipe {
                 (Self::Scratch, false) => 3e-4,
             },
             decay: !paper,
-            adam: if paper { AdamForm::Keras } else { AdamForm::Torch },
+            adam: if paper {
+                AdamForm::Keras
+            } else {
+                AdamForm::Torch
+            },
             bn_momentum: if paper { 0.01 } else { 0.1 },
             balanced: !paper && !segments,
             augmentation: Augmentation::PAPER,
@@ -116,7 +134,11 @@ impl Recipe {
 
     /// Sizes for a number of epochs: the paper's all at 224 pixels; from scratch all but the last fifth at 128.
     pub fn schedule(self, epochs: usize) -> Vec<Stage> {
-        let full = if self == Self::Paper { epochs } else { epochs.div_ceil(5) };
+        let full = if self == Self::Paper {
+            epochs
+        } else {
+            epochs.div_ceil(5)
+        };
         [(epochs - full, SMALL_SIZE), (full, FULL_SIZE)]
             .into_iter()
             .filter(|&(epochs, _)| epochs > 0)
@@ -145,22 +167,31 @@ impl Config {
 
     /// What the network expects at an image size; `config.input(config.size_of(last epoch))` goes into the card.
     pub fn input(&self, size: usize) -> InputSpec {
-        InputSpec { width: size, height: size, aspect: self.aspect, ..InputSpec::default() }
+        InputSpec {
+            width: size,
+            height: size,
+            aspect: self.aspect,
+            ..InputSpec::default()
+        }
     }
 
-    /// Learning rate of a step (from 0) of `steps`.
-    pub fn rate_at(&self, step: usize, steps: usize) -> f64 {
+    /// Learning rate of a step, counted from 0 over the whole run, with `per_epoch` steps an epoch. Where it decays,
+    /// every stage warms up and falls by itself, so that the network can settle at the new image size; stages after
+    /// the first reach half the rate.
+    pub fn rate_at(&self, step: usize, per_epoch: usize) -> f64 {
         if !self.decay {
             return self.rate;
         }
-        let warm = (steps as f64 * WARM_UP).ceil().max(1.0);
-        let step = step as f64;
-        if step < warm {
-            return self.rate * (step + 1.0) / warm;
+        let (mut first, mut highest) = (0, self.rate);
+        for stage in &self.schedule {
+            let steps = stage.epochs * per_epoch;
+            if step < first + steps {
+                return highest * share_of_rate(step - first, steps);
+            }
+            first += steps;
+            highest = self.rate * LATER_STAGES;
         }
-        let done = ((step - warm) / (steps as f64 - warm).max(1.0)).min(1.0);
-        let cosine = f64::midpoint(1.0, (std::f64::consts::PI * done).cos());
-        self.rate * (LAST_RATE + (1.0 - LAST_RATE) * cosine)
+        highest * LAST_RATE
     }
 
     /// Name of the trained network: in its card, and on the command line.

@@ -64,7 +64,9 @@ pub fn train(job: &Job, cancel: &AtomicBool, listener: Listener<'_>) -> Result<O
     thread::scope(|scope| {
         let run = || match job.config.task {
             Task::Segmenter => Run::<Segmentation>::prepare(job, cancel, listener)?.fit(),
-            Task::Recovnet | Task::Baseline => Run::<Classification>::prepare(job, cancel, listener)?.fit(),
+            Task::Recovnet | Task::Baseline => {
+                Run::<Classification>::prepare(job, cancel, listener)?.fit()
+            }
         };
         thread::Builder::new()
             .name("training".into())
@@ -98,12 +100,24 @@ struct Run<'a, P: Phase> {
 impl<'a, P: Phase> Run<'a, P> {
     fn prepare(job: &Job, cancel: &'a AtomicBool, listener: Listener<'a>) -> Result<Self, Error> {
         let initial = initial::read(job)?;
-        let config = Config { init: initial.as_ref().map(|init| init.sha256.clone()), ..job.config.clone() };
+        let config = Config {
+            init: initial.as_ref().map(|init| init.sha256.clone()),
+            ..job.config.clone()
+        };
         let manifest = Manifest::read(&job.data)?;
-        let rows: Vec<Row> = manifest.rows.iter().filter(|row| P::takes(row)).cloned().collect();
+        let rows: Vec<Row> = manifest
+            .rows
+            .iter()
+            .filter(|row| P::takes(row))
+            .cloned()
+            .collect();
         check_rows::<P>(job, &rows)?;
         manifest.check_files(&rows)?;
-        let mut network = P::build(&config, initial.as_ref().map(|init| &init.state), &job.device)?;
+        let mut network = P::build(
+            &config,
+            initial.as_ref().map(|init| &init.state),
+            &job.device,
+        )?;
         let mut adam = Adam::new(config.adam);
         let mut progress = Progress::default();
         let folder = if job.resume {
@@ -115,7 +129,17 @@ impl<'a, P: Phase> Run<'a, P> {
         } else {
             RunFolder::create(&job.run, &config)?
         };
-        Ok(Self { config, rows, folder, device: job.device.clone(), network, adam, progress, cancel, listener })
+        Ok(Self {
+            config,
+            rows,
+            folder,
+            device: job.device.clone(),
+            network,
+            adam,
+            progress,
+            cancel,
+            listener,
+        })
     }
 
     fn fit(mut self) -> Result<Outcome, Error> {
@@ -135,7 +159,10 @@ impl<'a, P: Phase> Run<'a, P> {
 
     /// Rows of a part.
     fn part(&self, part: Part) -> Vec<&Row> {
-        self.rows.iter().filter(|row| Part::of(&row.group) == part).collect()
+        self.rows
+            .iter()
+            .filter(|row| Part::of(&row.group) == part)
+            .collect()
     }
 
     fn load(&mut self, size: usize) -> Result<Data, Error> {
@@ -147,23 +174,43 @@ impl<'a, P: Phase> Run<'a, P> {
         let rows: Vec<Row> = rows.into_iter().cloned().collect();
         let listener = &mut self.listener;
         let mut on_progress = |done| listener(TrainingEvent::Loading { done, total, size });
-        let mut train =
-            dataset::load(&rows.iter().collect::<Vec<_>>(), &spec, P::MASKS, cancel, &mut on_progress)?;
+        let mut train = dataset::load(
+            &rows.iter().collect::<Vec<_>>(),
+            &spec,
+            P::MASKS,
+            cancel,
+            &mut on_progress,
+        )?;
         let validation = train.split_off(first);
-        Ok(Data { size, train, validation })
+        Ok(Data {
+            size,
+            train,
+            validation,
+        })
     }
 
-    fn epoch(&mut self, epoch: usize, data: &Data, described: &serde_json::Value) -> Result<(), Error> {
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        data: &Data,
+        described: &serde_json::Value,
+    ) -> Result<(), Error> {
         let begin = Instant::now();
         let trained = self.train_epoch(epoch, data)?;
         (self.listener)(TrainingEvent::Validating { epoch: epoch + 1 });
-        let tally = evaluate::<P>(&self.network, &data.validation, &self.config, data.size, &self.device, self.cancel)?;
-        let score = P::score(&tally).ok_or(Error::Diverged { epoch: epoch + 1, step: trained.steps })?;
-        let best = match self.progress.best {
-            Some(best) if best.size == data.size => score > best.score,
-            _ => true,
-        };
-        let record = EpochRecord {
+        let tally = evaluate::<P>(
+            &self.network,
+            &data.validation,
+            &self.config,
+            data.size,
+            &self.device,
+            self.cancel,
+        )?;
+        let score = P::score(&tally).ok_or(Error::Diverged {
+            epoch: epoch + 1,
+            step: trained.steps,
+        })?;
+        let mut record = EpochRecord {
             epoch: epoch + 1,
             epochs: self.config.epochs(),
             size: data.size,
@@ -172,20 +219,32 @@ impl<'a, P: Phase> Run<'a, P> {
             validation_loss: tally.loss / tally.images as f64,
             metric: P::METRIC.to_owned(),
             validation_score: score,
-            best,
+            best: false,
             images: trained.images,
             seconds: begin.elapsed().as_secs_f64(),
             images_per_second: trained.images as f64 / trained.seconds,
+        }
+        .rounded();
+        let score = record.validation_score;
+        record.best = match self.progress.best {
+            Some(best) if best.size == data.size => score > best.score,
+            _ => true,
         };
-        if best {
-            let best = Best { epoch: epoch + 1, score, size: data.size };
+        if record.best {
+            let best = Best {
+                epoch: epoch + 1,
+                score,
+                size: data.size,
+            };
             self.progress.best = Some(best);
             let sha256 = self.folder.save_best(&self.network, &self.metadata(best))?;
-            self.folder.save_card(&card::card(&self.config, described, best, &tally, sha256))?;
+            self.folder
+                .save_card(&card::card(&self.config, described, best, &tally, sha256))?;
         }
         self.progress.steps = self.adam.steps();
         self.progress.records.push(record.clone());
-        self.folder.save_last(&self.network, &self.adam, &self.progress)?;
+        self.folder
+            .save_last(&self.network, &self.adam, &self.progress)?;
         (self.listener)(TrainingEvent::Epoch(record));
         Ok(())
     }
@@ -210,10 +269,13 @@ impl<'a, P: Phase> Run<'a, P> {
             }
             let done = epoch * steps + step;
             trained.images += batch.len();
-            trained.rate = self.config.rate_at(done, total);
+            trained.rate = self.config.rate_at(done, steps);
             let loss = self.step(batch, data.size, trained.rate)?;
             if !loss.is_finite() {
-                return Err(Error::Diverged { epoch: epoch + 1, step: step + 1 });
+                return Err(Error::Diverged {
+                    epoch: epoch + 1,
+                    step: step + 1,
+                });
             }
             trained.loss += loss;
             trained.steps += 1;
@@ -240,10 +302,12 @@ impl<'a, P: Phase> Run<'a, P> {
         let (loss, gradient) = P::loss(&logits, &batch);
         let seed = Tensor::from_vec(gradient, output.tensor().dims(), &self.device)?;
         let backward = tape.backward(&[(&output, seed)])?;
-        self.adam.step(&mut self.network, &backward.gradients, rate)?;
+        self.adam
+            .step(&mut self.network, &backward.gradients, rate)?;
         // Both frameworks that the recipes follow take the unbiased variance (Keras 2's fused kernel does).
         let form = RunningVariance::Unbiased;
-        self.network.update_running(&backward.statistics, self.config.bn_momentum, form)?;
+        self.network
+            .update_running(&backward.statistics, self.config.bn_momentum, form)?;
         Ok(loss)
     }
 
@@ -255,11 +319,18 @@ impl<'a, P: Phase> Run<'a, P> {
             ("seed", self.config.seed.to_string()),
             ("epoch", best.epoch.to_string()),
         ];
-        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+        entries
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
     }
 
     /// Evaluates the best weights as they lie on disk, and writes their card.
-    fn finish(mut self, data: Option<Data>, described: &serde_json::Value) -> Result<Outcome, Error> {
+    fn finish(
+        mut self,
+        data: Option<Data>,
+        described: &serde_json::Value,
+    ) -> Result<Outcome, Error> {
         let weights = self.folder.best_weights();
         let best = self.progress.best.ok_or_else(|| Error::Run {
             path: weights.clone(),
@@ -271,8 +342,16 @@ impl<'a, P: Phase> Run<'a, P> {
         };
         let sha256 = nn::weights::sha256_of(&weights)?;
         nn::weights::load_into(&mut self.network, &weights, &self.device)?;
-        let tally = evaluate::<P>(&self.network, &data.validation, &self.config, best.size, &self.device, self.cancel)?;
-        self.folder.save_card(&card::card(&self.config, described, best, &tally, sha256))?;
+        let tally = evaluate::<P>(
+            &self.network,
+            &data.validation,
+            &self.config,
+            best.size,
+            &self.device,
+            self.cancel,
+        )?;
+        self.folder
+            .save_card(&card::card(&self.config, described, best, &tally, sha256))?;
         Ok(Outcome { weights, best })
     }
 }
@@ -289,7 +368,11 @@ struct Trained {
 
 /// Moves a batch's images to the device: `[n, 3, size, size]`.
 fn images(batch: &mut Batch, size: usize, device: &Device) -> nn::Result<Tensor> {
-    Ok(Tensor::from_vec(std::mem::take(&mut batch.images), (batch.len(), 3, size, size), device)?)
+    Ok(Tensor::from_vec(
+        std::mem::take(&mut batch.images),
+        (batch.len(), 3, size, size),
+        device,
+    )?)
 }
 
 /// Evaluates samples as they are, with running statistics.
@@ -310,7 +393,11 @@ fn evaluate<P: Phase>(
         let mut batch = Batch::plain(chunk, &spec);
         let images = images(&mut batch, size, device)?;
         let output = P::forward(network, &images, &mut Tape::evaluation())?;
-        let logits = output.tensor().flatten_all().and_then(|z| z.to_vec1::<f32>()).map_err(nn::Error::from)?;
+        let logits = output
+            .tensor()
+            .flatten_all()
+            .and_then(|z| z.to_vec1::<f32>())
+            .map_err(nn::Error::from)?;
         P::tally(&logits, &batch, &mut tally);
     }
     Ok(tally)
@@ -318,12 +405,27 @@ fn evaluate<P: Phase>(
 
 /// Refuses data that a run would find out too late to be useless.
 fn check_rows<P: Phase>(job: &Job, rows: &[Row]) -> Result<(), Error> {
-    let fail = |reason: String| Err(Error::TooFew { folder: job.data.clone(), reason });
+    let fail = |reason: String| {
+        Err(Error::TooFew {
+            folder: job.data.clone(),
+            reason,
+        })
+    };
     for part in [Part::Train, Part::Validation] {
-        let rows: Vec<&Row> = rows.iter().filter(|row| Part::of(&row.group) == part).collect();
+        let rows: Vec<&Row> = rows
+            .iter()
+            .filter(|row| Part::of(&row.group) == part)
+            .collect();
         if rows.len() < 2 {
-            let what = if P::MASKS { "images with a manual lung-field mask" } else { "frontal images" };
-            return fail(format!("its {part} part has {} {what}, too few", rows.len()));
+            let what = if P::MASKS {
+                "images with a manual lung-field mask"
+            } else {
+                "frontal images"
+            };
+            return fail(format!(
+                "its {part} part has {} {what}, too few",
+                rows.len()
+            ));
         }
         let missing = [Class::Control, Class::Covid19]
             .into_iter()

@@ -20,10 +20,9 @@ pub fn dependencies(source: &Source) -> Vec<String> {
         .map_or(&[][..], |(_, uses)| *uses);
     let may = |path: &[String]| {
         path[0] == source.top()
-            || allowed.iter().any(|uses| {
-                uses.split("::")
-                    .eq(path.iter().take(uses.split("::").count()))
-            })
+            || allowed
+                .iter()
+                .any(|uses| uses.split("::").eq(path.iter().take(uses.split("::").count())))
     };
     let fault = |named: Named| {
         let path = match named.segments[0].as_str() {
@@ -56,12 +55,7 @@ pub fn outside_crates(source: &Source) -> Vec<String> {
         let name = &named.segments[0];
         let homes = owners(name).filter(|homes| !homes.contains(&source.top()))?;
         let is_path = named.imported || named.segments.len() > 1;
-        is_path.then(|| {
-            source.says(
-                named.line,
-                &format!("{name} belongs to {} only", homes.join(", ")),
-            )
-        })
+        is_path.then(|| source.says(named.line, &format!("{name} belongs to {} only", homes.join(", "))))
     };
     source.paths().into_iter().filter_map(fault).collect()
 }
@@ -77,8 +71,7 @@ pub fn unsafety(source: &Source, files: &[&str]) -> Vec<String> {
         let said = above
             .iter()
             .any(|line| line.contains("SAFETY:") || line.contains("# Safety"));
-        (word.after.starts_with('{') && !said)
-            .then(|| source.says(word.line, "unsafe without its SAFETY: reason"))
+        (word.after.starts_with('{') && !said).then(|| source.says(word.line, "unsafe without its SAFETY: reason"))
     };
     source
         .words()
@@ -98,27 +91,18 @@ pub fn length(source: &Source) -> Vec<String> {
 /// Files that do not say what they are.
 pub fn module_doc(source: &Source) -> Vec<String> {
     let fault = || source.says(1, "does not begin with a module doc (//!)");
-    (!source.text.starts_with("//!"))
-        .then(fault)
-        .into_iter()
-        .collect()
+    (!source.text.starts_with("//!")).then(fault).into_iter().collect()
 }
 
 /// Files and items with names that say nothing.
 pub fn names(source: &Source) -> Vec<String> {
-    let empty = |name: &str| {
-        words(name)
-            .iter()
-            .any(|word| EMPTY_WORDS.contains(&word.as_str()))
-    };
+    let empty = |name: &str| words(name).iter().any(|word| EMPTY_WORDS.contains(&word.as_str()));
     let file = source
         .module
         .iter()
         .filter(|part| empty(part) || *part == "data")
         .map(|part| (1, part.clone()));
-    let declares = [
-        "mod", "struct", "enum", "trait", "fn", "type", "const", "static",
-    ];
+    let declares = ["mod", "struct", "enum", "trait", "fn", "type", "const", "static"];
     let declared = source
         .words()
         .into_iter()
@@ -169,20 +153,9 @@ pub fn colours(source: &Source) -> Vec<String> {
         let [.., kind, constructor] = named.segments.as_slice() else {
             return false;
         };
-        let plain = constructor.starts_with("from_")
-            || constructor.chars().all(|c| c.is_uppercase() || c == '_');
+        let plain = constructor.starts_with("from_") || constructor.chars().all(|c| c.is_uppercase() || c == '_');
         kind == "Color32" && plain && !matches!(constructor.as_str(), "TRANSPARENT" | "PLACEHOLDER")
     };
-    let fault = |named: Named| {
-        source.says(
-            named.line,
-            &format!("{} outside the theme", named.segments.join("::")),
-        )
-    };
-    source
-        .paths()
-        .into_iter()
-        .filter(constructs)
-        .map(fault)
-        .collect()
+    let fault = |named: Named| source.says(named.line, &format!("{} outside the theme", named.segments.join("::")));
+    source.paths().into_iter().filter(constructs).map(fault).collect()
 }

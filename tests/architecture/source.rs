@@ -73,10 +73,7 @@ impl Source {
                 continue;
             }
             match token.text.as_str() {
-                "{" => open.push(
-                    (at >= 2 && self.text_at(at - 2) == "mod")
-                        .then(|| self.text_at(at - 1).to_owned()),
-                ),
+                "{" => open.push((at >= 2 && self.text_at(at - 2) == "mod").then(|| self.text_at(at - 1).to_owned())),
                 "}" => drop(open.pop()),
                 _ => {}
             }
@@ -90,13 +87,7 @@ impl Source {
     }
 
     /// Reads `a::b`, `a::{b, c::d}` or `a::*` that begins at a place; returns the place behind it.
-    fn path_tree(
-        &self,
-        start: usize,
-        prefix: &[String],
-        inside: &[String],
-        found: &mut Vec<Named>,
-    ) -> usize {
+    fn path_tree(&self, start: usize, prefix: &[String], inside: &[String], found: &mut Vec<Named>) -> usize {
         let mut segments = prefix.to_vec();
         let mut at = start;
         loop {
@@ -123,8 +114,7 @@ impl Source {
             }
         }
         let imported = start > 0 && self.text_at(start - 1) == "use";
-        let bare =
-            segments.len() == 1 && matches!(segments[0].as_str(), "crate" | "self" | "super");
+        let bare = segments.len() == 1 && matches!(segments[0].as_str(), "crate" | "self" | "super");
         if bare && !imported {
             return at; // `pub(crate)` or a receiver
         }
@@ -175,9 +165,7 @@ impl Source {
             .collect();
         matches!(
             begin.as_slice(),
-            ["#", "[", "test", "]", ..]
-                | ["#", "[", "cfg", "(", "test", ..]
-                | ["#", "[", "cfg", "(", "all", "("]
+            ["#", "[", "test", "]", ..] | ["#", "[", "cfg", "(", "test", ..] | ["#", "[", "cfg", "(", "all", "("]
         )
     }
 
@@ -212,13 +200,8 @@ pub fn sources() -> Vec<Source> {
     rust_files(&root.join("src"), &mut files);
     assert!(files.len() > 10, "src/ is not where this test looks for it");
     let read = |file: &PathBuf| {
-        let path = file
-            .strip_prefix(root)
-            .expect("the file was found below the root");
-        let path = path
-            .to_str()
-            .expect("source files have plain names")
-            .replace('\\', "/");
+        let path = file.strip_prefix(root).expect("the file was found below the root");
+        let path = path.to_str().expect("source files have plain names").replace('\\', "/");
         Source::new(
             &path,
             &std::fs::read_to_string(file).expect("a source file can be read"),

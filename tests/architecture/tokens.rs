@@ -8,8 +8,7 @@ pub struct Token {
 
 impl Token {
     pub fn is_word(&self) -> bool {
-        self.text
-            .starts_with(|c: char| c.is_alphabetic() || c == '_')
+        self.text.starts_with(|c: char| c.is_alphabetic() || c == '_')
     }
 }
 
@@ -82,9 +81,7 @@ fn skipped(text: &str) -> usize {
 
 /// Place behind the first `end` from a place on.
 fn end_of(text: &str, from: usize, end: &str) -> usize {
-    text[from..]
-        .find(end)
-        .map_or(text.len(), |at| from + at + end.len())
+    text[from..].find(end).map_or(text.len(), |at| from + at + end.len())
 }
 
 /// Place behind the closing quote of a string with escapes.

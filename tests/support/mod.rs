@@ -1,4 +1,5 @@
 //! What several test programs need: random weights with right cards, and synthetic pictures.
+#![allow(dead_code, reason = "every test program uses its own part")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

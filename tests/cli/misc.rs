@@ -1,0 +1,56 @@
+//! Help, version, doctor and phantom.
+
+use crate::{recovnet, run, stderr, stdout};
+
+#[test]
+fn help_and_version_end_in_0() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["--help"][..], &["predict", "--help"], &["--version"]] {
+        let output = run(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(stdout(&output).contains("recovnet"));
+    }
+    let help = stdout(&run(folder.path(), &["--help"]));
+    for word in ["predict", "evaluate", "train", "phantom", "doctor", "Research use only, not a diagnosis"] {
+        assert!(help.contains(word), "{word} is not in: {help}");
+    }
+}
+
+#[test]
+fn doctor_says_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["doctor"]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
+    for word in [env!("CARGO_PKG_VERSION"), "CPU:", "CUDA:", "Weights recovnet-v1: version 0.0.0-random", "verified"] {
+        assert!(text.contains(word), "{word} is not in: {text}");
+    }
+}
+
+#[test]
+fn doctor_fails_where_the_weights_are_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = recovnet(folder.path())
+        .env_remove("RECOVNET_WEIGHTS")
+        .env("HOME", folder.path())
+        .env_remove("XDG_DATA_HOME")
+        .arg("doctor")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("no weights of recovnet-v1"), "{}", stdout(&output));
+}
+
+#[test]
+fn the_phantom_is_predicted_alike_as_png_and_as_dicom() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["phantom.png", "phantom.dcm"] {
+        let output = run(folder.path(), &["phantom", name]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+    let output = run(folder.path(), &["predict", "phantom.png", "phantom.dcm", "--json", "-"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let scores: Vec<f64> =
+        crate::lines(&output).iter().map(|line| line["probability"]["covid19"].as_f64().unwrap()).collect();
+    assert!((scores[0] - scores[1]).abs() < 0.02, "{scores:?}");
+}

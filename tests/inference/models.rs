@@ -1,0 +1,119 @@
+//! Finding and verifying weights: every way to be wrong has its own sentence.
+
+use std::fs;
+use std::path::Path;
+
+use recovnet::inference::models::{ClassifierName, Error, Models, verified_classifier, weights_folders};
+use recovnet::nn::card::Task;
+use recovnet::nn::{BackboneKind, Classifier, Device, Graph};
+
+use crate::support;
+
+fn load(folder: &Path) -> Error {
+    let loaded = Models::load(Some(folder), ClassifierName::RecovnetV1, "cpu");
+    loaded.err().expect("these weights must not load")
+}
+
+/// Changes the card of ReCovNet-v1 in a folder.
+fn edit_card(folder: &Path, edit: impl FnOnce(&mut serde_json::Value)) {
+    let path = folder.join("recovnet-v1.json");
+    let mut card = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    edit(&mut card);
+    fs::write(path, card.to_string()).unwrap();
+}
+
+#[test]
+fn names_are_those_of_the_command_line() {
+    for name in ClassifierName::ALL {
+        assert_eq!(name.to_string().parse(), Ok(name));
+    }
+    let error = "vgg16".parse::<ClassifierName>().unwrap_err();
+    assert!(error.contains("vgg16") && error.contains("recovnet-v1"), "{error}");
+}
+
+#[test]
+fn the_given_folder_comes_first_and_the_current_one_last() {
+    let folders = weights_folders(Some(Path::new("/given")));
+    assert_eq!(folders.first().unwrap(), Path::new("/given"));
+    assert_eq!(folders.last().unwrap(), Path::new("weights"));
+}
+
+#[test]
+fn missing_weights_name_the_folders_and_the_way_out() {
+    let folders = [Path::new("/nowhere/one").to_owned(), Path::new("/nowhere/two").to_owned()];
+    let error = verified_classifier(&folders, ClassifierName::RecovnetV2).unwrap_err().to_string();
+    for part in ["recovnet-v2.safetensors", "/nowhere/one", "/nowhere/two", "--weights"] {
+        assert!(error.contains(part), "{part} is not in: {error}");
+    }
+}
+
+#[test]
+fn a_backbone_that_is_not_built_says_so() {
+    let error = verified_classifier(&[], ClassifierName::InceptionV3).unwrap_err();
+    assert!(error.to_string().contains("inception_v3 is not built"), "{error}");
+}
+
+#[test]
+fn a_changed_byte_is_found_by_the_hash() {
+    let folder = support::weights_copy();
+    let path = folder.path().join("recovnet-v1.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = load(folder.path());
+    assert!(matches!(error, Error::WrongHash { .. }), "{error}");
+    assert!(error.to_string().contains("recovnet-v1.safetensors"), "{error}");
+}
+
+#[test]
+fn a_missing_or_broken_card_is_named() {
+    let folder = support::weights_copy();
+    let card = folder.path().join("recovnet-v1.json");
+    fs::write(&card, "{ not json").unwrap();
+    assert!(load(folder.path()).to_string().contains("recovnet-v1.json"));
+    fs::remove_file(&card).unwrap();
+    assert!(load(folder.path()).to_string().contains("recovnet-v1.json"));
+}
+
+#[test]
+fn a_card_of_another_network_is_refused() {
+    let folder = support::weights_copy();
+    edit_card(folder.path(), |card| card["task"] = "baseline".into());
+    let error = load(folder.path());
+    assert!(matches!(error, Error::OtherNetwork { .. }), "{error}");
+    assert!(error.to_string().contains("baseline on densenet121"), "{error}");
+}
+
+#[test]
+fn a_card_with_impossible_numbers_is_refused() {
+    let spoil: [fn(&mut serde_json::Value); 3] = [
+        |card| card["input"]["std"][1] = 0.0.into(),
+        |card| card["input"]["width"] = 1_000_000.into(),
+        |card| card["threshold"] = 1.5.into(),
+    ];
+    for edit in spoil {
+        let folder = support::weights_copy();
+        edit_card(folder.path(), edit);
+        let error = load(folder.path());
+        assert!(matches!(error, Error::Card { .. }), "{error}");
+    }
+}
+
+#[test]
+fn tensors_of_another_shape_are_refused() {
+    let folder = support::weights_copy();
+    let other = Classifier::new(BackboneKind::ResNet50, Graph::Torch, 3, &Device::Cpu).unwrap();
+    support::write_network(folder.path(), "recovnet-v1", Task::Recovnet, &other);
+    let error = load(folder.path());
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("recovnet-v1.safetensors"), "{error}");
+}
+
+#[test]
+fn a_device_without_a_name_is_refused() {
+    let load = |device| Models::load(Some(&support::weights_folder()), ClassifierName::RecovnetV1, device);
+    let error = load("tpu").err().expect("there is no such device");
+    assert!(error.to_string().contains("no device is called 'tpu'"), "{error}");
+    let auto = load("auto").unwrap();
+    assert!(auto.device_label.starts_with("CPU, ") || auto.device_label.starts_with("CUDA"), "{}", auto.device_label);
+}

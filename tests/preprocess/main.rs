@@ -1,0 +1,6 @@
+//! Radiograph to network input and back.
+
+mod placement;
+#[path = "../support/reference.rs"]
+mod reference;
+mod resize;

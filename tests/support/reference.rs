@@ -1,0 +1,72 @@
+//! The folder of reference numbers, `RECOVNET_REFERENCE` or `../shared/reference/open`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use recovnet::nn::{DType, Device, Tensor};
+
+/// The folder; `None` (said on standard error) where it is missing and may be.
+pub fn folder() -> Option<PathBuf> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/open");
+    let folder = std::env::var_os("RECOVNET_REFERENCE").map_or(default, PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{}: the goldens must be there in CI",
+        folder.display()
+    );
+    eprintln!("skipped: {} is not there", folder.display());
+    None
+}
+
+/// A JSON file of the folder.
+#[allow(dead_code, reason = "not every test binary reads JSON")]
+pub fn json(name: &str) -> Option<serde_json::Value> {
+    let path = folder()?.join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    Some(serde_json::from_str(&text).expect("JSON"))
+}
+
+/// A safetensors file of the folder.
+pub fn tensors(name: &str) -> Option<HashMap<String, Tensor>> {
+    let path = folder()?.join(name);
+    Some(
+        candle_core::safetensors::load(&path, &Device::Cpu)
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display())),
+    )
+}
+
+/// All elements, row-major.
+pub fn flat(tensor: &Tensor) -> Vec<f64> {
+    tensor
+        .to_dtype(DType::F64)
+        .and_then(|t| t.flatten_all()?.to_vec1())
+        .expect("a host tensor")
+}
+
+/// An array of numbers, whatever its nesting.
+#[allow(dead_code, reason = "as above")]
+pub fn numbers(value: &serde_json::Value) -> Vec<f64> {
+    match value {
+        serde_json::Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        other => vec![
+            other
+                .as_f64()
+                .unwrap_or_else(|| panic!("{other} is no number")),
+        ],
+    }
+}
+
+/// Fails unless all values agree within a tolerance.
+#[allow(dead_code, reason = "as above")]
+pub fn within(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}: number of values");
+    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            (f - e).abs() <= tolerance,
+            "{what}[{i}]: {f}, expected {e} within {tolerance}"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! Data, augmentation, losses, metrics and whole runs.
+
+mod adam;
+mod augment;
+mod batches;
+mod data;
+mod initial;
+mod loss;
+mod metrics;
+mod phantoms;
+#[path = "../support/reference.rs"]
+mod reference;
+mod runs;
