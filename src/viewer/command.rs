@@ -9,7 +9,7 @@ use super::dialogs::Chosen;
 use super::listing::Listing;
 use super::overlays::{OverlayPixels, OverlaySettings};
 use super::picture::{Picture, PictureKey};
-use super::state::{Annotations, Dialog, ViewerState};
+use super::state::{Annotations, Dialog, IdentityDisplay, ViewerState};
 use super::tools::Tool;
 use super::viewport::{Placement, Screen};
 use crate::inference::engine::Event;
@@ -606,7 +606,7 @@ pub const ACTIONS: &[ActionInfo] = &[
         text: "Patient identity",
         tooltip: "Show the patient's name and number on the picture, or hide them",
         shortcuts: &[ctrl(Key::H)],
-        checked: Some(|state| state.layout.identity),
+        checked: Some(|state| state.layout.identity == IdentityDisplay::Shown),
         ..PLAIN
     },
     ActionInfo {
@@ -615,7 +615,7 @@ pub const ACTIONS: &[ActionInfo] = &[
         text: "Full screen",
         tooltip: "Use the whole screen",
         shortcuts: &[key(Key::F11)],
-        checked: Some(|state| state.layout.full_screen),
+        checked: Some(|state| state.full_screen),
         ..PLAIN
     },
     ActionInfo {

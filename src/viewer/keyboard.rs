@@ -67,7 +67,7 @@ fn keys(input: &mut InputState, focus: Focus, state: &ViewerState, commands: &mu
         }
         let info = ACTIONS
             .iter()
-            .find(|info| info.shortcuts.iter().any(|shortcut| hit(shortcut, *key, *modifiers)));
+            .find(|info| info.shortcuts.iter().any(|shortcut| hit(*shortcut, *key, *modifiers)));
         let Some(info) = info else { return true };
         if (!*repeat || info.repeats) && (info.enabled)(state) {
             commands.push(Command::Do(info.action));
@@ -76,7 +76,7 @@ fn keys(input: &mut InputState, focus: Focus, state: &ViewerState, commands: &mu
     });
 }
 
-fn hit(shortcut: &KeyboardShortcut, key: Key, modifiers: Modifiers) -> bool {
+fn hit(shortcut: KeyboardShortcut, key: Key, modifiers: Modifiers) -> bool {
     shortcut.logical_key == key && modifiers.matches_exact(shortcut.modifiers)
 }
 

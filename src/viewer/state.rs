@@ -37,6 +37,8 @@ pub struct ViewerState {
     pub pointer: Option<Pos2>,
     /// The key that shows the bare picture is held.
     pub bare: bool,
+    /// The window takes the whole screen.
+    pub full_screen: bool,
     /// A file is being dragged over the window.
     pub drop_hover: bool,
     /// A dialog of our own.
@@ -119,10 +121,8 @@ pub struct Layout {
     pub findings: bool,
     /// Texts on the picture.
     pub annotations: Annotations,
-    /// The patient's name is on the picture, not only a word that there is one.
-    pub identity: bool,
-    /// The whole screen.
-    pub full_screen: bool,
+    /// Whether the patient's name is on the picture.
+    pub identity: IdentityDisplay,
     /// Details of the model card are unfolded.
     pub card: bool,
 }
@@ -133,11 +133,19 @@ impl Default for Layout {
             image_list: true,
             findings: true,
             annotations: Annotations::All,
-            identity: true,
-            full_screen: false,
+            identity: IdentityDisplay::Shown,
             card: false,
         }
     }
+}
+
+/// What the picture's corner says of the patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityDisplay {
+    /// Name, number, birth date, sex.
+    Shown,
+    /// Only that there is an identity.
+    Hidden,
 }
 
 /// Texts on the picture, in the three steps of the key.

@@ -15,7 +15,7 @@ use recovnet::inference::engine::{Event, Loaded, RequestId};
 use recovnet::inference::pipeline::Stage;
 use recovnet::viewer::ViewerApp;
 use recovnet::viewer::analysis::{Analyser, Analysis};
-use recovnet::viewer::state::ViewerState;
+use recovnet::viewer::state::{IdentityDisplay, ViewerState};
 
 use crate::fixtures::findings;
 use crate::gpu;
@@ -214,7 +214,7 @@ fn keys_toggle_what_they_say() {
     window.press(none, Key::F);
     assert_eq!(window.value("Score"), None, "the findings are folded");
     window.press(Modifiers::COMMAND, Key::H);
-    assert!(!window.state().layout.identity);
+    assert_eq!(window.state().layout.identity, IdentityDisplay::Hidden);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::viewer::command::Action;
 use crate::viewer::dialogs::{Choice, Chosen};
 use crate::viewer::listing::Listing;
 use crate::viewer::picture::{Picture, PictureKey, Thumbnail};
-use crate::viewer::state::{Dialog, EntryStatus, ImageEntry, Shown, ViewSettings, ViewerState};
+use crate::viewer::state::{Dialog, EntryStatus, ImageEntry, ImageList, Shown, ViewSettings, ViewerState};
 use crate::viewer::{TITLE, theme};
 
 /// Neighbours that are decoded ahead, nearest first.
@@ -31,7 +31,7 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
             select(state, services, 0);
         }
         Action::CloseAll => {
-            state.list = Default::default();
+            state.list = ImageList::default();
             hide(state, services);
             services.loader.want(Vec::new());
             services.ctx.send_viewport_cmd(ViewportCommand::Title(TITLE.to_owned()));

@@ -7,7 +7,7 @@ use egui::{Align, Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Stroke, 
 
 use crate::imaging::Radiograph;
 use crate::viewer::picture::PictureKey;
-use crate::viewer::state::{Annotations, Shown, ViewerState};
+use crate::viewer::state::{Annotations, IdentityDisplay, Shown, ViewerState};
 use crate::viewer::viewport::zoom;
 use crate::viewer::{theme, wording};
 
@@ -77,7 +77,7 @@ pub fn text_with_halo(painter: &Painter, at: Pos2, anchor: Align2, text: impl In
     rect
 }
 
-fn identity(shown: &Shown, visible: bool) -> Vec<String> {
+fn identity(shown: &Shown, display: IdentityDisplay) -> Vec<String> {
     if shown.key == PictureKey::Sample {
         return vec!["Synthetic phantom, not a patient".to_owned()];
     }
@@ -87,7 +87,7 @@ fn identity(shown: &Shown, visible: bool) -> Vec<String> {
     if name.is_none() && number.is_none() {
         return Vec::new();
     }
-    if !visible {
+    if display == IdentityDisplay::Hidden {
         return vec!["Patient identity hidden".to_owned()];
     }
     let birth = identity.birth_date.as_deref().map(wording::date);

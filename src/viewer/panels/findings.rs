@@ -172,37 +172,35 @@ fn score(ui: &mut Ui, findings: &Findings) {
 }
 
 fn in_lung(ui: &mut Ui, findings: &Findings) {
-    let activation = findings.in_lung;
     block(
         ui,
         "Activation in the lungs",
         |_| {},
-        |ui| match activation.ratio {
-            Some(ratio) => {
-                let above = activation.chance.is_none_or(|chance| ratio >= chance);
-                let bar = tick_bar(
-                    ui,
-                    ratio,
-                    activation.chance,
-                    if above { theme::GOOD } else { theme::CAUTION },
-                );
-                bar.on_hover_text("The tick is what a map without any preference would score");
-                let [ratio_text, chance_text] = [activation.ratio, activation.chance].map(wording::number_or_unknown);
-                value_row(ui, "In-lung activation", &ratio_text, &ratio_text);
-                value_row(ui, "In-lung chance", &chance_text, &chance_text);
-                let words = if above {
-                    "The network responded in the lungs at least as much as by chance."
-                } else {
-                    "The network responded outside the lungs more than by chance."
-                };
-                caption(ui, words);
-            }
-            None => {
+        |ui| {
+            if let Some(ratio) = findings.in_lung.ratio {
+                in_lung_ratio(ui, ratio, findings.in_lung.chance);
+            } else {
                 let response = caption(ui, "Not defined: the lung mask or the activation map is empty.");
                 name_value(&response, "In-lung activation", wording::UNKNOWN);
             }
         },
     );
+}
+
+fn in_lung_ratio(ui: &mut Ui, ratio: f64, chance: Option<f64>) {
+    let above = chance.is_none_or(|chance| ratio >= chance);
+    let colour = if above { theme::GOOD } else { theme::CAUTION };
+    let bar = tick_bar(ui, ratio, chance, colour);
+    bar.on_hover_text("The tick is what a map without any preference would score");
+    let [ratio, chance] = [Some(ratio), chance].map(wording::number_or_unknown);
+    value_row(ui, "In-lung activation", &ratio, &ratio);
+    value_row(ui, "In-lung chance", &chance, &chance);
+    let words = if above {
+        "The network responded in the lungs at least as much as by chance."
+    } else {
+        "The network responded outside the lungs more than by chance."
+    };
+    caption(ui, words);
 }
 
 fn toggle(ui: &mut Ui, on: bool, action: Action, commands: &mut Vec<Command>) {

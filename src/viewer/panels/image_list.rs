@@ -84,7 +84,7 @@ fn row(ui: &mut Ui, state: &ViewerState, index: usize, commands: &mut Vec<Comman
     let name = wrapped(ui, &entry.key.label(), rect.max.x - left - theme::STEP);
     let note = note(entry);
     let note_height = if note.is_some() { 14.0 } else { 0.0 };
-    let top = rect.center().y - (name.size().y + note_height) / 2.0;
+    let top = rect.center().y - f32::midpoint(name.size().y, note_height);
     let below = top + name.size().y + 1.0;
     painter.galley_with_override_text_color(pos2(left, top), name, colour_of_name);
     if let Some((note, colour)) = note {
