@@ -127,6 +127,7 @@ fn voi_tables_match_the_reference() {
         VoiTransform::Table(VoiTable {
             first,
             bits,
+            white: u16::MAX >> (16 - bits),
             entries: entries.into(),
         })
     };
