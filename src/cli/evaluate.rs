@@ -106,8 +106,14 @@ pub struct Results {
 pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
     let manifest = Manifest::read(&args.data)?;
     let in_split = |row: &&Row| args.split.has(Part::of(&row.group));
-    let (laterals, rows): (Vec<&Row>, Vec<&Row>) = manifest.rows.iter().filter(in_split).partition(|row| row.is_lateral());
-    anyhow::ensure!(!rows.is_empty(), "{}: no images in split '{}'", args.data.display(), args.split.name());
+    let (laterals, rows): (Vec<&Row>, Vec<&Row>) =
+        manifest.rows.iter().filter(in_split).partition(|row| row.is_lateral());
+    anyhow::ensure!(
+        !rows.is_empty(),
+        "{}: no images in split '{}'",
+        args.data.display(),
+        args.split.name()
+    );
     let models = Models::load(args.models.weights.as_deref(), args.classifier, &args.models.device)?;
     let mut lines = Lines::open(args.json.as_deref())?;
     let (records, failures) = predict_all(&models, &rows);
@@ -159,7 +165,10 @@ fn predict(models: &Models, row: &Row) -> anyhow::Result<Record> {
     let mask = match &row.mask {
         Some(file) => {
             let truth = dataset::read_mask(&file.path, image.width, image.height)?;
-            Some((convention(&file.style, &file.origin), Confusion::of_masks(&findings.mask.pixels, &truth)))
+            Some((
+                convention(&file.style, &file.origin),
+                Confusion::of_masks(&findings.mask.pixels, &truth),
+            ))
         }
         None => None,
     };

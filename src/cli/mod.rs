@@ -24,7 +24,9 @@ use options::ModelArgs;
 /// Research use only, not a diagnosis.
 #[derive(Debug, Parser)]
 #[command(name = "recovnet", version, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Without a command the viewer opens. A file that is called like a command needs './' before it.")]
+#[command(
+    after_help = "Without a command the viewer opens. A file that is called like a command needs './' before it."
+)]
 struct Arguments {
     /// Files or folders to open in the viewer
     #[arg(value_name = "FILES or FOLDERS")]

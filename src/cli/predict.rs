@@ -13,10 +13,10 @@ use crate::inference::models::{ClassifierName, Models};
 use crate::inference::pipeline;
 use crate::report::{self, Failure, Prediction};
 
+use super::Usage;
 use super::inputs::{self, Input};
 use super::options::ModelArgs;
 use super::output::{self, Lines, progress_bar};
-use super::Usage;
 
 /// Options of `recovnet predict`.
 #[derive(Debug, Args)]
@@ -106,7 +106,10 @@ fn predict(models: &Models, input: &Input, args: &PredictArgs) -> Result<Predict
         write_pictures(&mut prediction, &image, &findings, &input.name, args)?;
         Ok(prediction)
     };
-    attempt().map_err(|error| Failure { file: file.clone(), error: format!("{error:#}") })
+    attempt().map_err(|error| Failure {
+        file: file.clone(),
+        error: format!("{error:#}"),
+    })
 }
 
 fn open(path: &Path) -> anyhow::Result<(Radiograph, Duration)> {
@@ -154,7 +157,11 @@ fn print_words(lines: &Lines, result: &Result<Prediction, Failure>) {
 }
 
 fn sentence(prediction: &Prediction) -> String {
-    let class = if prediction.decision == Decision::Covid19.name() { "COVID-19" } else { "control" };
+    let class = if prediction.decision == Decision::Covid19.name() {
+        "COVID-19"
+    } else {
+        "control"
+    };
     let percent = |share: Option<f64>| share.map_or("none".to_owned(), |share| format!("{:.0} %", 100.0 * share));
     let mut line = format!(
         "{}: {class} class, score {:.3} (threshold {:.3}), activation in the lungs {} (chance {})",

@@ -107,9 +107,7 @@ pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
     };
     eprintln!("training on {device_name}; research use only, not a diagnosis");
     let mut progress = Progress::new();
-    let outcome = trainer::train(&job, &AtomicBool::new(false), &mut |event| {
-        progress.show(&event)
-    });
+    let outcome = trainer::train(&job, &AtomicBool::new(false), &mut |event| progress.show(&event));
     progress.bar.finish_and_clear();
     match outcome {
         Ok(outcome) => {
@@ -177,9 +175,7 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 fn stage(text: &str) -> Result<Stage, String> {
-    let (size, epochs) = text
-        .split_once('x')
-        .ok_or("SIZExEPOCHS is needed, such as 224x3")?;
+    let (size, epochs) = text.split_once('x').ok_or("SIZExEPOCHS is needed, such as 224x3")?;
     let (size, epochs) = (at_least_one(size)?, at_least_one(epochs)?);
     if !(SMALLEST_SIDE..=LARGEST_SIDE).contains(&size) {
         return Err(format!(
@@ -202,9 +198,7 @@ fn open_device(name: &str) -> Result<(Device, String), String> {
             Ok(device) => Ok((device, name.to_owned())),
             Err(reason) => Err(format!("{name} cannot be used: {reason}")),
         },
-        _ => Err(format!(
-            "no device is called '{name}'; there are auto, cpu and cuda:N"
-        )),
+        _ => Err(format!("no device is called '{name}'; there are auto, cpu and cuda:N")),
     }
 }
 
@@ -240,9 +234,7 @@ impl Progress {
                     "epoch {epoch}, loss {loss:.4}, {images_per_second:.1} images/s"
                 ));
             }
-            TrainingEvent::Validating { epoch } => {
-                self.bar.set_message(format!("epoch {epoch}, validation"))
-            }
+            TrainingEvent::Validating { epoch } => self.bar.set_message(format!("epoch {epoch}, validation")),
             TrainingEvent::Epoch(record) => {
                 let line = serde_json::to_string(record).expect("a record is plain data");
                 self.bar.suspend(|| {

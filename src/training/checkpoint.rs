@@ -63,12 +63,9 @@ impl RunFolder {
     /// # Errors
     /// If a run lies there already, or the folder cannot be written.
     pub fn create(path: &Path, config: &Config) -> Result<Self, Error> {
-        let folder = Self {
-            path: path.to_owned(),
-        };
+        let folder = Self { path: path.to_owned() };
         if folder.file(CONFIG).exists() {
-            let reason = "a run lies here already; resume it with --resume or name another folder"
-                .to_owned();
+            let reason = "a run lies here already; resume it with --resume or name another folder".to_owned();
             return Err(Error::Run {
                 path: path.to_owned(),
                 reason,
@@ -85,18 +82,15 @@ impl RunFolder {
     /// # Errors
     /// If there is none, or its settings are others than `config`; the first that differs is named.
     pub fn open(path: &Path, config: &Config) -> Result<Self, Error> {
-        let folder = Self {
-            path: path.to_owned(),
-        };
+        let folder = Self { path: path.to_owned() };
         let file = folder.file(CONFIG);
         let fail = |reason: String| Error::Run {
             path: file.clone(),
             reason,
         };
-        let text =
-            std::fs::read_to_string(&file).map_err(|e| fail(format!("no run to resume: {e}")))?;
-        let recorded: Config = serde_json::from_str(&text)
-            .map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
+        let text = std::fs::read_to_string(&file).map_err(|e| fail(format!("no run to resume: {e}")))?;
+        let recorded: Config =
+            serde_json::from_str(&text).map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
         match difference(&recorded, config) {
             None => Ok(folder),
             Some((setting, there, here)) => Err(fail(format!(
@@ -119,11 +113,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn save_best(
-        &self,
-        network: &impl Network,
-        metadata: &BTreeMap<String, String>,
-    ) -> Result<String, Error> {
+    pub fn save_best(&self, network: &impl Network, metadata: &BTreeMap<String, String>) -> Result<String, Error> {
         Ok(weights::save(
             &self.best_weights(),
             &network.state(),
@@ -148,20 +138,11 @@ impl RunFolder {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn save_last(
-        &self,
-        network: &impl Network,
-        adam: &Adam,
-        progress: &Progress,
-    ) -> Result<(), Error> {
+    pub fn save_last(&self, network: &impl Network, adam: &Adam, progress: &Progress) -> Result<(), Error> {
         let mut tensors = network.state();
         for (name, moments) in adam.moments() {
-            for (prefix, values) in [
-                (FIRST_MOMENT, &moments.first),
-                (SECOND_MOMENT, &moments.second),
-            ] {
-                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)
-                    .map_err(crate::nn::Error::from)?;
+            for (prefix, values) in [(FIRST_MOMENT, &moments.first), (SECOND_MOMENT, &moments.second)] {
+                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu).map_err(crate::nn::Error::from)?;
                 tensors.insert(format!("{prefix}{name}"), tensor);
             }
         }
@@ -183,11 +164,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// If the checkpoint is broken or of another network.
-    pub fn load_last(
-        &self,
-        network: &mut impl Network,
-        form: AdamForm,
-    ) -> Result<Option<(Adam, Progress)>, Error> {
+    pub fn load_last(&self, network: &mut impl Network, form: AdamForm) -> Result<Option<(Adam, Progress)>, Error> {
         let file = self.file(LAST);
         if !file.exists() {
             return Ok(None);
@@ -202,8 +179,8 @@ impl RunFolder {
         let text = metadata
             .get(PROGRESS)
             .ok_or_else(|| fail("this is no checkpoint of a run".to_owned()))?;
-        let progress: Progress = serde_json::from_str(text)
-            .map_err(|e| fail(format!("this is no checkpoint of a run: {e}")))?;
+        let progress: Progress =
+            serde_json::from_str(text).map_err(|e| fail(format!("this is no checkpoint of a run: {e}")))?;
         network.load_state(&tensors)?;
         let mut moments: BTreeMap<String, Moments> = BTreeMap::new();
         for (name, tensor) in &tensors {
@@ -214,10 +191,7 @@ impl RunFolder {
                 moments.entry(name.to_owned()).or_default().second = values()?;
             }
         }
-        Ok(Some((
-            Adam::restore(form, progress.steps, moments),
-            progress,
-        )))
+        Ok(Some((Adam::restore(form, progress.steps, moments), progress)))
     }
 }
 

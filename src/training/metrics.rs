@@ -189,10 +189,7 @@ pub fn youden_threshold(scores: &[f64], truth: &[bool]) -> Option<f64> {
 /// If there are no values.
 pub fn percentile(sorted: &[f64], share: f64) -> f64 {
     let position = share * (sorted.len() - 1) as f64;
-    let (low, high) = (
-        sorted[position.floor() as usize],
-        sorted[position.ceil() as usize],
-    );
+    let (low, high) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
     low + (high - low) * position.fract()
 }
 
@@ -276,12 +273,7 @@ pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
 ///
 /// # Panics
 /// If there is not one group per value.
-pub fn mean_interval<G: Ord>(
-    values: &[Option<f64>],
-    groups: &[G],
-    replicates: usize,
-    seed: u64,
-) -> Option<Interval> {
+pub fn mean_interval<G: Ord>(values: &[Option<f64>], groups: &[G], replicates: usize, seed: u64) -> Option<Interval> {
     assert_eq!(values.len(), groups.len(), "one group per value");
     group_bootstrap(groups, replicates, seed, |indices| {
         mean(indices.iter().map(|&i| values[i]))

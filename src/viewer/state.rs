@@ -169,10 +169,15 @@ impl Shown {
     /// Size and pixel shape.
     pub fn shape(&self) -> PictureShape {
         let radiograph = &self.picture.radiograph;
-        let aspect = radiograph.spacing.map_or(1.0, |spacing| spacing.row_mm / spacing.column_mm);
+        let aspect = radiograph
+            .spacing
+            .map_or(1.0, |spacing| spacing.row_mm / spacing.column_mm);
         // A wild ratio is a mistake in the file; the picture stays usable.
         let aspect = if (0.1..=10.0).contains(&aspect) { aspect } else { 1.0 };
-        PictureShape { size: [radiograph.width, radiograph.height], aspect }
+        PictureShape {
+            size: [radiograph.width, radiograph.height],
+            aspect,
+        }
     }
 
     /// The map between image and ui.
@@ -207,7 +212,12 @@ impl ViewSettings {
 impl ImageEntry {
     /// An entry not looked at yet.
     pub fn new(key: PictureKey) -> Self {
-        Self { key, status: EntryStatus::Unread, thumbnail: None, view: None }
+        Self {
+            key,
+            status: EntryStatus::Unread,
+            thumbnail: None,
+            view: None,
+        }
     }
 }
 

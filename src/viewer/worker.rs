@@ -69,7 +69,10 @@ impl Loader {
     /// # Errors
     /// If the system gives no thread.
     pub fn start(wake: &Wake) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), work: Condvar::new() });
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            work: Condvar::new(),
+        });
         let (sender, events) = channel();
         for number in 1..=THREADS {
             let (shared, sender, wake) = (Arc::clone(&shared), sender.clone(), Arc::clone(wake));
@@ -222,9 +225,19 @@ impl PictureCache {
     pub fn insert(&mut self, key: PictureKey, picture: Arc<Picture>) {
         self.clock += 1;
         self.pictures.insert(key, (self.clock, picture));
-        let bytes = |cache: &Self| cache.pictures.values().map(|(_, picture)| picture.bytes()).sum::<usize>();
+        let bytes = |cache: &Self| {
+            cache
+                .pictures
+                .values()
+                .map(|(_, picture)| picture.bytes())
+                .sum::<usize>()
+        };
         while self.pictures.len() > 1 && bytes(self) > CACHE_BYTES {
-            let oldest = self.pictures.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| key.clone());
+            let oldest = self
+                .pictures
+                .iter()
+                .min_by_key(|(_, (used, _))| *used)
+                .map(|(key, _)| key.clone());
             let Some(oldest) = oldest else { return };
             self.pictures.remove(&oldest);
         }

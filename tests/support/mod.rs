@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use recovnet::inference::models::{ClassifierName, Models};
 use recovnet::nn::card::Task;
 use recovnet::nn::weights::{self, Precision};
-use recovnet::nn::{
-    BackboneKind, Classifier, Device, Graph, InputSpec, ModelCard, Network, Segmenter,
-};
+use recovnet::nn::{BackboneKind, Classifier, Device, Graph, InputSpec, ModelCard, Network, Segmenter};
 
 /// Side of the networks' input in these tests: small, so that they run in no time.
 pub const INPUT: usize = 64;
@@ -51,7 +49,11 @@ pub fn write_network(folder: &Path, name: &str, task: Task, network: &dyn Networ
         task,
         backbone: BackboneKind::DenseNet121,
         graph: Graph::Torch,
-        input: InputSpec { width: INPUT, height: INPUT, ..InputSpec::default() },
+        input: InputSpec {
+            width: INPUT,
+            height: INPUT,
+            ..InputSpec::default()
+        },
         threshold: 0.5,
         sha256,
         details: serde_json::Map::new(),

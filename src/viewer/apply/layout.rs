@@ -22,7 +22,9 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
         }
         Action::ToggleFullScreen => {
             layout.full_screen = !layout.full_screen;
-            services.ctx.send_viewport_cmd(ViewportCommand::Fullscreen(layout.full_screen));
+            services
+                .ctx
+                .send_viewport_cmd(ViewportCommand::Fullscreen(layout.full_screen));
         }
         Action::Shortcuts => state.dialog = Some(Dialog::Shortcuts),
         Action::About => state.dialog = Some(Dialog::About),

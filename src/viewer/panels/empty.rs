@@ -21,10 +21,15 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         ui.add_space(4.0 * theme::STEP);
         buttons(ui, state, commands);
         ui.add_space(6.0 * theme::STEP);
-        ui.weak(format!("{TITLE} finds the lungs, scores the picture for the COVID-19 class of its training data,"));
+        ui.weak(format!(
+            "{TITLE} finds the lungs, scores the picture for the COVID-19 class of its training data,"
+        ));
         ui.weak("and shows where the network responded.");
         ui.add_space(2.0 * theme::STEP);
-        ui.colored_label(theme::CAUTION, format!("{}. Not for clinical decisions.", wording::RESEARCH_ONLY));
+        ui.colored_label(
+            theme::CAUTION,
+            format!("{}. Not for clinical decisions.", wording::RESEARCH_ONLY),
+        );
         if state.list.listing {
             ui.add_space(2.0 * theme::STEP);
             ui.weak("Looking through the folder");

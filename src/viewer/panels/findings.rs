@@ -73,33 +73,44 @@ fn progress(ui: &mut Ui, state: &ViewerState, stage: Option<Stage>, since: Insta
             }
         },
         |ui| {
-            let done = stage.and_then(|stage| STAGES.iter().position(|&other| other == stage)).unwrap_or(0);
+            let done = stage
+                .and_then(|stage| STAGES.iter().position(|&other| other == stage))
+                .unwrap_or(0);
             let share = match state.last_total {
                 Some(total) => (elapsed.as_secs_f32() / total.as_secs_f32().max(0.001)).min(0.97),
                 None => done as f32 / STAGES.len() as f32,
             };
-            let bar = ProgressBar::new(share.max(0.02)).desired_height(6.0).fill(theme::ACCENT);
+            let bar = ProgressBar::new(share.max(0.02))
+                .desired_height(6.0)
+                .fill(theme::ACCENT);
             name_value(&ui.add(bar), "Progress", stage_words(stage));
             let left = state.last_total.and_then(|total| total.checked_sub(elapsed));
-            let left = left.filter(|left| left.as_secs() >= 1).map(|left| format!(", about {} s left", left.as_secs() + 1));
+            let left = left
+                .filter(|left| left.as_secs() >= 1)
+                .map(|left| format!(", about {} s left", left.as_secs() + 1));
             caption(ui, format!("{}{}", stage_words(stage), left.unwrap_or_default()));
         },
     );
 }
 
 fn message(ui: &mut Ui, title: &str, reason: &str, again: bool, commands: &mut Vec<Command>) {
-    block(ui, title, |_| {}, |ui| {
-        let response = ui.add(Label::new(reason).wrap());
-        name_value(&response, title, reason);
-        ui.horizontal(|ui| {
-            if again && with_tooltip(ui.button("Predict again"), Action::Analyse).clicked() {
-                commands.push(Command::Do(Action::Analyse));
-            }
-            if again && ui.button("Copy").on_hover_text("Copy this message").clicked() {
-                commands.push(Command::Copy(reason.to_owned()));
-            }
-        });
-    });
+    block(
+        ui,
+        title,
+        |_| {},
+        |ui| {
+            let response = ui.add(Label::new(reason).wrap());
+            name_value(&response, title, reason);
+            ui.horizontal(|ui| {
+                if again && with_tooltip(ui.button("Predict again"), Action::Analyse).clicked() {
+                    commands.push(Command::Do(Action::Analyse));
+                }
+                if again && ui.button("Copy").on_hover_text("Copy this message").clicked() {
+                    commands.push(Command::Copy(reason.to_owned()));
+                }
+            });
+        },
+    );
 }
 
 /// The blocks as they will be, while there is nothing to put into them.
@@ -111,11 +122,16 @@ fn pending_blocks(ui: &mut Ui, at: Option<Stage>) {
         ("Activation map", Stage::Explain, 132.0),
     ];
     for (title, stage, height) in blocks {
-        block(ui, title, |_| {}, |ui| {
-            let words = if at == Some(stage) { stage_words(at) } else { "" };
-            caption(ui, words);
-            ui.add_space(height - 20.0);
-        });
+        block(
+            ui,
+            title,
+            |_| {},
+            |ui| {
+                let words = if at == Some(stage) { stage_words(at) } else { "" };
+                caption(ui, words);
+                ui.add_space(height - 20.0);
+            },
+        );
     }
 }
 
@@ -132,52 +148,69 @@ fn score(ui: &mut Ui, findings: &Findings) {
         Decision::Covid19 => (theme::ALARM, "▲"),
         Decision::Control => (theme::GOOD, "▼"),
     };
-    block(ui, "Score", |_| {}, |ui| {
-        ui.horizontal(|ui| {
-            let number = wording::number(value);
-            let shown = ui.label(RichText::new(&number).font(theme::score()).color(theme::TEXT));
-            name_value(&shown, "Score", &number);
-            let class = format!("{mark} {}", wording::class(findings.decision));
-            let class = ui.label(RichText::new(class).color(colour).strong());
-            name_value(&class, "Decision", findings.decision.name());
-        });
-        tick_bar(ui, value, Some(findings.threshold), colour);
-        let sentence = wording::score_sentence(value, findings.threshold, findings.decision);
-        let response = caption(ui, sentence);
-        name_value(&response, "Threshold", &wording::number(findings.threshold));
-        let margin = wording::number(findings.margin);
-        value_row(ui, "Margin", &margin, &margin);
-    });
+    block(
+        ui,
+        "Score",
+        |_| {},
+        |ui| {
+            ui.horizontal(|ui| {
+                let number = wording::number(value);
+                let shown = ui.label(RichText::new(&number).font(theme::score()).color(theme::TEXT));
+                name_value(&shown, "Score", &number);
+                let class = format!("{mark} {}", wording::class(findings.decision));
+                let class = ui.label(RichText::new(class).color(colour).strong());
+                name_value(&class, "Decision", findings.decision.name());
+            });
+            tick_bar(ui, value, Some(findings.threshold), colour);
+            let sentence = wording::score_sentence(value, findings.threshold, findings.decision);
+            let response = caption(ui, sentence);
+            name_value(&response, "Threshold", &wording::number(findings.threshold));
+            let margin = wording::number(findings.margin);
+            value_row(ui, "Margin", &margin, &margin);
+        },
+    );
 }
 
 fn in_lung(ui: &mut Ui, findings: &Findings) {
     let activation = findings.in_lung;
-    block(ui, "In-lung activation", |_| {}, |ui| match activation.ratio {
-        Some(ratio) => {
-            let above = activation.chance.is_none_or(|chance| ratio >= chance);
-            let bar = tick_bar(ui, ratio, activation.chance, if above { theme::GOOD } else { theme::CAUTION });
-            bar.on_hover_text("The tick is what a map without any preference would score");
-            let [ratio_text, chance_text] = [activation.ratio, activation.chance].map(wording::number_or_unknown);
-            value_row(ui, "In-lung activation", &ratio_text, &ratio_text);
-            value_row(ui, "In-lung chance", &chance_text, &chance_text);
-            let words = if above {
-                "The network responded in the lungs at least as much as by chance."
-            } else {
-                "The network responded outside the lungs more than by chance."
-            };
-            caption(ui, words);
-        }
-        None => {
-            let response = caption(ui, "Not defined: the lung mask or the activation map is empty.");
-            name_value(&response, "In-lung activation", wording::UNKNOWN);
-        }
-    });
+    block(
+        ui,
+        "In-lung activation",
+        |_| {},
+        |ui| match activation.ratio {
+            Some(ratio) => {
+                let above = activation.chance.is_none_or(|chance| ratio >= chance);
+                let bar = tick_bar(
+                    ui,
+                    ratio,
+                    activation.chance,
+                    if above { theme::GOOD } else { theme::CAUTION },
+                );
+                bar.on_hover_text("The tick is what a map without any preference would score");
+                let [ratio_text, chance_text] = [activation.ratio, activation.chance].map(wording::number_or_unknown);
+                value_row(ui, "In-lung activation", &ratio_text, &ratio_text);
+                value_row(ui, "In-lung chance", &chance_text, &chance_text);
+                let words = if above {
+                    "The network responded in the lungs at least as much as by chance."
+                } else {
+                    "The network responded outside the lungs more than by chance."
+                };
+                caption(ui, words);
+            }
+            None => {
+                let response = caption(ui, "Not defined: the lung mask or the activation map is empty.");
+                name_value(&response, "In-lung activation", wording::UNKNOWN);
+            }
+        },
+    );
 }
 
 fn toggle(ui: &mut Ui, on: bool, action: Action, commands: &mut Vec<Command>) {
     let mut checked = on;
     let name = action.info().text;
-    let response = ui.checkbox(&mut checked, "Show").accessible_name(format!("Show {}", name.to_lowercase()));
+    let response = ui
+        .checkbox(&mut checked, "Show")
+        .accessible_name(format!("Show {}", name.to_lowercase()));
     if with_tooltip(response, action).clicked() {
         commands.push(Command::Do(action));
     }
@@ -196,7 +229,10 @@ fn lungs(ui: &mut Ui, state: &ViewerState, radiograph: &Radiograph, findings: &F
             Lungs::Merged(lung) => {
                 let text = area(lung.area_px);
                 coloured_row(ui, theme::MERGED_LUNG, "Lungs", &text, &text);
-                caption(ui, "One component: one lung, or both merged. Right and left are not told apart.");
+                caption(
+                    ui,
+                    "One component: one lung, or both merged. Right and left are not told apart.",
+                );
             }
             Lungs::Pair { right, left } => {
                 let [right_text, left_text] = [right, left].map(|lung| area(lung.area_px));
@@ -229,29 +265,45 @@ fn map(ui: &mut Ui, state: &ViewerState, findings: &Findings, commands: &mut Vec
 }
 
 fn controls(ui: &mut Ui, settings: &mut OverlaySettings) {
-    egui::Grid::new("map controls").num_columns(2).spacing([12.0, 4.0]).show(ui, |ui| {
-        ui.spacing_mut().slider_width = 118.0;
-        let percent = |value: f64, _: std::ops::RangeInclusive<usize>| format!("{:.0} %", value * 100.0);
-        for (name, value) in [("Opacity", &mut settings.opacity), ("Threshold", &mut settings.threshold)] {
-            let label = ui.weak(name);
-            let slider = Slider::new(value, 0.0..=1.0).step_by(0.01).custom_formatter(percent).custom_parser(parse_percent);
-            ui.add(slider).labelled_by(label.id);
-            ui.end_row();
-        }
-        let label = ui.weak("Colours");
-        let combo = ComboBox::from_id_salt("colours").selected_text(settings.colours.name()).width(118.0);
-        let response = combo.show_ui(ui, |ui| {
-            for map in ColourMap::ALL {
-                ui.selectable_value(&mut settings.colours, map, map.name());
+    egui::Grid::new("map controls")
+        .num_columns(2)
+        .spacing([12.0, 4.0])
+        .show(ui, |ui| {
+            ui.spacing_mut().slider_width = 118.0;
+            let percent = |value: f64, _: std::ops::RangeInclusive<usize>| format!("{:.0} %", value * 100.0);
+            for (name, value) in [
+                ("Opacity", &mut settings.opacity),
+                ("Threshold", &mut settings.threshold),
+            ] {
+                let label = ui.weak(name);
+                let slider = Slider::new(value, 0.0..=1.0)
+                    .step_by(0.01)
+                    .custom_formatter(percent)
+                    .custom_parser(parse_percent);
+                ui.add(slider).labelled_by(label.id);
+                ui.end_row();
             }
+            let label = ui.weak("Colours");
+            let combo = ComboBox::from_id_salt("colours")
+                .selected_text(settings.colours.name())
+                .width(118.0);
+            let response = combo.show_ui(ui, |ui| {
+                for map in ColourMap::ALL {
+                    ui.selectable_value(&mut settings.colours, map, map.name());
+                }
+            });
+            response.response.labelled_by(label.id);
+            ui.end_row();
         });
-        response.response.labelled_by(label.id);
-        ui.end_row();
-    });
 }
 
 fn parse_percent(text: &str) -> Option<f64> {
-    text.trim().trim_end_matches('%').trim().parse::<f64>().ok().map(|percent| percent / 100.0)
+    text.trim()
+        .trim_end_matches('%')
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .map(|percent| percent / 100.0)
 }
 
 fn warnings(ui: &mut Ui, radiograph: &Radiograph, findings: Option<&Findings>) {
@@ -261,11 +313,16 @@ fn warnings(ui: &mut Ui, radiograph: &Radiograph, findings: Option<&Findings>) {
     if sentences.is_empty() {
         return;
     }
-    block(ui, "Note", |_| {}, |ui| {
-        for sentence in sentences {
-            ui.add(Label::new(RichText::new(sentence).color(theme::CAUTION)).wrap());
-        }
-    });
+    block(
+        ui,
+        "Note",
+        |_| {},
+        |ui| {
+            for sentence in sentences {
+                ui.add(Label::new(RichText::new(sentence).color(theme::CAUTION)).wrap());
+            }
+        },
+    );
 }
 
 fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands: &mut Vec<Command>) {
@@ -273,12 +330,18 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
         EngineStatus::Ready(loaded) => Some(loaded),
         _ => None,
     };
-    let id = findings.map(|findings| &findings.classifier).or(loaded.map(|loaded| &loaded.classifier));
+    let id = findings
+        .map(|findings| &findings.classifier)
+        .or(loaded.map(|loaded| &loaded.classifier));
     let Some(id) = id else { return };
     let fold = |ui: &mut Ui| {
         if loaded.is_some() {
             let text = if state.layout.card { "Fold card" } else { "Card" };
-            if ui.add(Button::new(text).small()).on_hover_text("The model card: data, metrics, limits").clicked() {
+            if ui
+                .add(Button::new(text).small())
+                .on_hover_text("The model card: data, metrics, limits")
+                .clicked()
+            {
                 commands.push(Command::ToggleCard);
             }
         }
@@ -286,13 +349,20 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
     block(ui, "Model", fold, |ui| {
         value_row(ui, "Classifier", &id.name, &id.name);
         value_row(ui, "Version", &id.version, &id.version);
-        value_row(ui, "Weights", wording::short_hash(&id.weights_sha256), &id.weights_sha256);
+        value_row(
+            ui,
+            "Weights",
+            wording::short_hash(&id.weights_sha256),
+            &id.weights_sha256,
+        );
         if let Some(findings) = findings {
             let segmenter = &findings.segmenter;
             let text = format!("{} {}", segmenter.name, segmenter.version);
             value_row(ui, "Segmenter", &text, &text);
         }
-        let device = findings.map(|findings| &findings.device).or(loaded.map(|loaded| &loaded.device));
+        let device = findings
+            .map(|findings| &findings.device)
+            .or(loaded.map(|loaded| &loaded.device));
         if let Some(device) = device {
             value_row(ui, "Computed on", device, device);
         }
@@ -303,19 +373,24 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
 }
 
 fn times(ui: &mut Ui, shown: &Shown, findings: &Findings) {
-    block(ui, "Times", |_| {}, |ui| {
-        let times = findings.timings;
-        let rows = [
-            ("Open", shown.picture.decode),
-            ("Prepare", times.preprocess),
-            ("Lungs", times.segment),
-            ("Score", times.classify),
-            ("Map", times.explain),
-            ("Prediction", times.total),
-        ];
-        for (name, time) in rows {
-            let text = wording::duration(time);
-            value_row(ui, &format!("Time: {}", name.to_lowercase()), &text, &text);
-        }
-    });
+    block(
+        ui,
+        "Times",
+        |_| {},
+        |ui| {
+            let times = findings.timings;
+            let rows = [
+                ("Open", shown.picture.decode),
+                ("Prepare", times.preprocess),
+                ("Lungs", times.segment),
+                ("Score", times.classify),
+                ("Map", times.explain),
+                ("Prediction", times.total),
+            ];
+            for (name, time) in rows {
+                let text = wording::duration(time);
+                value_row(ui, &format!("Time: {}", name.to_lowercase()), &text, &text);
+            }
+        },
+    );
 }

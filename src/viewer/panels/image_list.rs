@@ -1,8 +1,6 @@
 //! The pictures that can be stepped through, with thumbnails of those in sight.
 
-use egui::{
-    Align2, CornerRadius, Rect, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2,
-};
+use egui::{Align2, CornerRadius, Rect, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 use super::widgets::elided;
 use crate::viewer::command::Command;
@@ -70,16 +68,36 @@ fn row(ui: &mut Ui, state: &ViewerState, index: usize, commands: &mut Vec<Comman
     painter.rect_filled(rect, CornerRadius::same(theme::RADIUS), fill);
     if response.has_focus() {
         let outline = ui.visuals().selection.stroke;
-        painter.rect_stroke(rect, CornerRadius::same(theme::RADIUS), outline, egui::StrokeKind::Inside);
+        painter.rect_stroke(
+            rect,
+            CornerRadius::same(theme::RADIUS),
+            outline,
+            egui::StrokeKind::Inside,
+        );
     }
-    thumbnail(ui, entry, Rect::from_center_size(pos2(rect.min.x + ROW / 2.0, rect.center().y), Vec2::splat(THUMBNAIL)));
+    thumbnail(
+        ui,
+        entry,
+        Rect::from_center_size(pos2(rect.min.x + ROW / 2.0, rect.center().y), Vec2::splat(THUMBNAIL)),
+    );
     let left = rect.min.x + ROW + 2.0 * theme::STEP;
     let name = elided(ui, &entry.key.label(), rect.max.x - left - theme::STEP);
     let (line, colour) = second_line(entry);
     let colour_of_name = if is_current { theme::TEXT } else { theme::MUTED };
     painter.galley_with_override_text_color(pos2(left, rect.center().y - 17.0), name, colour_of_name);
-    painter.text(pos2(left, rect.center().y + 3.0), Align2::LEFT_TOP, line, theme::caption(), colour);
-    let label = format!("Image {} of {}: {}", index + 1, state.list.entries.len(), entry.key.label());
+    painter.text(
+        pos2(left, rect.center().y + 3.0),
+        Align2::LEFT_TOP,
+        line,
+        theme::caption(),
+        colour,
+    );
+    let label = format!(
+        "Image {} of {}: {}",
+        index + 1,
+        state.list.entries.len(),
+        entry.key.label()
+    );
     response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, is_current, &label));
     if response.clicked() {
         commands.push(Command::Select(index));
@@ -116,7 +134,12 @@ fn second_line(entry: &ImageEntry) -> (String, egui::Color32) {
         (_, PictureKey::File { frame, .. }) if *frame > 1 => (format!("Frame {frame}"), theme::MUTED),
         (_, PictureKey::File { path, .. }) => {
             let folder = path.parent().and_then(|folder| folder.file_name());
-            (folder.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default(), theme::MUTED)
+            (
+                folder
+                    .map(|folder| folder.to_string_lossy().into_owned())
+                    .unwrap_or_default(),
+                theme::MUTED,
+            )
         }
         (_, PictureKey::Sample) => ("Not a patient".to_owned(), theme::MUTED),
     }

@@ -27,7 +27,10 @@ pub fn action_button(ui: &mut Ui, state: &ViewerState, action: Action, commands:
 /// The action's sentence and keys, on hovering.
 pub fn with_tooltip(response: Response, action: Action) -> Response {
     let info = action.info();
-    let keys = info.shortcuts.first().map(|shortcut| response.ctx.format_shortcut(shortcut));
+    let keys = info
+        .shortcuts
+        .first()
+        .map(|shortcut| response.ctx.format_shortcut(shortcut));
     let text = match keys {
         Some(keys) => format!("{} ({keys})", info.tooltip),
         None => info.tooltip.to_owned(),
@@ -78,15 +81,22 @@ fn row(ui: &mut Ui, name: &str, colour: Option<Color32>, shown: &str, plain: &st
     let value_left = rect.max.x - value.size().x;
     let name_space = (value_left - left - 2.0 * theme::STEP).max(0.0);
     let caption = elided(ui, name, name_space);
-    painter.galley(pos2(left, rect.center().y - caption.size().y / 2.0), caption, theme::MUTED);
-    painter.galley(pos2(value_left, rect.center().y - value.size().y / 2.0), value, theme::TEXT);
+    painter.galley(
+        pos2(left, rect.center().y - caption.size().y / 2.0),
+        caption,
+        theme::MUTED,
+    );
+    painter.galley(
+        pos2(value_left, rect.center().y - value.size().y / 2.0),
+        value,
+        theme::TEXT,
+    );
     name_value(&response, name, plain);
 }
 
 /// A line of body text cut off with an ellipsis at a width.
 pub fn elided(ui: &Ui, text: &str, width: f32) -> std::sync::Arc<egui::Galley> {
-    let mut job =
-        egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::body(), theme::MUTED);
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::body(), theme::MUTED);
     job.wrap = egui::text::TextWrapping::truncate_at_width(width);
     ui.painter().layout_job(job)
 }
