@@ -10,7 +10,6 @@ use crate::inference::models::{self, ClassifierName, Verified};
 use crate::report;
 use crate::viewer;
 
-
 /// Options of `recovnet doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
@@ -21,7 +20,12 @@ pub struct DoctorArgs {
 
 /// Runs the command; exit code 1 if the weights of the segmenter or of ReCovNet-v1 are missing or not right.
 pub fn run(args: &DoctorArgs) -> ExitCode {
-    println!("recovnet {} (commit {}, features: {})", env!("CARGO_PKG_VERSION"), commit(), features());
+    println!(
+        "recovnet {} (commit {}, features: {})",
+        env!("CARGO_PKG_VERSION"),
+        commit(),
+        features()
+    );
     println!("CPU: {}", cpu());
     println!("CUDA: {}", cuda());
     println!("GPU driver: {}", gpu_driver());
@@ -49,7 +53,11 @@ fn cpu() -> String {
     });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let model = model.unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    format!("{model}, {cores} cores, {} threads compute, {}", rayon::current_num_threads(), vectors())
+    format!(
+        "{model}, {cores} cores, {} threads compute, {}",
+        rayon::current_num_threads(),
+        vectors()
+    )
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -94,7 +102,10 @@ fn weights(args: &DoctorArgs) -> bool {
     let mut usable = tell(models::SEGMENTER, &segmenter);
     for name in ClassifierName::ALL {
         let verified = models::verified_classifier(&folders, name);
-        let optional = matches!(verified, Err(models::Error::NotBuilt(_) | models::Error::Missing { .. }));
+        let optional = matches!(
+            verified,
+            Err(models::Error::NotBuilt(_) | models::Error::Missing { .. })
+        );
         if name == ClassifierName::RecovnetV1 || !optional {
             usable &= tell(name.name(), &verified);
         } else {
@@ -108,7 +119,11 @@ fn tell(name: &str, verified: &Result<Verified, models::Error>) -> bool {
     match verified {
         Ok(Verified { path, card }) => {
             let hash = card.sha256.get(..8).unwrap_or_default();
-            println!("Weights {name}: version {}, SHA-256 {hash} verified, {}", card.version, path.display());
+            println!(
+                "Weights {name}: version {}, SHA-256 {hash} verified, {}",
+                card.version,
+                path.display()
+            );
         }
         Err(error) => println!("Weights {name}: {error}"),
     }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::imaging;
-use crate::inference::models::{ClassifierName, Models};
+use crate::inference::models::Models;
 use crate::inference::pipeline;
 use crate::report::{self, Failure};
 use crate::training::dataset;
@@ -17,7 +17,7 @@ use crate::training::metrics::Confusion;
 use crate::training::split::Part;
 
 use super::evaluation::{Evaluation, Record};
-use super::options::ModelArgs;
+use super::options::{ClassifierArg, ModelArgs};
 use super::output::{Lines, progress_bar};
 use super::table;
 
@@ -30,9 +30,8 @@ pub struct EvaluateArgs {
     /// Which part of the data, by the hash of the group
     #[arg(long, value_enum, default_value_t = Split::All)]
     split: Split,
-    /// recovnet-v1, recovnet-v2, densenet121, resnet50, inception_v3 or inception_resnet_v2
-    #[arg(long, default_value_t = ClassifierName::RecovnetV1, value_name = "NAME")]
-    classifier: ClassifierName,
+    #[command(flatten)]
+    classifier: ClassifierArg,
     #[command(flatten)]
     models: ModelArgs,
     /// Where the JSON goes: - for standard output (the default unless that is a terminal), or a file
@@ -103,12 +102,18 @@ pub struct Results {
 ///
 /// # Errors
 /// If the manifest cannot be used, the models cannot be loaded, or the result cannot be written.
-pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
+pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let manifest = Manifest::read(&args.data)?;
     let in_split = |row: &&Row| args.split.has(Part::of(&row.group));
-    let (laterals, rows): (Vec<&Row>, Vec<&Row>) = manifest.rows.iter().filter(in_split).partition(|row| row.is_lateral());
-    anyhow::ensure!(!rows.is_empty(), "{}: no images in split '{}'", args.data.display(), args.split.name());
-    let models = Models::load(args.models.weights.as_deref(), args.classifier, &args.models.device)?;
+    let (laterals, rows): (Vec<&Row>, Vec<&Row>) =
+        manifest.rows.iter().filter(in_split).partition(|row| row.is_lateral());
+    anyhow::ensure!(
+        !rows.is_empty(),
+        "{}: no images in split '{}'",
+        args.data.display(),
+        args.split.name()
+    );
+    let models = Models::load(args.models.weights.as_deref(), args.classifier.name, &args.models.device)?;
     let mut lines = Lines::open(args.json.as_deref())?;
     let (records, failures) = predict_all(&models, &rows);
     let card = &models.classifier.1;
@@ -159,7 +164,10 @@ fn predict(models: &Models, row: &Row) -> anyhow::Result<Record> {
     let mask = match &row.mask {
         Some(file) => {
             let truth = dataset::read_mask(&file.path, image.width, image.height)?;
-            Some((convention(&file.style, &file.origin), Confusion::of_masks(&findings.mask.pixels, &truth)))
+            Some((
+                convention(&file.style, &file.origin),
+                Confusion::of_masks(&findings.mask.pixels, &truth),
+            ))
         }
         None => None,
     };

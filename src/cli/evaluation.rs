@@ -140,8 +140,14 @@ impl Evaluation {
             overall: class(&pick(&|_| true)),
             adults: class(&pick(&|record| !record.is_child)),
             children: class(&pick(&|record| record.is_child)),
-            by_source: by_source.iter().map(|(name, records)| (name.clone(), class(records))).collect(),
-            masks: by_convention.iter().map(|(name, records)| (name.clone(), MaskMetrics::of(records))).collect(),
+            by_source: by_source
+                .iter()
+                .map(|(name, records)| (name.clone(), class(records)))
+                .collect(),
+            masks: by_convention
+                .iter()
+                .map(|(name, records)| (name.clone(), MaskMetrics::of(records)))
+                .collect(),
             in_lung_activation: BTreeMap::from([
                 ("all", InLung::of(&pick(&|_| true))),
                 ("covid19", InLung::of(&pick(&|record| record.is_covid19))),
@@ -232,5 +238,8 @@ fn mean_over(records: &[&Record], values: &[Option<f64>]) -> Measured {
 }
 
 fn proportion(part: u64, whole: u64) -> Measured {
-    Measured { value: (whole > 0).then(|| part as f64 / whole as f64), interval: metrics::wilson(part, whole) }
+    Measured {
+        value: (whole > 0).then(|| part as f64 / whole as f64),
+        interval: metrics::wilson(part, whole),
+    }
 }

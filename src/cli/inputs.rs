@@ -25,7 +25,10 @@ pub fn collect(arguments: &[PathBuf]) -> Vec<Result<Input, Failure>> {
 fn one(argument: &Path) -> Vec<Result<Input, Failure>> {
     if !argument.is_dir() {
         let name = argument.file_name().map_or_else(|| argument.to_owned(), PathBuf::from);
-        return vec![Ok(Input { path: argument.to_owned(), name })];
+        return vec![Ok(Input {
+            path: argument.to_owned(),
+            name,
+        })];
     }
     let files = imaging::candidates(argument);
     if files.is_empty() {

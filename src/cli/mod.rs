@@ -24,7 +24,9 @@ use options::ModelArgs;
 /// Research use only, not a diagnosis.
 #[derive(Debug, Parser)]
 #[command(name = "recovnet", version, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Without a command the viewer opens. A file that is called like a command needs './' before it.")]
+#[command(
+    after_help = "Without a command the viewer opens. A file that is called like a command needs './' before it."
+)]
 struct Arguments {
     /// Files or folders to open in the viewer
     #[arg(value_name = "FILES or FOLDERS")]
@@ -59,8 +61,8 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         None => view::run(arguments.paths, arguments.models.weights, arguments.models.device),
-        Some(Command::Predict(args)) => predict::run(args),
-        Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Phantom(args)) => phantom::run(&args),
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),

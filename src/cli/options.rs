@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::inference::device::DeviceChoice;
+use crate::inference::models::ClassifierName;
 
 /// Where weights lie and what computes.
 #[derive(Debug, Clone, Args)]
@@ -15,6 +16,19 @@ pub struct ModelArgs {
     /// What computes: auto, cpu or cuda:N
     #[arg(long, default_value = "auto", value_parser = device)]
     pub device: String,
+}
+
+/// Which classifier scores the pictures.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ClassifierArg {
+    #[arg(
+        long = "classifier",
+        value_name = "NAME",
+        default_value_t = ClassifierName::RecovnetV1,
+        help = "recovnet-v1, recovnet-v2, densenet121, resnet50, inception_v3 or inception_resnet_v2"
+    )]
+    /// Its name, which is also that of its weights.
+    pub name: ClassifierName,
 }
 
 /// A device's name as it was given, if there is such a device.

@@ -25,7 +25,10 @@ fn cannot_write(path: &Path) -> String {
 }
 
 fn temporary(path: &Path) -> anyhow::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("{}: the folder cannot be made", folder.display()))?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".recovnet-");
@@ -70,7 +73,10 @@ impl Lines {
             Some(path) if path.as_os_str() == "-" => Ok(Self::Stdout),
             Some(path) => {
                 let file = io::BufWriter::new(temporary(path)?);
-                Ok(Self::File { file, path: path.to_owned() })
+                Ok(Self::File {
+                    file,
+                    path: path.to_owned(),
+                })
             }
             None if io::stdout().is_terminal() => Ok(Self::Words),
             None => Ok(Self::Stdout),
@@ -88,7 +94,9 @@ impl Lines {
             Self::Words => Ok(()),
             Self::Stdout => {
                 let mut out = io::stdout().lock();
-                out.write_all(&line).and_then(|()| out.flush()).context("standard output cannot be written")
+                out.write_all(&line)
+                    .and_then(|()| out.flush())
+                    .context("standard output cannot be written")
             }
             Self::File { file, path } => file.write_all(&line).with_context(|| cannot_write(path)),
         }
@@ -100,7 +108,10 @@ impl Lines {
     /// If its last bytes cannot be written.
     pub fn close(self) -> anyhow::Result<()> {
         let Self::File { file, path } = self else { return Ok(()) };
-        let file = file.into_inner().map_err(|error| error.into_error()).with_context(|| cannot_write(&path))?;
+        let file = file
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)
+            .with_context(|| cannot_write(&path))?;
         keep(file, &path)
     }
 }

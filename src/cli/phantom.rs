@@ -29,7 +29,11 @@ pub struct PhantomArgs {
 /// # Errors
 /// If the name's ending or the size is not possible, or the file cannot be written.
 pub fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
-    let ending = args.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let ending = args
+        .out
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .unwrap_or_default();
     let bytes = match ending.to_ascii_lowercase().as_str() {
         "png" => phantom::png_bytes(args.width, args.height),
         "dcm" => phantom::dicom_bytes(args.width, args.height),

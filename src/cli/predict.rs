@@ -9,14 +9,14 @@ use clap::Args;
 
 use crate::findings::{Decision, Findings};
 use crate::imaging::{self, Radiograph};
-use crate::inference::models::{ClassifierName, Models};
+use crate::inference::models::Models;
 use crate::inference::pipeline;
 use crate::report::{self, Failure, Prediction};
 
-use super::inputs::{self, Input};
-use super::options::ModelArgs;
-use super::output::{self, Lines, progress_bar};
 use super::Usage;
+use super::inputs::{self, Input};
+use super::options::{ClassifierArg, ModelArgs};
+use super::output::{self, Lines, progress_bar};
 
 /// Options of `recovnet predict`.
 #[derive(Debug, Args)]
@@ -24,9 +24,8 @@ pub struct PredictArgs {
     /// Files or folders; folders are walked
     #[arg(required = true, value_name = "PATHS")]
     paths: Vec<PathBuf>,
-    /// recovnet-v1, recovnet-v2, densenet121, resnet50, inception_v3 or inception_resnet_v2
-    #[arg(long, default_value_t = ClassifierName::RecovnetV1, value_name = "NAME")]
-    classifier: ClassifierName,
+    #[command(flatten)]
+    classifier: ClassifierArg,
     #[command(flatten)]
     models: ModelArgs,
     /// Where the lines of JSON go: - for standard output (the default unless that is a terminal), or a file
@@ -47,15 +46,15 @@ pub struct PredictArgs {
 ///
 /// # Errors
 /// If the arguments contradict each other, the models cannot be loaded, or the lines cannot be written.
-pub fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
+pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let found = inputs::collect(&args.paths);
-    check_outputs(&args, &found)?;
-    let models = Models::load(args.models.weights.as_deref(), args.classifier, &args.models.device)?;
+    check_outputs(args, &found)?;
+    let models = Models::load(args.models.weights.as_deref(), args.classifier.name, &args.models.device)?;
     let mut lines = Lines::open(args.json.as_deref())?;
     let bar = progress_bar(found.len());
     let mut failures = 0;
     for input in found {
-        let result = input.and_then(|input| predict(&models, &input, &args));
+        let result = input.and_then(|input| predict(&models, &input, args));
         failures += usize::from(result.is_err());
         match &result {
             Ok(prediction) => lines.write(prediction)?,
@@ -106,7 +105,10 @@ fn predict(models: &Models, input: &Input, args: &PredictArgs) -> Result<Predict
         write_pictures(&mut prediction, &image, &findings, &input.name, args)?;
         Ok(prediction)
     };
-    attempt().map_err(|error| Failure { file: file.clone(), error: format!("{error:#}") })
+    attempt().map_err(|error| Failure {
+        file: file.clone(),
+        error: format!("{error:#}"),
+    })
 }
 
 fn open(path: &Path) -> anyhow::Result<(Radiograph, Duration)> {
@@ -154,7 +156,11 @@ fn print_words(lines: &Lines, result: &Result<Prediction, Failure>) {
 }
 
 fn sentence(prediction: &Prediction) -> String {
-    let class = if prediction.decision == Decision::Covid19.name() { "COVID-19" } else { "control" };
+    let class = if prediction.decision == Decision::Covid19.name() {
+        "COVID-19"
+    } else {
+        "control"
+    };
     let percent = |share: Option<f64>| share.map_or("none".to_owned(), |share| format!("{:.0} %", 100.0 * share));
     let mut line = format!(
         "{}: {class} class, score {:.3} (threshold {:.3}), activation in the lungs {} (chance {})",

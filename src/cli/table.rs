@@ -63,9 +63,13 @@ fn class_block(text: &mut String, title: &str, metrics: &ClassMetrics) {
 }
 
 fn mask_block(text: &mut String, convention: &str, metrics: &MaskMetrics) {
-    text.push_str(&format!("\nLung masks, {convention}: {} images, means over images\n", metrics.images));
-    let figures =
-        [("Dice", metrics.dice), ("sensitivity", metrics.sensitivity), ("specificity", metrics.specificity)];
+    let title = format!("\nLung masks, {convention}: {} images, means over images\n", metrics.images);
+    text.push_str(&title);
+    let figures = [
+        ("Dice", metrics.dice),
+        ("sensitivity", metrics.sensitivity),
+        ("specificity", metrics.specificity),
+    ];
     rows(text, &figures);
 }
 
@@ -75,18 +79,31 @@ fn in_lung_block(text: &mut String, class: &str, metrics: &InLung) {
         metrics.images, metrics.empty
     );
     text.push_str(&title);
-    let chance = Measured { value: metrics.chance_mean, interval: None };
-    rows(text, &[("mean", metrics.mean), ("chance, mean", chance), ("above chance", metrics.above_chance)]);
+    let chance = Measured {
+        value: metrics.chance_mean,
+        interval: None,
+    };
+    rows(
+        text,
+        &[
+            ("mean", metrics.mean),
+            ("chance, mean", chance),
+            ("above chance", metrics.above_chance),
+        ],
+    );
     if let Some(percentiles) = metrics.percentiles {
         let [p5, p25, p50, p75, p95] = percentiles.map(|value| format!("{value:.3}"));
-        text.push_str(&format!("  5 / 25 / 50 / 75 / 95 %  {p5} / {p25} / {p50} / {p75} / {p95}\n"));
+        let line = format!("  5 / 25 / 50 / 75 / 95 %  {p5} / {p25} / {p50} / {p75} / {p95}\n");
+        text.push_str(&line);
     }
 }
 
 fn rows(text: &mut String, figures: &[(&str, Measured)]) {
     for (name, figure) in figures {
         let value = figure.value.map_or("-".to_owned(), |value| format!("{value:.4}"));
-        let interval = figure.interval.map_or(String::new(), |i| format!("  [{:.4}, {:.4}]", i.low, i.high));
+        let interval = figure
+            .interval
+            .map_or(String::new(), |i| format!("  [{:.4}, {:.4}]", i.low, i.high));
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {name:<14}{value}{interval}");
     }

@@ -29,7 +29,11 @@ pub struct Cache {
 impl Cache {
     /// An empty cache for at most `limit_bytes`.
     pub fn new(limit_bytes: usize) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, limit_bytes }
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            limit_bytes,
+        }
     }
 
     /// The findings under a key, which become the most recently used.

@@ -41,7 +41,10 @@ pub fn lungs(mask: &Mask) -> Lungs {
 
 fn lung(component: Component) -> Lung {
     let area = component.area_px as f64;
-    Lung { area_px: component.area_px, centroid: (component.sum_x / area, component.sum_y / area) }
+    Lung {
+        area_px: component.area_px,
+        centroid: (component.sum_x / area, component.sum_y / area),
+    }
 }
 
 /// All 4-connected components, by runs and union-find: one pass, memory in proportion to the runs of a row.
@@ -68,7 +71,11 @@ fn components(mask: &Mask) -> Vec<Component> {
             }
             if run.component == parents.len() {
                 parents.push(run.component);
-                found.push(Component { area_px: 0, sum_x: 0.0, sum_y: 0.0 });
+                found.push(Component {
+                    area_px: 0,
+                    sum_x: 0.0,
+                    sum_y: 0.0,
+                });
             }
             let root = root(&mut parents, run.component);
             add(&mut found[root], run, y);
@@ -84,8 +91,15 @@ fn runs(row: &[u8]) -> Vec<Run> {
     let mut x = 0;
     while let Some(skipped) = row[x..].iter().position(|&pixel| pixel != 0) {
         let start = x + skipped;
-        let end = row[start..].iter().position(|&pixel| pixel == 0).map_or(row.len(), |length| start + length);
-        runs.push(Run { start, end, component: 0 });
+        let end = row[start..]
+            .iter()
+            .position(|&pixel| pixel == 0)
+            .map_or(row.len(), |length| start + length);
+        runs.push(Run {
+            start,
+            end,
+            component: 0,
+        });
         x = end;
     }
     runs

@@ -84,8 +84,13 @@ impl DeviceChoice {
 pub fn cpu(instead_of_cuda: Option<&str>) -> Opened {
     let threads = rayon::current_num_threads();
     let plural = if threads == 1 { "" } else { "s" };
-    let reason = instead_of_cuda.map(|reason| format!(" (no CUDA: {reason})")).unwrap_or_default();
-    Opened { device: Device::Cpu, label: format!("CPU, {threads} thread{plural}{reason}") }
+    let reason = instead_of_cuda
+        .map(|reason| format!(" (no CUDA: {reason})"))
+        .unwrap_or_default();
+    Opened {
+        device: Device::Cpu,
+        label: format!("CPU, {threads} thread{plural}{reason}"),
+    }
 }
 
 /// Opens a CUDA device, or says why not. The binding panics where the driver's libraries are missing, so a panic
@@ -95,7 +100,10 @@ fn cuda(ordinal: usize) -> Result<Opened, String> {
         return Err("this program was built without CUDA".to_owned());
     }
     match std::panic::catch_unwind(|| Device::new_cuda(ordinal)) {
-        Ok(Ok(device)) => Ok(Opened { device, label: format!("CUDA device {ordinal}") }),
+        Ok(Ok(device)) => Ok(Opened {
+            device,
+            label: format!("CUDA device {ordinal}"),
+        }),
         Ok(Err(error)) => Err(error.to_string().lines().next().unwrap_or("no reason given").to_owned()),
         Err(_) => Err("the CUDA libraries or the driver are not there".to_owned()),
     }

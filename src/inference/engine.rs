@@ -71,11 +71,8 @@ pub trait Analyst {
     ///
     /// # Errors
     /// As [`pipeline::analyse`].
-    fn analyse(
-        &self,
-        image: &Radiograph,
-        on_stage: &mut dyn FnMut(Stage) -> bool,
-    ) -> Result<Findings, pipeline::Error>;
+    fn analyse(&self, image: &Radiograph, on_stage: &mut dyn FnMut(Stage) -> bool)
+    -> Result<Findings, pipeline::Error>;
 }
 
 impl Analyst for Models {
@@ -119,7 +116,11 @@ impl Engine {
     /// Starts the worker; `wake` is called after every event (from the worker's thread).
     pub fn start(config: EngineConfig, wake: impl Fn() + Send + Sync + 'static) -> Self {
         let load = move || {
-            let EngineConfig { weights, classifier, device } = config;
+            let EngineConfig {
+                weights,
+                classifier,
+                device,
+            } = config;
             Models::load(weights.as_deref(), classifier, &device).map_err(|error| error.to_string())
         };
         Self::start_with(load, wake)
@@ -133,13 +134,21 @@ impl Engine {
         let shared = Arc::new(Shared::default());
         let (sender, events) = channel();
         let worker = Worker::new(Arc::clone(&shared), Outbox::new(sender, Box::new(wake)));
-        let thread = std::thread::Builder::new().name("inference".to_owned()).stack_size(STACK_BYTES);
+        let thread = std::thread::Builder::new()
+            .name("inference".to_owned())
+            .stack_size(STACK_BYTES);
         let broken = match thread.spawn(move || worker.run(load)) {
             Ok(_detached) => None,
             Err(error) => Some(format!("the inference worker cannot be started: {error}")),
         };
         let own_events = broken.iter().cloned().map(Event::LoadFailed).collect();
-        Self { shared, events, latest: RequestId(0), broken, own_events }
+        Self {
+            shared,
+            events,
+            latest: RequestId(0),
+            broken,
+            own_events,
+        }
     }
 
     /// Queues an image for the findings panel; earlier unfinished requests end in `Cancelled`.

@@ -176,7 +176,11 @@ impl Models {
                 let cpu = device::cpu(Some(&source.to_string()));
                 Self::load_on(&segmenter, &classifier, &cpu.device, cpu.label)
             }
-            Err(source) => Err(device::Error::CannotCompute { device: device.to_owned(), source }.into()),
+            Err(source) => Err(device::Error::CannotCompute {
+                device: device.to_owned(),
+                source,
+            }
+            .into()),
         }
     }
 
@@ -196,7 +200,12 @@ impl Models {
         let Verified { path, card } = classifier;
         let classifier = nn::Classifier::load(path, card.backbone, card.graph, device).map_err(refused(path))?;
         let classifier = (classifier, card.clone());
-        Ok(Self { segmenter, classifier, device: device.clone(), device_label })
+        Ok(Self {
+            segmenter,
+            classifier,
+            device: device.clone(),
+            device_label,
+        })
     }
 
     /// Runs the smallest possible picture on a device other than the CPU, where operations may be missing.
@@ -222,7 +231,11 @@ impl Models {
 }
 
 fn model_id(card: &ModelCard) -> ModelId {
-    ModelId { name: card.name.clone(), version: card.version.clone(), weights_sha256: card.sha256.clone() }
+    ModelId {
+        name: card.name.clone(),
+        version: card.version.clone(),
+        weights_sha256: card.sha256.clone(),
+    }
 }
 
 /// A weights file whose bytes and card belong together and say what was asked for.
@@ -253,14 +266,27 @@ pub fn verified_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<
 
 fn verify(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Result<Verified, Error> {
     let file = format!("{name}.safetensors");
-    let found = folders.iter().map(|folder| folder.join(&file)).find(|path| path.is_file());
-    let path = found.ok_or_else(|| Error::Missing { name: name.to_owned(), folders: folders.to_vec() })?;
-    let fail = |reason: String| Error::Card { path: path.clone(), reason };
+    let found = folders
+        .iter()
+        .map(|folder| folder.join(&file))
+        .find(|path| path.is_file());
+    let path = found.ok_or_else(|| Error::Missing {
+        name: name.to_owned(),
+        folders: folders.to_vec(),
+    })?;
+    let fail = |reason: String| Error::Card {
+        path: path.clone(),
+        reason,
+    };
     let card = ModelCard::beside(&path).map_err(|e| fail(e.to_string()))?;
     check_card(&path, &card, expected)?;
     let sha256 = nn::weights::sha256_of(&path).map_err(|e| fail(e.to_string()))?;
     if sha256 != card.sha256 {
-        return Err(Error::WrongHash { path, found: sha256, expected: card.sha256 });
+        return Err(Error::WrongHash {
+            path,
+            found: sha256,
+            expected: card.sha256,
+        });
     }
     Ok(Verified { path, card })
 }
@@ -269,9 +295,18 @@ fn check_card(path: &Path, card: &ModelCard, (task, backbone): (Task, BackboneKi
     if (card.task, card.backbone) != (task, backbone) {
         let words = |task: Task, backbone| format!("{} on {backbone}", task_name(task));
         let (found, expected) = (words(card.task, card.backbone), words(task, backbone));
-        return Err(Error::OtherNetwork { path: path.to_owned(), found, expected });
+        return Err(Error::OtherNetwork {
+            path: path.to_owned(),
+            found,
+            expected,
+        });
     }
-    let fail = |reason: &str| Err(Error::Card { path: path.to_owned(), reason: reason.to_owned() });
+    let fail = |reason: &str| {
+        Err(Error::Card {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
     let input = &card.input;
     if !(32..=4096).contains(&input.width) || !(32..=4096).contains(&input.height) {
         return fail("the model card's input size is not between 32 and 4096 pixels");
@@ -297,7 +332,11 @@ fn task_name(task: Task) -> &'static str {
 /// the user's data folder, `./weights`.
 pub fn weights_folders(given: Option<&Path>) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = given.map(Path::to_owned).into_iter().collect();
-    folders.extend(std::env::var_os("RECOVNET_WEIGHTS").filter(|value| !value.is_empty()).map(PathBuf::from));
+    folders.extend(
+        std::env::var_os("RECOVNET_WEIGHTS")
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from),
+    );
     if let Some(beside) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
         folders.extend([beside.to_owned(), beside.join("weights")]);
     }

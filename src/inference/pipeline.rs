@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use crate::findings::{
-    ActivationMap, Decision, Findings, InLungActivation, Lungs, Mask, Probabilities, Timings,
-};
+use crate::findings::{ActivationMap, Decision, Findings, InLungActivation, Lungs, Mask, Probabilities, Timings};
 use crate::imaging::{Radiograph, Scope};
 use crate::nn::{self, CamTarget, InputSpec, Tensor};
 use crate::preprocess::{self, GreyInput, Placement};
@@ -98,8 +96,25 @@ pub fn analyse(
     let in_lung = in_lung_activation(&activation, &mask, &for_classifier.placement);
     let explain = explaining.elapsed();
 
-    let timings = Timings { preprocess, segment, classify, explain, total: start.elapsed() };
-    Ok(findings(models, image, Parts { mask, lungs, logits: classified.logits, activation, in_lung, timings }))
+    let timings = Timings {
+        preprocess,
+        segment,
+        classify,
+        explain,
+        total: start.elapsed(),
+    };
+    Ok(findings(
+        models,
+        image,
+        Parts {
+            mask,
+            lungs,
+            logits: classified.logits,
+            activation,
+            in_lung,
+            timings,
+        },
+    ))
 }
 
 fn check_scope(image: &Radiograph) -> Result<(), Error> {
@@ -118,14 +133,21 @@ fn inputs(models: &Models, image: &Radiograph) -> Result<(NetworkInput, NetworkI
     let grey = preprocess::grey(image, first)?;
     let segmenter = network_input(models, &grey, first)?;
     let same_shape = |a: &InputSpec, b: &InputSpec| (a.width, a.height, a.aspect) == (b.width, b.height, b.aspect);
-    let grey = if same_shape(first, second) { grey } else { preprocess::grey(image, second)? };
+    let grey = if same_shape(first, second) {
+        grey
+    } else {
+        preprocess::grey(image, second)?
+    };
     let classifier = network_input(models, &grey, second)?;
     Ok((segmenter, classifier))
 }
 
 fn network_input(models: &Models, grey: &GreyInput, spec: &InputSpec) -> Result<NetworkInput, Error> {
     let tensor = preprocess::tensor(grey, spec, &models.device)?;
-    Ok(NetworkInput { tensor, placement: grey.placement })
+    Ok(NetworkInput {
+        tensor,
+        placement: grey.placement,
+    })
 }
 
 /// Lung probability to image pixels, bilinearly, then the threshold of the segmenter's card.
@@ -137,7 +159,11 @@ fn segment(models: &Models, input: &NetworkInput) -> Result<Mask, Error> {
     // Where the network did not look the probability is 0; a threshold of 0 must not make that lung.
     let inside = |p: &f32| u8::from(*p >= threshold && *p > 0.0);
     let pixels = input.placement.to_image(&probability).iter().map(inside).collect();
-    Ok(Mask { width: width as u32, height: height as u32, pixels })
+    Ok(Mask {
+        width: width as u32,
+        height: height as u32,
+        pixels,
+    })
 }
 
 fn classify(models: &Models, input: &NetworkInput) -> Result<Classified, Error> {
@@ -145,16 +171,30 @@ fn classify(models: &Models, input: &NetworkInput) -> Result<Classified, Error> 
     let logits = flat(&output.logits, "classifier")?;
     let [control, covid19] = logits[..] else {
         let found = output.logits.dims().to_vec();
-        return Err(nn::Error::Shape { tensor: "logits".to_owned(), found, expected: vec![1, 2] }.into());
+        return Err(nn::Error::Shape {
+            tensor: "logits".to_owned(),
+            found,
+            expected: vec![1, 2],
+        }
+        .into());
     };
-    Ok(Classified { features: output.features, logits: [control.into(), covid19.into()] })
+    Ok(Classified {
+        features: output.features,
+        logits: [control.into(), covid19.into()],
+    })
 }
 
 /// Grad-CAM of the COVID-19 logit, `ReLU`, bilinear to the network input, then to image pixels.
 fn explain(models: &Models, classified: &Classified, placement: &Placement) -> Result<ActivationMap, Error> {
-    let raw = models.classifier.0.activation_map(&classified.features, COVID19, CamTarget::Logit)?;
+    let raw = models
+        .classifier
+        .0
+        .activation_map(&classified.features, COVID19, CamTarget::Logit)?;
     let (_, rows, columns) = raw.dims3().map_err(nn::Error::from)?;
-    let cells: Vec<f32> = flat(&raw, "activation map")?.iter().map(|value| value.max(0.0)).collect();
+    let cells: Vec<f32> = flat(&raw, "activation map")?
+        .iter()
+        .map(|value| value.max(0.0))
+        .collect();
     Ok(activation_map(cells, (columns, rows), placement))
 }
 
@@ -202,8 +242,15 @@ pub fn in_lung_activation(map: &ActivationMap, mask: &Mask, placement: &Placemen
 
 /// The values of a tensor in row-major order, all of them finite.
 fn flat(tensor: &Tensor, network: &'static str) -> Result<Vec<f32>, Error> {
-    let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(nn::Error::from)?;
-    if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(Error::NotFinite(network)) }
+    let values = tensor
+        .flatten_all()
+        .and_then(|flat| flat.to_vec1::<f32>())
+        .map_err(nn::Error::from)?;
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(values)
+    } else {
+        Err(Error::NotFinite(network))
+    }
 }
 
 /// What [`findings`] puts together.
@@ -217,7 +264,14 @@ struct Parts {
 }
 
 fn findings(models: &Models, image: &Radiograph, parts: Parts) -> Findings {
-    let Parts { mask, lungs, logits, activation, in_lung, timings } = parts;
+    let Parts {
+        mask,
+        lungs,
+        logits,
+        activation,
+        in_lung,
+        timings,
+    } = parts;
     let margin = logits[COVID19] - logits[0];
     let probabilities = softmax(margin);
     let threshold = models.classifier.1.threshold;
@@ -252,7 +306,11 @@ fn softmax(margin: f64) -> Probabilities {
 }
 
 fn decide(covid19: f64, threshold: f64) -> Decision {
-    if covid19 >= threshold { Decision::Covid19 } else { Decision::Control }
+    if covid19 >= threshold {
+        Decision::Covid19
+    } else {
+        Decision::Control
+    }
 }
 
 #[cfg(test)]

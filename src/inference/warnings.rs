@@ -22,9 +22,18 @@ pub(super) fn about(image: &Radiograph, lungs: &Lungs, lung_share: f64, map: &Ac
             sentences.push(sentence.to_owned());
         }
     };
-    say(is_lateral(image), "lateral view: the networks were trained on frontal pictures only");
-    say(is_unusual_view(image), "decubitus or oblique view: the networks were trained on frontal pictures only");
-    say(is_child(image), "the patient is a child: the networks are meant for adults");
+    say(
+        is_lateral(image),
+        "lateral view: the networks were trained on frontal pictures only",
+    );
+    say(
+        is_unusual_view(image),
+        "decubitus or oblique view: the networks were trained on frontal pictures only",
+    );
+    say(
+        is_child(image),
+        "the patient is a child: the networks are meant for adults",
+    );
     say(
         image.width.min(image.height) < SMALL_SIDE_PX,
         "the picture is very small: the result is not reliable",
@@ -34,13 +43,22 @@ pub(super) fn about(image: &Radiograph, lungs: &Lungs, lung_share: f64, map: &Ac
         !(1.0 / ODD_SHAPE..=ODD_SHAPE).contains(&ratio),
         "the picture's shape is unusual for a chest X-ray, and it is distorted for the networks",
     );
-    say(*lungs == Lungs::None, "no lung was found: the picture may not be a chest X-ray");
-    say(matches!(lungs, Lungs::Merged(_)), "right and left lung could not be told apart");
+    say(
+        *lungs == Lungs::None,
+        "no lung was found: the picture may not be a chest X-ray",
+    );
+    say(
+        matches!(lungs, Lungs::Merged(_)),
+        "right and left lung could not be told apart",
+    );
     say(
         *lungs != Lungs::None && !(SMALL_LUNGS..=LARGE_LUNGS).contains(&lung_share),
         "the lung mask has an implausible size",
     );
-    say(map.max <= 0.0, "the activation map of COVID-19 is empty: no cell speaks for the class");
+    say(
+        map.max <= 0.0,
+        "the activation map of COVID-19 is empty: no cell speaks for the class",
+    );
     sentences
 }
 
@@ -56,7 +74,13 @@ fn is_unusual_view(image: &Radiograph) -> bool {
 
 /// View Position (0018,5101) in capitals; empty if the file does not tell.
 fn view(image: &Radiograph) -> String {
-    image.acquisition.view_position.as_deref().unwrap_or_default().trim().to_uppercase()
+    image
+        .acquisition
+        .view_position
+        .as_deref()
+        .unwrap_or_default()
+        .trim()
+        .to_uppercase()
 }
 
 /// Whole years between birth and study are below [`ADULT_YEARS`]; unknown dates say nothing.

@@ -129,7 +129,11 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, outbox: Outbox) -> Self {
-        Self { shared, outbox, cache: Cache::new(CACHE_BYTES) }
+        Self {
+            shared,
+            outbox,
+            cache: Cache::new(CACHE_BYTES),
+        }
     }
 
     /// Loads, then answers requests until the handle is gone.

@@ -162,7 +162,11 @@ mod tests {
     fn every_map_gets_brighter_all_the_way() {
         for map in Colormap::ALL {
             let table = map.table();
-            assert!(table.windows(2).all(|pair| luma(pair[1]) >= luma(pair[0]) - 1.0), "{}", map.name());
+            assert!(
+                table.windows(2).all(|pair| luma(pair[1]) >= luma(pair[0]) - 1.0),
+                "{}",
+                map.name()
+            );
             assert!(luma(table[255]) - luma(table[0]) > 150.0, "{}", map.name());
         }
     }

@@ -106,7 +106,9 @@ fn panel(image: &Radiograph) -> RgbImage {
                 (display * 255.0).round() as u8
             };
             let last = stored.values.iter().copied().max().unwrap_or(0);
-            let table: Vec<u8> = (0..=last).map(|sample| display(i32::from(sample) + stored.offset)).collect();
+            let table: Vec<u8> = (0..=last)
+                .map(|sample| display(i32::from(sample) + stored.offset))
+                .collect();
             let pixels = stored.values.iter().map(|&sample| table[usize::from(sample)]).collect();
             let full = ImageBuffer::<Luma<u8>, Vec<u8>>::from_raw(image.width, image.height, pixels);
             let full = full.expect("a radiograph holds width x height samples");
@@ -132,7 +134,9 @@ fn image_index(panel: u32, panel_side: u32, image_side: u32) -> usize {
 fn with_contour(mut panel: RgbImage, mask: &Mask) -> RgbImage {
     let (width, height) = panel.dimensions();
     let inside = |x: i64, y: i64| {
-        let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return false };
+        let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else {
+            return false;
+        };
         let column = image_index(x.min(width - 1), width, mask.width);
         let row = image_index(y.min(height - 1), height, mask.height);
         x < width && y < height && mask.pixels[row * mask.width as usize + column] != 0
@@ -155,7 +159,12 @@ fn with_map(mut panel: RgbImage, findings: &Findings) -> RgbImage {
     for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
         let index = image_index(y, height, map.height) * map.width as usize + image_index(x, width, map.width);
         let value = map.values[index] / map.max;
-        blend(&mut panel, (i64::from(x), i64::from(y)), Rgb(COLORS.rgb(value)), MAP_OPACITY * value.sqrt());
+        blend(
+            &mut panel,
+            (i64::from(x), i64::from(y)),
+            Rgb(COLORS.rgb(value)),
+            MAP_OPACITY * value.sqrt(),
+        );
     }
     panel
 }

@@ -14,6 +14,10 @@ pub fn map_png(map: &ActivationMap) -> Result<Vec<u8>, Error> {
     let full = f64::from(u16::MAX);
     let scale = if map.max > 0.0 { full / f64::from(map.max) } else { 0.0 };
     let sample = |&value: &f32| (f64::from(value) * scale).round().clamp(0.0, full) as u16;
-    let bytes: Vec<u8> = map.values.iter().flat_map(|value| sample(value).to_ne_bytes()).collect();
+    let bytes: Vec<u8> = map
+        .values
+        .iter()
+        .flat_map(|value| sample(value).to_ne_bytes())
+        .collect();
     png(&bytes, map.width, map.height, ExtendedColorType::L16)
 }

@@ -11,6 +11,10 @@ use super::{Error, png};
 /// # Errors
 /// If the mask has no pixels.
 pub fn mask_png(mask: &Mask) -> Result<Vec<u8>, Error> {
-    let samples: Vec<u8> = mask.pixels.iter().map(|&pixel| if pixel == 0 { 0 } else { u8::MAX }).collect();
+    let samples: Vec<u8> = mask
+        .pixels
+        .iter()
+        .map(|&pixel| if pixel == 0 { 0 } else { u8::MAX })
+        .collect();
     png(&samples, mask.width, mask.height, ExtendedColorType::L8)
 }

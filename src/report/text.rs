@@ -16,7 +16,10 @@ impl Text {
     /// Never: the font is part of the program.
     pub(super) fn new(px: f32) -> Self {
         let font = FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT);
-        Self { font: font.expect("the built-in font is well-formed"), scale: PxScale::from(px) }
+        Self {
+            font: font.expect("the built-in font is well-formed"),
+            scale: PxScale::from(px),
+        }
     }
 
     /// Width of a line in pixels.
@@ -39,7 +42,12 @@ impl Text {
             if let Some(outline) = self.font.outline_glyph(id.with_scale_and_position(self.scale, pen)) {
                 let corner = outline.px_bounds().min;
                 outline.draw(|dx, dy, coverage| {
-                    blend(picture, (corner.x as i64 + dx as i64, corner.y as i64 + dy as i64), color, coverage);
+                    blend(
+                        picture,
+                        (corner.x as i64 + dx as i64, corner.y as i64 + dy as i64),
+                        color,
+                        coverage,
+                    );
                 });
             }
             pen.x += font.h_advance(id);
@@ -64,7 +72,9 @@ impl Text {
 
 /// Mixes a colour into a pixel, if it lies on the picture; `share` of the new colour in 0..=1.
 pub(super) fn blend(picture: &mut RgbImage, (x, y): (i64, i64), color: Rgb<u8>, share: f32) {
-    let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
+    let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else {
+        return;
+    };
     if let Some(pixel) = picture.get_pixel_mut_checked(x, y) {
         let share = share.clamp(0.0, 1.0);
         for (old, new) in pixel.0.iter_mut().zip(color.0) {

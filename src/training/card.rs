@@ -22,30 +22,16 @@ const LUNG_THRESHOLD: f64 = 0.5;
 /// What a run used of its data folder, in words for the card.
 pub fn describe_data(rows: &[&Row]) -> Value {
     let parts = [Part::Train, Part::Validation, Part::Test].map(|part| {
-        let rows: Vec<&&Row> = rows
-            .iter()
-            .filter(|row| Part::of(&row.group) == part)
-            .collect();
-        let groups: std::collections::BTreeSet<&str> =
-            rows.iter().map(|row| row.group.as_str()).collect();
+        let rows: Vec<&&Row> = rows.iter().filter(|row| Part::of(&row.group) == part).collect();
+        let groups: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.group.as_str()).collect();
         let mut sources: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
         for row in &rows {
-            sources
-                .entry(row.source.as_deref().unwrap_or("unknown"))
-                .or_default()[row.class as usize] += 1;
+            sources.entry(row.source.as_deref().unwrap_or("unknown")).or_default()[row.class as usize] += 1;
         }
-        let covid = rows
-            .iter()
-            .filter(|row| row.class == Class::Covid19)
-            .count();
+        let covid = rows.iter().filter(|row| row.class == Class::Covid19).count();
         let by_source: Map<String, Value> = sources
             .into_iter()
-            .map(|(source, [control, covid])| {
-                (
-                    source.to_owned(),
-                    json!({"control": control, "covid19": covid}),
-                )
-            })
+            .map(|(source, [control, covid])| (source.to_owned(), json!({"control": control, "covid19": covid})))
             .collect();
         let counts = json!({
             "images": rows.len(),
@@ -116,9 +102,7 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
 
 fn training_note(config: &Config) -> &'static str {
     match config.recipe {
-        Recipe::Paper => {
-            "The paper's settings: Keras's Adam and batch-norm momentum (0.99 in Keras's terms)."
-        }
+        Recipe::Paper => "The paper's settings: Keras's Adam and batch-norm momentum (0.99 in Keras's terms).",
         Recipe::Scratch => {
             "From random initial weights, with rates and schedule of its own; batch-norm momentum 0.1 in every layer, \
              the decoder's too, because Keras's 0.99 never settles in so few steps."
@@ -136,7 +120,7 @@ fn limits(task: Task) -> Vec<&'static str> {
     match task {
         Task::Segmenter => limits[2] = "Learned from lung-field masks of images without COVID-19.",
         Task::Recovnet | Task::Baseline => {
-            limits.push("The probability is not calibrated to any prevalence.")
+            limits.push("The probability is not calibrated to any prevalence.");
         }
     }
     limits

@@ -60,13 +60,14 @@ pub type Listener<'a> = &'a mut (dyn FnMut(TrainingEvent) + Send);
 ///
 /// # Errors
 /// If data, initial weights or run folder cannot be used, the loss diverges, or the run is cancelled.
+///
+/// # Panics
+/// If the system can start no thread.
 pub fn train(job: &Job, cancel: &AtomicBool, listener: Listener<'_>) -> Result<Outcome, Error> {
     thread::scope(|scope| {
         let run = || match job.config.task {
             Task::Segmenter => Run::<Segmentation>::prepare(job, cancel, listener)?.fit(),
-            Task::Recovnet | Task::Baseline => {
-                Run::<Classification>::prepare(job, cancel, listener)?.fit()
-            }
+            Task::Recovnet | Task::Baseline => Run::<Classification>::prepare(job, cancel, listener)?.fit(),
         };
         thread::Builder::new()
             .name("training".into())
@@ -105,19 +106,10 @@ impl<'a, P: Phase> Run<'a, P> {
             ..job.config.clone()
         };
         let manifest = Manifest::read(&job.data)?;
-        let rows: Vec<Row> = manifest
-            .rows
-            .iter()
-            .filter(|row| P::takes(row))
-            .cloned()
-            .collect();
+        let rows: Vec<Row> = manifest.rows.iter().filter(|row| P::takes(row)).cloned().collect();
         check_rows::<P>(job, &rows)?;
         manifest.check_files(&rows)?;
-        let mut network = P::build(
-            &config,
-            initial.as_ref().map(|init| &init.state),
-            &job.device,
-        )?;
+        let mut network = P::build(&config, initial.as_ref().map(|init| &init.state), &job.device)?;
         let mut adam = Adam::new(config.adam);
         let mut progress = Progress::default();
         let folder = if job.resume {
@@ -159,10 +151,7 @@ impl<'a, P: Phase> Run<'a, P> {
 
     /// Rows of a part.
     fn part(&self, part: Part) -> Vec<&Row> {
-        self.rows
-            .iter()
-            .filter(|row| Part::of(&row.group) == part)
-            .collect()
+        self.rows.iter().filter(|row| Part::of(&row.group) == part).collect()
     }
 
     fn load(&mut self, size: usize) -> Result<Data, Error> {
@@ -189,12 +178,7 @@ impl<'a, P: Phase> Run<'a, P> {
         })
     }
 
-    fn epoch(
-        &mut self,
-        epoch: usize,
-        data: &Data,
-        described: &serde_json::Value,
-    ) -> Result<(), Error> {
+    fn epoch(&mut self, epoch: usize, data: &Data, described: &serde_json::Value) -> Result<(), Error> {
         let begin = Instant::now();
         let trained = self.train_epoch(epoch, data)?;
         (self.listener)(TrainingEvent::Validating { epoch: epoch + 1 });
@@ -243,8 +227,7 @@ impl<'a, P: Phase> Run<'a, P> {
         }
         self.progress.steps = self.adam.steps();
         self.progress.records.push(record.clone());
-        self.folder
-            .save_last(&self.network, &self.adam, &self.progress)?;
+        self.folder.save_last(&self.network, &self.adam, &self.progress)?;
         (self.listener)(TrainingEvent::Epoch(record));
         Ok(())
     }
@@ -302,8 +285,7 @@ impl<'a, P: Phase> Run<'a, P> {
         let (loss, gradient) = P::loss(&logits, &batch);
         let seed = Tensor::from_vec(gradient, output.tensor().dims(), &self.device)?;
         let backward = tape.backward(&[(&output, seed)])?;
-        self.adam
-            .step(&mut self.network, &backward.gradients, rate)?;
+        self.adam.step(&mut self.network, &backward.gradients, rate)?;
         // Both frameworks that the recipes follow take the unbiased variance (Keras 2's fused kernel does).
         let form = RunningVariance::Unbiased;
         self.network
@@ -326,11 +308,7 @@ impl<'a, P: Phase> Run<'a, P> {
     }
 
     /// Evaluates the best weights as they lie on disk, and writes their card.
-    fn finish(
-        mut self,
-        data: Option<Data>,
-        described: &serde_json::Value,
-    ) -> Result<Outcome, Error> {
+    fn finish(mut self, data: Option<Data>, described: &serde_json::Value) -> Result<Outcome, Error> {
         let weights = self.folder.best_weights();
         let best = self.progress.best.ok_or_else(|| Error::Run {
             path: weights.clone(),
@@ -412,20 +390,14 @@ fn check_rows<P: Phase>(job: &Job, rows: &[Row]) -> Result<(), Error> {
         })
     };
     for part in [Part::Train, Part::Validation] {
-        let rows: Vec<&Row> = rows
-            .iter()
-            .filter(|row| Part::of(&row.group) == part)
-            .collect();
+        let rows: Vec<&Row> = rows.iter().filter(|row| Part::of(&row.group) == part).collect();
         if rows.len() < 2 {
             let what = if P::MASKS {
                 "images with a manual lung-field mask"
             } else {
                 "frontal images"
             };
-            return fail(format!(
-                "its {part} part has {} {what}, too few",
-                rows.len()
-            ));
+            return fail(format!("its {part} part has {} {what}, too few", rows.len()));
         }
         let missing = [Class::Control, Class::Covid19]
             .into_iter()

@@ -18,8 +18,16 @@ fn data_set() -> tempfile::TempDir {
         write_chest(&folder.path().join(&file), 60, 60, number);
         let label = if number < 4 { "covid" } else { "normal" };
         let view = if number == 0 { "lateral" } else { "frontal" };
-        let (source, note) = if number > 8 { ("clinic", "paediatric") } else { ("hospital", "") };
-        let mask = if number == 5 || number == 6 { "mask.png,lung-field,manual" } else { ",," };
+        let (source, note) = if number > 8 {
+            ("clinic", "paediatric")
+        } else {
+            ("hospital", "")
+        };
+        let mask = if number == 5 || number == 6 {
+            "mask.png,lung-field,manual"
+        } else {
+            ",,"
+        };
         writeln!(table, "{file},{label},p{number},{source},{view},{mask},{note}").unwrap();
     }
     fs::write(folder.path().join("manifest.csv"), table).unwrap();
@@ -47,7 +55,14 @@ fn counts_add_up_overall_and_per_source() {
     let folder = data_set();
     let results = evaluate(folder.path(), &[]);
     let overall = &results["overall"];
-    assert_eq!((count(&overall["images"]), count(&overall["covid19"]), count(&overall["control"])), (11, 3, 8));
+    assert_eq!(
+        (
+            count(&overall["images"]),
+            count(&overall["covid19"]),
+            count(&overall["control"])
+        ),
+        (11, 3, 8)
+    );
     assert_eq!(count(&results["laterals_left_out"]), 1);
     let cells = ["tn", "fp", "fn", "tp"].map(|cell| count(&overall["confusion"][cell]));
     assert_eq!(cells.iter().sum::<u64>(), 11);
@@ -57,9 +72,18 @@ fn counts_add_up_overall_and_per_source() {
         let value = overall[figure]["value"].as_f64().unwrap();
         let interval = &overall[figure]["interval"];
         let (low, high) = (interval["low"].as_f64().unwrap(), interval["high"].as_f64().unwrap());
-        assert!(low <= value + 1e-9 && value <= high + 1e-9, "{figure}: {low} {value} {high}");
+        assert!(
+            low <= value + 1e-9 && value <= high + 1e-9,
+            "{figure}: {low} {value} {high}"
+        );
     }
-    assert_eq!((count(&results["children"]["images"]), count(&results["adults"]["images"])), (3, 8));
+    assert_eq!(
+        (
+            count(&results["children"]["images"]),
+            count(&results["adults"]["images"])
+        ),
+        (3, 8)
+    );
     // One class only: no AUC, and no invented number.
     assert_eq!(results["children"]["roc_auc"]["value"], Value::Null);
     assert_eq!(count(&results["by_source"]["hospital"]["images"]), 8);

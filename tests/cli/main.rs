@@ -13,7 +13,9 @@ use std::process::{Command, Output};
 /// The program with the random weights; standard output is no terminal here.
 fn recovnet(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_recovnet"));
-    command.current_dir(folder).env("RECOVNET_WEIGHTS", support::weights_folder());
+    command
+        .current_dir(folder)
+        .env("RECOVNET_WEIGHTS", support::weights_folder());
     // Nothing here may open a window.
     command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
     command
@@ -35,7 +37,9 @@ fn stderr(output: &Output) -> String {
 /// Every line of standard output as JSON: there must be nothing else.
 fn lines(output: &Output) -> Vec<serde_json::Value> {
     let text = stdout(output);
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+        .collect()
 }
 
 /// Names of everything below a folder, sorted.
@@ -44,7 +48,14 @@ fn tree(folder: &Path) -> Vec<String> {
         .into_iter()
         .map(Result::unwrap)
         .filter(|entry| entry.file_type().is_file())
-        .map(|entry| entry.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .path()
+                .strip_prefix(folder)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     names

@@ -11,7 +11,14 @@ fn help_and_version_end_in_0() {
         assert!(stdout(&output).contains("recovnet"));
     }
     let help = stdout(&run(folder.path(), &["--help"]));
-    for word in ["predict", "evaluate", "train", "phantom", "doctor", "Research use only, not a diagnosis"] {
+    for word in [
+        "predict",
+        "evaluate",
+        "train",
+        "phantom",
+        "doctor",
+        "Research use only, not a diagnosis",
+    ] {
         assert!(help.contains(word), "{word} is not in: {help}");
     }
 }
@@ -22,7 +29,13 @@ fn doctor_says_what_is_there() {
     let output = run(folder.path(), &["doctor"]);
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
-    for word in [env!("CARGO_PKG_VERSION"), "CPU:", "CUDA:", "Weights recovnet-v1: version 0.0.0-random", "verified"] {
+    for word in [
+        env!("CARGO_PKG_VERSION"),
+        "CPU:",
+        "CUDA:",
+        "Weights recovnet-v1: version 0.0.0-random",
+        "verified",
+    ] {
         assert!(text.contains(word), "{word} is not in: {text}");
     }
 }
@@ -38,7 +51,11 @@ fn doctor_fails_where_the_weights_are_missing() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stdout(&output).contains("no weights of recovnet-v1"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("no weights of recovnet-v1"),
+        "{}",
+        stdout(&output)
+    );
 }
 
 #[test]
@@ -50,7 +67,9 @@ fn the_phantom_is_predicted_alike_as_png_and_as_dicom() {
     }
     let output = run(folder.path(), &["predict", "phantom.png", "phantom.dcm", "--json", "-"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let scores: Vec<f64> =
-        crate::lines(&output).iter().map(|line| line["probability"]["covid19"].as_f64().unwrap()).collect();
+    let scores: Vec<f64> = crate::lines(&output)
+        .iter()
+        .map(|line| line["probability"]["covid19"].as_f64().unwrap())
+        .collect();
     assert!((scores[0] - scores[1]).abs() < 0.02, "{scores:?}");
 }

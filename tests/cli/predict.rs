@@ -21,20 +21,43 @@ fn pictures() -> tempfile::TempDir {
 
 fn by_file<'a>(lines: &'a [Value], ending: &str) -> &'a Value {
     let ends = |line: &&Value| line["file"].as_str().unwrap().ends_with(ending);
-    lines.iter().find(ends).unwrap_or_else(|| panic!("no line for {ending} in {lines:?}"))
+    lines
+        .iter()
+        .find(ends)
+        .unwrap_or_else(|| panic!("no line for {ending} in {lines:?}"))
 }
 
 #[test]
 fn a_folder_is_walked_and_everything_lies_under_its_name() {
     let folder = pictures();
-    let arguments = ["predict", "in", "--json", "-", "--mask-dir", "masks", "--map-dir", "maps", "--figure-dir", "figures"];
+    let arguments = [
+        "predict",
+        "in",
+        "--json",
+        "-",
+        "--mask-dir",
+        "masks",
+        "--map-dir",
+        "maps",
+        "--figure-dir",
+        "figures",
+    ];
     let output = run(folder.path(), &arguments);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let lines = lines(&output);
     assert_eq!(lines.len(), 2);
-    assert_eq!(tree(&folder.path().join("masks")), ["a.png.mask.png", "sub/b.png.mask.png"]);
-    assert_eq!(tree(&folder.path().join("maps")), ["a.png.map.png", "sub/b.png.map.png"]);
-    assert_eq!(tree(&folder.path().join("figures")), ["a.png.figure.png", "sub/b.png.figure.png"]);
+    assert_eq!(
+        tree(&folder.path().join("masks")),
+        ["a.png.mask.png", "sub/b.png.mask.png"]
+    );
+    assert_eq!(
+        tree(&folder.path().join("maps")),
+        ["a.png.map.png", "sub/b.png.map.png"]
+    );
+    assert_eq!(
+        tree(&folder.path().join("figures")),
+        ["a.png.figure.png", "sub/b.png.figure.png"]
+    );
 
     let line = by_file(&lines, "a.png");
     let mask = image::open(folder.path().join(line["mask_file"].as_str().unwrap())).unwrap();
@@ -65,7 +88,11 @@ fn agree(line: &Value, mask: &[u8], map: &[u16]) {
     let p = &line["probability"];
     let (covid19, control) = (p["covid19"].as_f64().unwrap(), p["control"].as_f64().unwrap());
     assert!((covid19 + control - 1.0).abs() < 1e-9);
-    let decision = if covid19 >= number("threshold") { "covid19" } else { "control" };
+    let decision = if covid19 >= number("threshold") {
+        "covid19"
+    } else {
+        "control"
+    };
     assert_eq!(line["decision"], decision);
     assert_eq!(line["classifier"], "recovnet-v1");
     assert_eq!(line["weights_sha256"].as_str().unwrap().len(), 64);
@@ -91,23 +118,40 @@ fn a_file_that_fails_has_its_own_line_and_the_others_go_on() {
     fs::write(at("empty.png"), "").unwrap();
     let whole = fs::read(at("a.png")).unwrap();
     fs::write(at("truncated.png"), &whole[..whole.len() / 2]).unwrap();
-    image::RgbImage::from_fn(40, 40, |x, y| image::Rgb([(6 * x) as u8, (6 * y) as u8, 90])).save(at("colour.png")).unwrap();
+    image::RgbImage::from_fn(40, 40, |x, y| image::Rgb([(6 * x) as u8, (6 * y) as u8, 90]))
+        .save(at("colour.png"))
+        .unwrap();
     write_chest(&at("tiny.png"), 1, 1, 1);
-    let output = run(folder.path(), &["predict", "in", "missing.dcm", "--json", "-", "--mask-dir", "masks"]);
+    let output = run(
+        folder.path(),
+        &["predict", "in", "missing.dcm", "--json", "-", "--mask-dir", "masks"],
+    );
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let lines = lines(&output);
     assert_eq!(lines.len(), 8);
-    for bad in ["not-an-image.png", "empty.png", "truncated.png", "colour.png", "missing.dcm"] {
+    for bad in [
+        "not-an-image.png",
+        "empty.png",
+        "truncated.png",
+        "colour.png",
+        "missing.dcm",
+    ] {
         let line = by_file(&lines, bad);
         let names: Vec<&String> = line.as_object().unwrap().keys().collect();
         assert_eq!(names, ["file", "error"], "{bad}");
         let error = line["error"].as_str().unwrap();
-        assert!(error.contains(bad) && error.len() > bad.len() + 10 && !error.contains('\n'), "{error}");
+        assert!(
+            error.contains(bad) && error.len() > bad.len() + 10 && !error.contains('\n'),
+            "{error}"
+        );
     }
     for good in ["a.png", "b.png", "tiny.png"] {
         assert!(by_file(&lines, good)["probability"]["covid19"].is_f64(), "{good}");
     }
-    assert_eq!(tree(&folder.path().join("masks")), ["a.png.mask.png", "sub/b.png.mask.png", "tiny.png.mask.png"]);
+    assert_eq!(
+        tree(&folder.path().join("masks")),
+        ["a.png.mask.png", "sub/b.png.mask.png", "tiny.png.mask.png"]
+    );
 }
 
 #[test]
@@ -129,7 +173,10 @@ fn names_that_collide_are_a_usage_error() {
     assert!(error.contains("in/a.png") && error.contains("same name"), "{error}");
     assert!(!folder.path().join("masks").exists());
     // Without files to write nothing collides.
-    assert_eq!(run(folder.path(), &["predict", "in/a.png", "a.png"]).status.code(), Some(0));
+    assert_eq!(
+        run(folder.path(), &["predict", "in/a.png", "a.png"]).status.code(),
+        Some(0)
+    );
 }
 
 #[test]
@@ -154,7 +201,11 @@ fn usage_errors_end_in_2_with_nothing_on_standard_output() {
     ];
     for arguments in wrong {
         let output = run(folder.path(), arguments);
-        assert_eq!((output.status.code(), stdout(&output)), (Some(2), String::new()), "{arguments:?}");
+        assert_eq!(
+            (output.status.code(), stdout(&output)),
+            (Some(2), String::new()),
+            "{arguments:?}"
+        );
         assert!(!stderr(&output).is_empty());
     }
 }
@@ -164,13 +215,23 @@ fn weights_that_are_missing_or_wrong_are_said_once() {
     let folder = pictures();
     let predict = |weights: &Path| {
         let mut command = recovnet(folder.path());
-        command.env_remove("RECOVNET_WEIGHTS").env("HOME", folder.path()).env_remove("XDG_DATA_HOME");
-        command.args(["predict", "in", "--json", "-", "--weights"]).arg(weights).output().unwrap()
+        command
+            .env_remove("RECOVNET_WEIGHTS")
+            .env("HOME", folder.path())
+            .env_remove("XDG_DATA_HOME");
+        command
+            .args(["predict", "in", "--json", "-", "--weights"])
+            .arg(weights)
+            .output()
+            .unwrap()
     };
     let output = predict(Path::new("nowhere"));
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
     let error = stderr(&output);
-    assert!(error.contains("segmenter-densenet121") && error.contains("nowhere"), "{error}");
+    assert!(
+        error.contains("segmenter-densenet121") && error.contains("nowhere"),
+        "{error}"
+    );
 
     let broken = support::weights_copy();
     let path = broken.path().join("segmenter-densenet121.safetensors");
@@ -210,7 +271,15 @@ fn standard_output_that_cannot_be_written_is_an_error() {
     }
     let folder = pictures();
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = recovnet(folder.path()).args(["predict", "in", "--json", "-"]).stdout(full).output().unwrap();
+    let output = recovnet(folder.path())
+        .args(["predict", "in", "--json", "-"])
+        .stdout(full)
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("standard output cannot be written"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("standard output cannot be written"),
+        "{}",
+        stderr(&output)
+    );
 }

@@ -8,7 +8,12 @@ use recovnet::preprocess::Placement;
 const SIDE: u32 = 8;
 
 fn spec(aspect: Aspect) -> InputSpec {
-    InputSpec { width: 32, height: 32, aspect, ..InputSpec::default() }
+    InputSpec {
+        width: 32,
+        height: 32,
+        aspect,
+        ..InputSpec::default()
+    }
 }
 
 fn placement() -> Placement {
@@ -17,13 +22,24 @@ fn placement() -> Placement {
 
 fn mask(inside: impl Fn(u32, u32) -> bool) -> Mask {
     let pixels = (0..SIDE * SIDE).map(|i| u8::from(inside(i % SIDE, i / SIDE))).collect();
-    Mask { width: SIDE, height: SIDE, pixels }
+    Mask {
+        width: SIDE,
+        height: SIDE,
+        pixels,
+    }
 }
 
 fn map(value: impl Fn(u32, u32) -> f32) -> ActivationMap {
     let values: Vec<f32> = (0..SIDE * SIDE).map(|i| value(i % SIDE, i / SIDE)).collect();
     let max = values.iter().copied().fold(0.0, f32::max);
-    ActivationMap { width: SIDE, height: SIDE, cells: values.clone(), grid: (SIDE, SIDE), values, max }
+    ActivationMap {
+        width: SIDE,
+        height: SIDE,
+        cells: values.clone(),
+        grid: (SIDE, SIDE),
+        values,
+        max,
+    }
 }
 
 #[test]
@@ -58,7 +74,11 @@ fn chance_counts_only_what_the_network_saw() {
     // 16 x 8 pixels cropped to the middle square: columns 4..12 are seen.
     let placement = Placement::new(16, 8, &spec(Aspect::Crop));
     let pixels = (0..16 * 8).map(|i| u8::from(i % 16 < 6)).collect();
-    let mask = Mask { width: 16, height: 8, pixels };
+    let mask = Mask {
+        width: 16,
+        height: 8,
+        pixels,
+    };
     let map = activation_map(vec![1.0; 4], (2, 2), &placement);
     assert_eq!(map.values.iter().filter(|&&value| value > 0.0).count(), 64);
     let found = in_lung_activation(&map, &mask, &placement);

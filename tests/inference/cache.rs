@@ -11,14 +11,25 @@ use recovnet::inference::cache::{Cache, Key};
 /// Findings on a square picture whose pixels take `side * side * 5` bytes.
 pub fn findings(side: u32) -> Findings {
     let pixels = (side * side) as usize;
-    let model = ModelId { name: "test".into(), version: "1".into(), weights_sha256: "00".into() };
+    let model = ModelId {
+        name: "test".into(),
+        version: "1".into(),
+        weights_sha256: "00".into(),
+    };
     Findings {
         content_hash: [0; 32],
         sop_instance_uid: None,
-        mask: Mask { width: side, height: side, pixels: vec![0; pixels] },
+        mask: Mask {
+            width: side,
+            height: side,
+            pixels: vec![0; pixels],
+        },
         lungs: Lungs::None,
         lung_area_fraction: 0.0,
-        probabilities: Probabilities { control: 0.75, covid19: 0.25 },
+        probabilities: Probabilities {
+            control: 0.75,
+            covid19: 0.25,
+        },
         margin: -1.0,
         threshold: 0.5,
         decision: Decision::Control,
@@ -30,17 +41,27 @@ pub fn findings(side: u32) -> Findings {
             grid: (0, 0),
             max: 0.0,
         },
-        in_lung: InLungActivation { ratio: None, chance: Some(0.0) },
+        in_lung: InLungActivation {
+            ratio: None,
+            chance: Some(0.0),
+        },
         classifier: model.clone(),
         segmenter: model,
         device: "test".into(),
-        timings: Timings { total: Duration::from_millis(1), ..Timings::default() },
+        timings: Timings {
+            total: Duration::from_millis(1),
+            ..Timings::default()
+        },
         warnings: vec![],
     }
 }
 
 fn key(number: u8) -> Key {
-    Key { content_hash: [number; 32], sop_instance_uid: None, weights: ["a".into(), "b".into()] }
+    Key {
+        content_hash: [number; 32],
+        sop_instance_uid: None,
+        weights: ["a".into(), "b".into()],
+    }
 }
 
 #[test]
@@ -76,8 +97,14 @@ fn what_is_larger_than_the_cache_is_not_kept() {
 fn other_weights_or_another_instance_are_another_result() {
     let mut cache = Cache::new(1 << 20);
     cache.insert(key(1), Arc::new(findings(10)));
-    let other_weights = Key { weights: ["c".into(), "b".into()], ..key(1) };
-    let other_instance = Key { sop_instance_uid: Some("1.2.3".into()), ..key(1) };
+    let other_weights = Key {
+        weights: ["c".into(), "b".into()],
+        ..key(1)
+    };
+    let other_instance = Key {
+        sop_instance_uid: Some("1.2.3".into()),
+        ..key(1)
+    };
     assert!(cache.get(&other_weights).is_none());
     assert!(cache.get(&other_instance).is_none());
 }

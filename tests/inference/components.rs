@@ -6,8 +6,15 @@ use recovnet::inference::components::lungs;
 
 /// A mask drawn with characters: `#` is inside.
 fn mask(rows: &[&str]) -> Mask {
-    let pixels = rows.iter().flat_map(|row| row.bytes().map(|byte| u8::from(byte == b'#'))).collect();
-    Mask { width: rows[0].len() as u32, height: rows.len() as u32, pixels }
+    let pixels = rows
+        .iter()
+        .flat_map(|row| row.bytes().map(|byte| u8::from(byte == b'#')))
+        .collect();
+    Mask {
+        width: rows[0].len() as u32,
+        height: rows.len() as u32,
+        pixels,
+    }
 }
 
 #[test]
@@ -23,8 +30,14 @@ fn the_two_largest_components_are_the_lungs_right_first() {
         ".##.....##",
         "......#...",
     ]));
-    let right = Lung { area_px: 4, centroid: (1.5, 1.5) };
-    let left = Lung { area_px: 6, centroid: (8.5, 1.0) };
+    let right = Lung {
+        area_px: 4,
+        centroid: (1.5, 1.5),
+    };
+    let left = Lung {
+        area_px: 6,
+        centroid: (8.5, 1.0),
+    };
     assert_eq!(found, Lungs::Pair { right, left });
 }
 
@@ -32,10 +45,15 @@ fn the_two_largest_components_are_the_lungs_right_first() {
 fn one_component_is_shown_as_one() {
     let found = lungs(&mask(&[
         "##..##", //
-        "######",
-        "##..##",
+        "######", "##..##",
     ]));
-    assert_eq!(found, Lungs::Merged(Lung { area_px: 14, centroid: (2.5, 1.0) }));
+    assert_eq!(
+        found,
+        Lungs::Merged(Lung {
+            area_px: 14,
+            centroid: (2.5, 1.0)
+        })
+    );
 }
 
 #[test]
@@ -45,16 +63,20 @@ fn a_speck_is_no_lung() {
         "##########.#",
         "##########..",
     ]));
-    assert_eq!(found, Lungs::Merged(Lung { area_px: 30, centroid: (4.5, 1.0) }));
+    assert_eq!(
+        found,
+        Lungs::Merged(Lung {
+            area_px: 30,
+            centroid: (4.5, 1.0)
+        })
+    );
 }
 
 #[test]
 fn corners_do_not_join_components() {
     let found = lungs(&mask(&[
         "##..", //
-        "##..",
-        "..##",
-        "..##",
+        "##..", "..##", "..##",
     ]));
     assert!(matches!(found, Lungs::Pair { .. }), "{found:?}");
 }
@@ -63,11 +85,15 @@ fn corners_do_not_join_components() {
 fn branches_that_meet_below_are_one_component() {
     let found = lungs(&mask(&[
         "#.#.#", //
-        "#.#.#",
-        "#.###",
-        "###..",
+        "#.#.#", "#.###", "###..",
     ]));
-    assert_eq!(found, Lungs::Merged(Lung { area_px: 13, centroid: (22.0 / 13.0, 20.0 / 13.0) }));
+    assert_eq!(
+        found,
+        Lungs::Merged(Lung {
+            area_px: 13,
+            centroid: (24.0 / 13.0, 20.0 / 13.0)
+        })
+    );
 }
 
 /// Areas of the 4-connected components by flood fill, largest first.

@@ -31,34 +31,47 @@ enum Step {
     Fail,
 }
 
+impl Stepper {
+    fn next_step(&self) -> Step {
+        self.go.lock().unwrap().recv().unwrap()
+    }
+}
+
 impl Analyst for Stepper {
     fn describe(&self) -> Loaded {
         let classifier = super::cache::findings(1).classifier;
-        Loaded { device: "test".into(), classifier, card: serde_json::Value::Null }
+        Loaded {
+            device: "test".into(),
+            classifier,
+            card: serde_json::Value::Null,
+        }
     }
 
     fn key(&self, image: &Radiograph) -> Key {
         let content_hash = image.content_hash;
-        Key { content_hash, sop_instance_uid: None, weights: [String::new(), String::new()] }
+        Key {
+            content_hash,
+            sop_instance_uid: None,
+            weights: [String::new(), String::new()],
+        }
     }
 
-    fn analyse(
-        &self,
-        image: &Radiograph,
-        on_stage: &mut dyn FnMut(Stage) -> bool,
-    ) -> Result<Findings, Error> {
+    fn analyse(&self, image: &Radiograph, on_stage: &mut dyn FnMut(Stage) -> bool) -> Result<Findings, Error> {
         self.runs.fetch_add(1, Ordering::SeqCst);
         for stage in [Stage::Segment, Stage::Classify] {
             if !on_stage(stage) {
                 return Err(Error::Cancelled);
             }
-            match self.go.lock().unwrap().recv().unwrap() {
+            match self.next_step() {
                 Step::GoOn => {}
                 Step::Panic => panic!("made to panic"),
                 Step::Fail => return Err(Error::OutOfScope("made to fail".into())),
             }
         }
-        Ok(Findings { content_hash: image.content_hash, ..super::cache::findings(4) })
+        Ok(Findings {
+            content_hash: image.content_hash,
+            ..super::cache::findings(4)
+        })
     }
 }
 
@@ -73,10 +86,18 @@ impl Bench {
     fn new() -> Self {
         let (go, steps) = channel();
         let runs = Arc::new(AtomicUsize::new(0));
-        let stepper = Stepper { go: Mutex::new(steps), runs: Arc::clone(&runs) };
+        let stepper = Stepper {
+            go: Mutex::new(steps),
+            runs: Arc::clone(&runs),
+        };
         let mut engine = Engine::start_with(move || Ok(stepper), || {});
         assert!(matches!(next(&mut engine), Event::Loaded(_)));
-        Self { engine, go, runs, folder: tempfile::tempdir().unwrap() }
+        Self {
+            engine,
+            go,
+            runs,
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn image(&self, seed: u32) -> Arc<Radiograph> {
@@ -181,7 +202,10 @@ fn cancelling_ends_between_stages() {
     bench.engine.cancel(id);
     bench.step(Step::GoOn);
     let finals = bench.finals(1);
-    assert!(matches!(finals[..], [Event::Cancelled(found)] if found == id), "{finals:?}");
+    assert!(
+        matches!(finals[..], [Event::Cancelled(found)] if found == id),
+        "{finals:?}"
+    );
     assert!(bench.rest().is_empty());
 }
 
@@ -326,6 +350,9 @@ fn the_engine_loads_real_models_and_answers_with_their_findings() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(stages, [Stage::Preprocess, Stage::Segment, Stage::Classify, Stage::Explain]);
+    assert_eq!(
+        stages,
+        [Stage::Preprocess, Stage::Segment, Stage::Classify, Stage::Explain]
+    );
     assert_eq!((findings.mask.width, findings.mask.height), (24, 20));
 }

@@ -40,8 +40,13 @@ fn the_given_folder_comes_first_and_the_current_one_last() {
 
 #[test]
 fn missing_weights_name_the_folders_and_the_way_out() {
-    let folders = [Path::new("/nowhere/one").to_owned(), Path::new("/nowhere/two").to_owned()];
-    let error = verified_classifier(&folders, ClassifierName::RecovnetV2).unwrap_err().to_string();
+    let folders = [
+        Path::new("/nowhere/one").to_owned(),
+        Path::new("/nowhere/two").to_owned(),
+    ];
+    let error = verified_classifier(&folders, ClassifierName::RecovnetV2)
+        .unwrap_err()
+        .to_string();
     for part in ["recovnet-v2.safetensors", "/nowhere/one", "/nowhere/two", "--weights"] {
         assert!(error.contains(part), "{part} is not in: {error}");
     }
@@ -115,5 +120,9 @@ fn a_device_without_a_name_is_refused() {
     let error = load("tpu").err().expect("there is no such device");
     assert!(error.to_string().contains("no device is called 'tpu'"), "{error}");
     let auto = load("auto").unwrap();
-    assert!(auto.device_label.starts_with("CPU, ") || auto.device_label.starts_with("CUDA"), "{}", auto.device_label);
+    assert!(
+        auto.device_label.starts_with("CPU, ") || auto.device_label.starts_with("CUDA"),
+        "{}",
+        auto.device_label
+    );
 }

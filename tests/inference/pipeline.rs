@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use recovnet::findings::{Decision, Findings};
 use recovnet::imaging::{self, Radiograph, Samples, Scope};
-use recovnet::inference::pipeline::{self, Error, Stage, analyse};
+use recovnet::inference::pipeline::{Error, Stage, analyse};
 
 use crate::support;
 
@@ -24,7 +24,10 @@ fn findings_are_in_image_pixels_and_in_range() {
     let folder = tempfile::tempdir().unwrap();
     let image = radiograph(folder.path(), 150, 90);
     let found = run(&image).unwrap();
-    assert_eq!((found.mask.width, found.mask.height, found.mask.pixels.len()), (150, 90, 150 * 90));
+    assert_eq!(
+        (found.mask.width, found.mask.height, found.mask.pixels.len()),
+        (150, 90, 150 * 90)
+    );
     assert!(found.mask.pixels.iter().all(|&pixel| pixel <= 1));
     let map = &found.activation;
     assert_eq!((map.width, map.height, map.values.len()), (150, 90, 150 * 90));
@@ -37,8 +40,16 @@ fn findings_are_in_image_pixels_and_in_range() {
     let area = found.mask.pixels.iter().filter(|&&pixel| pixel != 0).count() as f64 / (150.0 * 90.0);
     assert_eq!(found.lung_area_fraction, area);
     assert_eq!(found.content_hash, image.content_hash);
-    assert_eq!((found.classifier.name.as_str(), found.segmenter.name.as_str()), ("recovnet-v1", "segmenter-densenet121"));
-    let stages = [found.timings.preprocess, found.timings.segment, found.timings.classify, found.timings.explain];
+    assert_eq!(
+        (found.classifier.name.as_str(), found.segmenter.name.as_str()),
+        ("recovnet-v1", "segmenter-densenet121")
+    );
+    let stages = [
+        found.timings.preprocess,
+        found.timings.segment,
+        found.timings.classify,
+        found.timings.explain,
+    ];
     assert!(stages.iter().sum::<std::time::Duration>() <= found.timings.total);
 }
 
@@ -57,7 +68,11 @@ fn one_pixel_is_enough() {
     let folder = tempfile::tempdir().unwrap();
     let found = run(&radiograph(folder.path(), 1, 1)).unwrap();
     assert_eq!((found.mask.pixels.len(), found.activation.values.len()), (1, 1));
-    assert!(found.warnings.iter().any(|warning| warning.contains("very small")), "{:?}", found.warnings);
+    assert!(
+        found.warnings.iter().any(|warning| warning.contains("very small")),
+        "{:?}",
+        found.warnings
+    );
 }
 
 #[test]
@@ -68,7 +83,7 @@ fn stages_come_in_order_and_each_can_be_the_last() {
     let order = [Stage::Preprocess, Stage::Segment, Stage::Classify, Stage::Explain];
     for (index, last) in order.into_iter().enumerate() {
         let mut seen = Vec::new();
-        let result = pipeline::analyse(&models, &image, &mut |stage| {
+        let result = analyse(&models, &image, &mut |stage| {
             seen.push(stage);
             stage != last
         });
@@ -81,10 +96,18 @@ fn stages_come_in_order_and_each_can_be_the_last() {
 fn what_is_out_of_scope_or_in_colour_is_not_predicted() {
     let folder = tempfile::tempdir().unwrap();
     let grey = radiograph(folder.path(), 40, 40);
-    let ct = Radiograph { scope: Scope::OutOfScope("a CT slice".into()), ..grey.clone() };
+    let ct = Radiograph {
+        scope: Scope::OutOfScope("a CT slice".into()),
+        ..grey.clone()
+    };
     assert_eq!(run(&ct).unwrap_err().to_string(), "not predicted: a CT slice");
     let colour = Samples::Colour(Arc::from(vec![[1, 2, 3]; 1600]));
-    let error = run(&Radiograph { samples: colour, ..grey }).unwrap_err().to_string();
+    let error = run(&Radiograph {
+        samples: colour,
+        ..grey
+    })
+    .unwrap_err()
+    .to_string();
     assert!(error.contains("colour"), "{error}");
 }
 

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use recovnet::imaging;
 use recovnet::inference::models::{ClassifierName, Models};
 use recovnet::nn::card::Task;
 use recovnet::nn::weights::{self, Precision};
-use recovnet::nn::{
-    BackboneKind, Classifier, Device, Graph, InputSpec, ModelCard, Network, Segmenter,
-};
+use recovnet::nn::{BackboneKind, Classifier, Device, Graph, InputSpec, ModelCard, Network, Segmenter, Tape};
+use recovnet::preprocess;
 
 /// Side of the networks' input in these tests: small, so that they run in no time.
 pub const INPUT: usize = 64;
@@ -17,7 +17,7 @@ pub const INPUT: usize = 64;
 /// A folder with a randomly initialised segmenter and ReCovNet-v1; made once, whichever test comes first.
 pub fn weights_folder() -> PathBuf {
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let folder = parent.join("random-weights-1");
+    let folder = parent.join("random-weights-2");
     if !folder.is_dir() {
         std::fs::create_dir_all(parent).unwrap();
         let fresh = tempfile::tempdir_in(parent).unwrap();
@@ -35,10 +35,30 @@ pub fn models() -> Models {
 
 fn write_random_weights(folder: &Path) {
     let kind = BackboneKind::DenseNet121;
-    let segmenter = Segmenter::new(kind, Graph::Torch, 11, &Device::Cpu).unwrap();
+    let mut segmenter = Segmenter::new(kind, Graph::Torch, 11, &Device::Cpu).unwrap();
+    balance(&mut segmenter, folder);
     write_network(folder, "segmenter-densenet121", Task::Segmenter, &segmenter);
     let classifier = Classifier::new(kind, Graph::Torch, 12, &Device::Cpu).unwrap();
     write_network(folder, "recovnet-v1", Task::Recovnet, &classifier);
+}
+
+/// Shifts the last bias so that about half of a chest picture is inside the random mask.
+fn balance(segmenter: &mut Segmenter, folder: &Path) {
+    let path = folder.join("chest.png");
+    write_chest(&path, 96, 96, 1);
+    let grey = preprocess::grey(&imaging::open(&path).unwrap(), &input_spec()).unwrap();
+    let input = preprocess::tensor(&grey, &input_spec(), &Device::Cpu).unwrap();
+    let logits = segmenter.forward(&input, &mut Tape::evaluation()).unwrap();
+    let mean = logits.tensor().mean_all().unwrap().to_scalar::<f32>().unwrap();
+    let mut state = segmenter.state();
+    let bias = state.get_mut("decoder.out.bias").unwrap();
+    *bias = (&*bias - f64::from(mean)).unwrap();
+    segmenter.load_state(&state).unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+fn input_spec() -> InputSpec {
+    InputSpec { width: INPUT, height: INPUT, ..InputSpec::default() }
 }
 
 /// Writes a network with a card that fits it.
@@ -51,7 +71,7 @@ pub fn write_network(folder: &Path, name: &str, task: Task, network: &dyn Networ
         task,
         backbone: BackboneKind::DenseNet121,
         graph: Graph::Torch,
-        input: InputSpec { width: INPUT, height: INPUT, ..InputSpec::default() },
+        input: input_spec(),
         threshold: 0.5,
         sha256,
         details: serde_json::Map::new(),
