@@ -22,7 +22,7 @@ pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
         .backdrop_color(theme::HALO)
         .show(ui.ctx(), |ui| {
             ui.set_width(640.0);
-            ui.heading("Keys and mouse");
+            ui.heading("Keyboard and mouse");
             ui.add_space(2.0 * theme::STEP);
             let height = (ui.ctx().content_rect().height() - 220.0).max(200.0);
             ScrollArea::vertical().max_height(height).show(ui, |ui| {
