@@ -91,10 +91,9 @@ fn greys_are_those_of_the_look_up_at_every_window_and_zoom() {
 
     let before = shown_window(&mut session).unwrap();
     let middle = (viewport.0 + viewport.2 / 2, viewport.1 + viewport.3 / 2);
-    session.drag(middle, (90, -60));
-    await_some("a wider window with a lower centre", || {
-        let now = shown_window(&mut session)?;
-        let moved = now.width > before.width && now.center < before.center;
+    session.drag_until(middle, (9, -6), |session| {
+        let now = shown_window(session)?;
+        let moved = now.width > before.width * 1.05 && now.center < before.center * 0.95;
         if moved {
             Ok(())
         } else {
