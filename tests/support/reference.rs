@@ -32,10 +32,7 @@ pub fn json(name: &str) -> Option<serde_json::Value> {
 /// A safetensors file of the folder.
 pub fn tensors(name: &str) -> Option<HashMap<String, Tensor>> {
     let path = folder()?.join(name);
-    Some(
-        candle_core::safetensors::load(&path, &Device::Cpu)
-            .unwrap_or_else(|e| panic!("{}: {e}", path.display())),
-    )
+    Some(candle_core::safetensors::load(&path, &Device::Cpu).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 }
 
 /// All elements, row-major.
@@ -51,11 +48,7 @@ pub fn flat(tensor: &Tensor) -> Vec<f64> {
 pub fn numbers(value: &serde_json::Value) -> Vec<f64> {
     match value {
         serde_json::Value::Array(items) => items.iter().flat_map(numbers).collect(),
-        other => vec![
-            other
-                .as_f64()
-                .unwrap_or_else(|| panic!("{other} is no number")),
-        ],
+        other => vec![other.as_f64().unwrap_or_else(|| panic!("{other} is no number"))],
     }
 }
 
