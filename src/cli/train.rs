@@ -8,15 +8,16 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::inference::device::DeviceChoice;
+use crate::nn::BackboneKind;
 use crate::nn::card::Task;
-use crate::nn::{BackboneKind, Device};
 use crate::training::Error;
 use crate::training::event::TrainingEvent;
 use crate::training::recipe::{Config, Recipe, Stage};
 use crate::training::trainer::{self, Job};
 
-/// Exit code for a command that asks for something that makes no sense.
-const USAGE: u8 = 2;
+use super::{Usage, options};
+
 /// Smallest image side: the encoder divides it by 32.
 const SMALLEST_SIDE: usize = 32;
 /// Largest image side.
@@ -65,7 +66,7 @@ pub struct TrainArgs {
     /// Number of epochs instead of the recipe's.
     #[arg(long, value_parser = at_least_one, conflicts_with = "schedule")]
     pub epochs: Option<usize>,
-    /// Image sizes instead of the recipe's, as SIZExEPOCHS: 128x10,224x3.
+    /// Image sizes instead of the recipe's, as `SIZExEPOCHS`: 128x10,224x3.
     #[arg(long, value_delimiter = ',', value_parser = stage)]
     pub schedule: Option<Vec<Stage>>,
     /// Images in a batch instead of the recipe's.
@@ -78,7 +79,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Where to compute: auto, cpu or cuda:N.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", value_parser = options::device)]
     pub device: String,
     /// Go on with the run in the folder after its last finished epoch.
     #[arg(long)]
@@ -90,25 +91,19 @@ pub struct TrainArgs {
 /// # Errors
 /// If the run ends without weights.
 pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
-    let (device, device_name) = match open_device(&args.device) {
-        Ok(device) => device,
-        Err(problem) => {
-            eprintln!("error: {problem}");
-            return Ok(ExitCode::from(USAGE));
-        }
-    };
+    let opened = args.device.parse::<DeviceChoice>()?.open()?;
     let job = Job {
         config: config(&args),
         data: args.data,
         run: args.run_dir,
         init: args.init,
         resume: args.resume,
-        device,
+        device: opened.device,
     };
-    eprintln!("training on {device_name}; research use only, not a diagnosis");
+    eprintln!("training on {}; research use only, not a diagnosis", opened.label);
     let mut progress = Progress::new();
     let outcome = trainer::train(&job, &AtomicBool::new(false), &mut |event| {
-        progress.show(&event)
+        progress.show(&event);
     });
     progress.bar.finish_and_clear();
     match outcome {
@@ -122,10 +117,7 @@ pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
-        Err(Error::Usage(problem)) => {
-            eprintln!("error: {problem}");
-            Ok(ExitCode::from(USAGE))
-        }
+        Err(Error::Usage(problem)) => Err(Usage(problem).into()),
         Err(error) => Err(error.into()),
     }
 }
@@ -177,9 +169,7 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 fn stage(text: &str) -> Result<Stage, String> {
-    let (size, epochs) = text
-        .split_once('x')
-        .ok_or("SIZExEPOCHS is needed, such as 224x3")?;
+    let (size, epochs) = text.split_once('x').ok_or("SIZExEPOCHS is needed, such as 224x3")?;
     let (size, epochs) = (at_least_one(size)?, at_least_one(epochs)?);
     if !(SMALLEST_SIDE..=LARGEST_SIDE).contains(&size) {
         return Err(format!(
@@ -187,25 +177,6 @@ fn stage(text: &str) -> Result<Stage, String> {
         ));
     }
     Ok(Stage { epochs, size })
-}
-
-/// Opens a device by its name, and says what it is.
-fn open_device(name: &str) -> Result<(Device, String), String> {
-    let cuda = |ordinal: usize| Device::new_cuda(ordinal).map_err(|e| e.to_string());
-    match (name, name.strip_prefix("cuda:").map(str::parse::<usize>)) {
-        ("cpu", _) => Ok((Device::Cpu, "the CPU".to_owned())),
-        ("auto", _) => Ok(cuda(0).map_or_else(
-            |_| (Device::Cpu, "the CPU (no usable CUDA device)".to_owned()),
-            |device| (device, "cuda:0".to_owned()),
-        )),
-        (_, Some(Ok(ordinal))) => match cuda(ordinal) {
-            Ok(device) => Ok((device, name.to_owned())),
-            Err(reason) => Err(format!("{name} cannot be used: {reason}")),
-        },
-        _ => Err(format!(
-            "no device is called '{name}'; there are auto, cpu and cuda:N"
-        )),
-    }
 }
 
 /// The bar on standard error and the lines on standard output.
@@ -241,7 +212,7 @@ impl Progress {
                 ));
             }
             TrainingEvent::Validating { epoch } => {
-                self.bar.set_message(format!("epoch {epoch}, validation"))
+                self.bar.set_message(format!("epoch {epoch}, validation"));
             }
             TrainingEvent::Epoch(record) => {
                 let line = serde_json::to_string(record).expect("a record is plain data");

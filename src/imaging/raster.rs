@@ -2,16 +2,16 @@
 //! is decoded. Knows nothing of DICOM.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::colour;
 use super::lut::{ModalityLut, Polarity};
 use super::radiograph::{Acquisition, Identity, Radiograph, Samples, Scope, StoredValues};
+use super::{colour, dicom};
 
 /// Most pixels a picture may have.
 const MAX_PIXELS: u64 = 200_000_000;
@@ -38,8 +38,16 @@ pub(super) fn read(path: &Path, file: File, format: ImageFormat) -> Result<Radio
     };
     reader.rewind().map_err(|error| error.to_string())?;
     let name = container_name(format);
-    let (picture, orientation) =
-        decode(reader, format).map_err(|cause| format!("the {name} picture cannot be decoded: {cause}"))?;
+    let failed = |cause| format!("the {name} picture cannot be decoded: {cause}");
+    let decoded = if format == ImageFormat::Jpeg {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        check_jpeg(&bytes).map_err(failed)?;
+        decode(Cursor::new(bytes), format)
+    } else {
+        decode(reader, format)
+    };
+    let (picture, orientation) = decoded.map_err(failed)?;
     let mut warnings = Vec::new();
     if pages > 1 {
         warnings.push("The file has several pages; only the first is shown.".to_owned());
@@ -48,6 +56,19 @@ pub(super) fn read(path: &Path, file: File, format: ImageFormat) -> Result<Radio
         warnings.push("The picture was turned as the file's orientation tag says.".to_owned());
     }
     Ok(radiograph(path, name, picture, warnings))
+}
+
+/// The decoder fills what is missing with grey and guesses at CMYK, so both are caught before.
+fn check_jpeg(bytes: &[u8]) -> Result<(), String> {
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|two| two == marker);
+    if last([0xff, 0xd9]) < last([0xff, 0xda]) {
+        return Err("its data are cut short".to_owned());
+    }
+    match dicom::jpeg_channels(bytes) {
+        Some(1 | 3) => Ok(()),
+        Some(4) => Err("CMYK is made for print and has no certain grey".to_owned()),
+        _ => Err("its frame header is broken".to_owned()),
+    }
 }
 
 fn container_name(format: ImageFormat) -> &'static str {

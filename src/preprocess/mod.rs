@@ -40,11 +40,7 @@ pub struct GreyInput {
 pub fn grey(image: &Radiograph, spec: &InputSpec) -> Result<GreyInput, Error> {
     let stored = image.grey().ok_or(Error::Colour)?;
     let table = display_table(image, stored)?;
-    let plane: Vec<f32> = stored
-        .values
-        .iter()
-        .map(|&sample| table[usize::from(sample)])
-        .collect();
+    let plane: Vec<f32> = stored.values.iter().map(|&sample| table[usize::from(sample)]).collect();
     let placement = Placement::new(image.width as usize, image.height as usize, spec);
     Ok(GreyInput {
         pixels: resample::to_input(&plane, placement.x, placement.y),
@@ -59,11 +55,7 @@ pub fn grey(image: &Radiograph, spec: &InputSpec) -> Result<GreyInput, Error> {
 pub fn tensor(input: &GreyInput, spec: &InputSpec, device: &Device) -> Result<Tensor, Error> {
     let mut values = Vec::with_capacity(3 * input.pixels.len());
     normalise(&input.pixels, spec, &mut values);
-    Ok(Tensor::from_vec(
-        values,
-        (1, 3, spec.height, spec.width),
-        device,
-    )?)
+    Ok(Tensor::from_vec(values, (1, 3, spec.height, spec.width), device)?)
 }
 
 /// Appends the three normalised channels of a grey plane (values in 0..=1) to `out`.
@@ -80,11 +72,7 @@ pub fn normalise(grey: &[f32], spec: &InputSpec, out: &mut Vec<f32>) {
 /// If the mask has not the size of the placed image.
 pub fn mask(pixels: &[u8], placement: &Placement) -> Vec<u8> {
     let (width, height) = placement.image_size();
-    assert_eq!(
-        pixels.len(),
-        width * height,
-        "the mask has the size of the image"
-    );
+    assert_eq!(pixels.len(), width * height, "the mask has the size of the image");
     let plane: Vec<f32> = pixels.iter().map(|&p| f32::from(p)).collect();
     let soft = resample::to_input(&plane, placement.x, placement.y);
     soft.iter().map(|&value| u8::from(value >= 0.5)).collect()
@@ -92,21 +80,13 @@ pub fn mask(pixels: &[u8], placement: &Placement) -> Vec<u8> {
 
 /// Display value in 0..=1 of every sample up to the largest; padding, which is no picture, is dark.
 fn display_table(image: &Radiograph, stored: &StoredValues) -> Result<Vec<f32>, Error> {
-    let table = image
-        .display_table(&image.network_voi())
-        .ok_or(Error::Colour)?;
+    let table = image.display_table(&image.network_voi()).ok_or(Error::Colour)?;
     let is_padding = |sample: usize| {
         let value = sample as i32 + stored.offset;
-        image
-            .padding
-            .is_some_and(|(low, high)| (low..=high).contains(&value))
+        image.padding.is_some_and(|(low, high)| (low..=high).contains(&value))
     };
     let display = |(sample, value)| {
-        if is_padding(sample) {
-            0.0
-        } else {
-            value as f32
-        }
+        if is_padding(sample) { 0.0 } else { value as f32 }
     };
     Ok(table.into_iter().enumerate().map(display).collect())
 }

@@ -50,10 +50,7 @@ impl Axis {
             (0.0..=self.input as f64).contains(&u)
         };
         let first = (0..self.image).find(|&i| inside(i)).unwrap_or(self.image);
-        let end = (first..self.image)
-            .rev()
-            .find(|&i| inside(i))
-            .map_or(first, |i| i + 1);
+        let end = (first..self.image).rev().find(|&i| inside(i)).map_or(first, |i| i + 1);
         first..end
     }
 

@@ -42,10 +42,7 @@ pub(super) fn to_input(plane: &[f32], x: Axis, y: Axis) -> Vec<f32> {
     let columns = windows(x);
     let rows = windows(y);
     let mut narrow = vec![0.0_f32; y.image * x.input];
-    for (source, target) in plane
-        .chunks_exact(x.image)
-        .zip(narrow.chunks_exact_mut(x.input))
-    {
+    for (source, target) in plane.chunks_exact(x.image).zip(narrow.chunks_exact_mut(x.input)) {
         for (value, window) in target.iter_mut().zip(&columns) {
             let taps = &source[window.first..][..window.weights.len()];
             *value = taps.iter().zip(&window.weights).map(|(s, w)| s * w).sum();
@@ -72,23 +69,15 @@ pub fn bilinear(map: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f3
     let taps = |source: usize, target: usize| -> Vec<(usize, usize, f32)> {
         (0..target)
             .map(|i| {
-                let u = ((i as f64 + 0.5) * source as f64 / target as f64 - 0.5)
-                    .clamp(0.0, source as f64 - 1.0);
-                (
-                    u as usize,
-                    (u as usize + 1).min(source - 1),
-                    u.fract() as f32,
-                )
+                let u = ((i as f64 + 0.5) * source as f64 / target as f64 - 0.5).clamp(0.0, source as f64 - 1.0);
+                (u as usize, (u as usize + 1).min(source - 1), u.fract() as f32)
             })
             .collect()
     };
     let columns = taps(from.0, to.0);
     let mut out = Vec::with_capacity(to.0 * to.1);
     for (top, bottom, fy) in taps(from.1, to.1) {
-        let (top, bottom) = (
-            &map[top * from.0..][..from.0],
-            &map[bottom * from.0..][..from.0],
-        );
+        let (top, bottom) = (&map[top * from.0..][..from.0], &map[bottom * from.0..][..from.0]);
         out.extend(columns.iter().map(|&(left, right, fx)| {
             let upper = top[left] + (top[right] - top[left]) * fx;
             let lower = bottom[left] + (bottom[right] - bottom[left]) * fx;

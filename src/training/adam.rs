@@ -50,11 +50,7 @@ impl Adam {
 
     /// An optimiser as it stood after `steps` steps.
     pub fn restore(form: AdamForm, steps: u64, moments: BTreeMap<String, Moments>) -> Self {
-        Self {
-            form,
-            steps,
-            moments,
-        }
+        Self { form, steps, moments }
     }
 
     /// Steps made so far.
@@ -71,12 +67,7 @@ impl Adam {
     ///
     /// # Errors
     /// If a gradient has not its parameter's shape, or a tensor cannot be read or made.
-    pub fn step(
-        &mut self,
-        network: &mut dyn Network,
-        gradients: &Gradients,
-        rate: f64,
-    ) -> nn::Result<()> {
+    pub fn step(&mut self, network: &mut dyn Network, gradients: &Gradients, rate: f64) -> nn::Result<()> {
         self.steps += 1;
         let scale = Scale::new(self.form, self.steps, rate);
         let mut outcome = Ok(());
@@ -91,13 +82,7 @@ impl Adam {
         outcome
     }
 
-    fn step_tensor(
-        &mut self,
-        name: &str,
-        tensor: &mut Tensor,
-        gradient: &Tensor,
-        scale: Scale,
-    ) -> nn::Result<()> {
+    fn step_tensor(&mut self, name: &str, tensor: &mut Tensor, gradient: &Tensor, scale: Scale) -> nn::Result<()> {
         if tensor.dims() != gradient.dims() {
             return Err(nn::Error::Shape {
                 tensor: format!("gradient of {name}"),

@@ -64,11 +64,7 @@ impl Transform {
     /// # Panics
     /// If the plane does not hold `height * width` values.
     pub fn apply(&self, plane: &[f32], height: usize, width: usize) -> Vec<f32> {
-        assert_eq!(
-            plane.len(),
-            height * width,
-            "height times width of the plane"
-        );
+        assert_eq!(plane.len(), height * width, "height times width of the plane");
         let [[yy, yx, y0], [xy, xx, x0]] = self.matrix(height, width);
         let (last_y, last_x) = ((height - 1) as f64, (width - 1) as f64);
         let mut out = Vec::with_capacity(plane.len());
@@ -80,10 +76,7 @@ impl Transform {
                 let (top, left) = (y as usize, x as usize);
                 let (bottom, right) = ((top + 1).min(height - 1), (left + 1).min(width - 1));
                 let (fy, fx) = ((y - top as f64) as f32, (x - left as f64) as f32);
-                let (upper, lower) = (
-                    &plane[top * width..][..width],
-                    &plane[bottom * width..][..width],
-                );
+                let (upper, lower) = (&plane[top * width..][..width], &plane[bottom * width..][..width]);
                 let u = upper[left] + (upper[right] - upper[left]) * fx;
                 let l = lower[left] + (lower[right] - lower[left]) * fx;
                 out.push(u + (l - u) * fy);

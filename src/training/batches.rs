@@ -136,11 +136,7 @@ impl Plan<'_> {
         while drawn.len() < count {
             let position = start + drawn.len();
             let mut round = members.to_vec();
-            round.shuffle(&mut self.rng(
-                Draw::Cycle,
-                (position / members.len()) as u64,
-                class as u64,
-            ));
+            round.shuffle(&mut self.rng(Draw::Cycle, (position / members.len()) as u64, class as u64));
             let from = position % members.len();
             drawn.extend(round[from..].iter().take(count - drawn.len()));
         }
@@ -151,11 +147,7 @@ impl Plan<'_> {
     /// statistics of so few images lead astray.
     fn chunks<'o>(&self, order: &'o [usize]) -> Vec<&'o [usize]> {
         let mut chunks: Vec<&[usize]> = order.chunks(self.batch).collect();
-        if chunks.len() > 1
-            && chunks
-                .last()
-                .is_some_and(|last| last.len() < 2.max(self.batch / 2))
-        {
+        if chunks.len() > 1 && chunks.last().is_some_and(|last| last.len() < 2.max(self.batch / 2)) {
             chunks.pop();
         }
         chunks
@@ -195,21 +187,17 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// The first error of `step`, which ends the epoch.
-    pub fn for_each<E>(
-        &self,
-        epoch: usize,
-        mut step: impl FnMut(usize, Batch) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ///
+    /// # Panics
+    /// If the system can start no thread.
+    pub fn for_each<E>(&self, epoch: usize, mut step: impl FnMut(usize, Batch) -> Result<(), E>) -> Result<(), E> {
         let order = self.epoch(epoch);
         let (sender, receiver) = sync_channel(READY);
         thread::scope(|scope| {
             let maker = || {
                 for (i, indices) in self.chunks(&order).into_iter().enumerate() {
                     // The receiver goes when a step failed: nobody waits for more.
-                    if sender
-                        .send(self.assemble(epoch, i * self.batch, indices))
-                        .is_err()
-                    {
+                    if sender.send(self.assemble(epoch, i * self.batch, indices)).is_err() {
                         return;
                     }
                 }

@@ -22,30 +22,16 @@ const LUNG_THRESHOLD: f64 = 0.5;
 /// What a run used of its data folder, in words for the card.
 pub fn describe_data(rows: &[&Row]) -> Value {
     let parts = [Part::Train, Part::Validation, Part::Test].map(|part| {
-        let rows: Vec<&&Row> = rows
-            .iter()
-            .filter(|row| Part::of(&row.group) == part)
-            .collect();
-        let groups: std::collections::BTreeSet<&str> =
-            rows.iter().map(|row| row.group.as_str()).collect();
+        let rows: Vec<&&Row> = rows.iter().filter(|row| Part::of(&row.group) == part).collect();
+        let groups: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.group.as_str()).collect();
         let mut sources: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
         for row in &rows {
-            sources
-                .entry(row.source.as_deref().unwrap_or("unknown"))
-                .or_default()[row.class as usize] += 1;
+            sources.entry(row.source.as_deref().unwrap_or("unknown")).or_default()[row.class as usize] += 1;
         }
-        let covid = rows
-            .iter()
-            .filter(|row| row.class == Class::Covid19)
-            .count();
+        let covid = rows.iter().filter(|row| row.class == Class::Covid19).count();
         let by_source: Map<String, Value> = sources
             .into_iter()
-            .map(|(source, [control, covid])| {
-                (
-                    source.to_owned(),
-                    json!({"control": control, "covid19": covid}),
-                )
-            })
+            .map(|(source, [control, covid])| (source.to_owned(), json!({"control": control, "covid19": covid})))
             .collect();
         let counts = json!({
             "images": rows.len(),
@@ -73,18 +59,6 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
     } else {
         youden_threshold(&tally.scores, &tally.truth).unwrap_or(0.5)
     };
-    let validation = if segments {
-        json!({"images": tally.images, "mean_dice_on_network_input": mean(tally.dice.iter().copied())})
-    } else {
-        let counts = Confusion::at(threshold, &tally.scores, &tally.truth);
-        json!({
-            "images": tally.images,
-            "roc_auc": roc_auc(&tally.scores, &tally.truth),
-            "confusion": counts,
-            "sensitivity": counts.sensitivity(),
-            "specificity": counts.specificity(),
-        })
-    };
     let details = json!({
         "intended_use": "Research use only, not a diagnosis.",
         SPLIT_KEY: SPLIT_VERSION,
@@ -92,7 +66,7 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
         "code_version": env!("CARGO_PKG_VERSION"),
         "best_epoch": best.epoch,
         "threshold_rule": if segments { "fixed" } else { "largest Youden index on the validation part" },
-        "validation": validation,
+        "validation": validation(config.task, threshold, tally),
         "training": config,
         "training_note": training_note(config),
         "data": data,
@@ -114,11 +88,26 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
     }
 }
 
+fn validation(task: Task, threshold: f64, tally: &Tally) -> Value {
+    if task == Task::Segmenter {
+        return json!({
+            "images": tally.images,
+            "mean_dice_on_network_input": mean(tally.dice.iter().copied()),
+        });
+    }
+    let counts = Confusion::at(threshold, &tally.scores, &tally.truth);
+    json!({
+        "images": tally.images,
+        "roc_auc": roc_auc(&tally.scores, &tally.truth),
+        "confusion": counts,
+        "sensitivity": counts.sensitivity(),
+        "specificity": counts.specificity(),
+    })
+}
+
 fn training_note(config: &Config) -> &'static str {
     match config.recipe {
-        Recipe::Paper => {
-            "The paper's settings: Keras's Adam and batch-norm momentum (0.99 in Keras's terms)."
-        }
+        Recipe::Paper => "The paper's settings: Keras's Adam and batch-norm momentum (0.99 in Keras's terms).",
         Recipe::Scratch => {
             "From random initial weights, with rates and schedule of its own; batch-norm momentum 0.1 in every layer, \
              the decoder's too, because Keras's 0.99 never settles in so few steps."
@@ -136,7 +125,7 @@ fn limits(task: Task) -> Vec<&'static str> {
     match task {
         Task::Segmenter => limits[2] = "Learned from lung-field masks of images without COVID-19.",
         Task::Recovnet | Task::Baseline => {
-            limits.push("The probability is not calibrated to any prevalence.")
+            limits.push("The probability is not calibrated to any prevalence.");
         }
     }
     limits

@@ -63,20 +63,16 @@ impl RunFolder {
     /// # Errors
     /// If a run lies there already, or the folder cannot be written.
     pub fn create(path: &Path, config: &Config) -> Result<Self, Error> {
-        let folder = Self {
-            path: path.to_owned(),
-        };
+        let folder = Self { path: path.to_owned() };
         if folder.file(CONFIG).exists() {
-            let reason = "a run lies here already; resume it with --resume or name another folder"
-                .to_owned();
+            let reason = "a run lies here already; resume it with --resume or name another folder".to_owned();
             return Err(Error::Run {
                 path: path.to_owned(),
                 reason,
             });
         }
         std::fs::create_dir_all(path).map_err(|e| cannot_write(path, &e))?;
-        let text = serde_json::to_string_pretty(config).expect("settings are plain data");
-        write_atomically(&folder.file(CONFIG), format!("{text}\n").as_bytes())?;
+        write_json(&folder.file(CONFIG), config)?;
         Ok(folder)
     }
 
@@ -85,18 +81,15 @@ impl RunFolder {
     /// # Errors
     /// If there is none, or its settings are others than `config`; the first that differs is named.
     pub fn open(path: &Path, config: &Config) -> Result<Self, Error> {
-        let folder = Self {
-            path: path.to_owned(),
-        };
+        let folder = Self { path: path.to_owned() };
         let file = folder.file(CONFIG);
         let fail = |reason: String| Error::Run {
             path: file.clone(),
             reason,
         };
-        let text =
-            std::fs::read_to_string(&file).map_err(|e| fail(format!("no run to resume: {e}")))?;
-        let recorded: Config = serde_json::from_str(&text)
-            .map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
+        let text = std::fs::read_to_string(&file).map_err(|e| fail(format!("no run to resume: {e}")))?;
+        let recorded: Config =
+            serde_json::from_str(&text).map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
         match difference(&recorded, config) {
             None => Ok(folder),
             Some((setting, there, here)) => Err(fail(format!(
@@ -119,11 +112,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn save_best(
-        &self,
-        network: &impl Network,
-        metadata: &BTreeMap<String, String>,
-    ) -> Result<String, Error> {
+    pub fn save_best(&self, network: &impl Network, metadata: &BTreeMap<String, String>) -> Result<String, Error> {
         Ok(weights::save(
             &self.best_weights(),
             &network.state(),
@@ -137,57 +126,42 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn save_card(&self, card: &ModelCard) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(card).expect("a card is plain data");
-        write_atomically(
-            &self.best_weights().with_extension("json"),
-            format!("{text}\n").as_bytes(),
-        )
+        write_json(&self.best_weights().with_extension("json"), card)
     }
 
     /// Saves everything it takes to go on, and the metrics of the epochs so far.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn save_last(
-        &self,
-        network: &impl Network,
-        adam: &Adam,
-        progress: &Progress,
-    ) -> Result<(), Error> {
+    pub fn save_last(&self, network: &impl Network, adam: &Adam, progress: &Progress) -> Result<(), Error> {
         let mut tensors = network.state();
         for (name, moments) in adam.moments() {
-            for (prefix, values) in [
-                (FIRST_MOMENT, &moments.first),
-                (SECOND_MOMENT, &moments.second),
-            ] {
-                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)
-                    .map_err(crate::nn::Error::from)?;
+            for (prefix, values) in [(FIRST_MOMENT, &moments.first), (SECOND_MOMENT, &moments.second)] {
+                let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu).map_err(crate::nn::Error::from)?;
                 tensors.insert(format!("{prefix}{name}"), tensor);
             }
         }
-        let text = serde_json::to_string(progress).expect("progress is plain data");
+        let text = json(&self.file(LAST), progress)?;
         let metadata = BTreeMap::from([(PROGRESS.to_owned(), text)]);
         weights::save(&self.file(LAST), &tensors, &metadata, Precision::Full)?;
         self.save_metrics(&progress.records)
     }
 
     fn save_metrics(&self, records: &[EpochRecord]) -> Result<(), Error> {
-        let line = |record| serde_json::to_string(record).expect("a record is plain data") + "\n";
-        write_atomically(
-            &self.file(METRICS),
-            records.iter().map(line).collect::<String>().as_bytes(),
-        )
+        let file = self.file(METRICS);
+        let mut lines = String::new();
+        for record in records {
+            lines += &json(&file, record)?;
+            lines.push('\n');
+        }
+        write_atomically(&file, lines.as_bytes())
     }
 
     /// Puts network and optimiser back as they were after the last finished epoch; `None` where none was finished.
     ///
     /// # Errors
     /// If the checkpoint is broken or of another network.
-    pub fn load_last(
-        &self,
-        network: &mut impl Network,
-        form: AdamForm,
-    ) -> Result<Option<(Adam, Progress)>, Error> {
+    pub fn load_last(&self, network: &mut impl Network, form: AdamForm) -> Result<Option<(Adam, Progress)>, Error> {
         let file = self.file(LAST);
         if !file.exists() {
             return Ok(None);
@@ -202,8 +176,8 @@ impl RunFolder {
         let text = metadata
             .get(PROGRESS)
             .ok_or_else(|| fail("this is no checkpoint of a run".to_owned()))?;
-        let progress: Progress = serde_json::from_str(text)
-            .map_err(|e| fail(format!("this is no checkpoint of a run: {e}")))?;
+        let progress: Progress =
+            serde_json::from_str(text).map_err(|e| fail(format!("this is no checkpoint of a run: {e}")))?;
         network.load_state(&tensors)?;
         let mut moments: BTreeMap<String, Moments> = BTreeMap::new();
         for (name, tensor) in &tensors {
@@ -214,10 +188,7 @@ impl RunFolder {
                 moments.entry(name.to_owned()).or_default().second = values()?;
             }
         }
-        Ok(Some((
-            Adam::restore(form, progress.steps, moments),
-            progress,
-        )))
+        Ok(Some((Adam::restore(form, progress.steps, moments), progress)))
     }
 }
 
@@ -241,14 +212,34 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
     }
 }
 
+/// A value as JSON on one line, for a file.
+fn json<T: Serialize>(file: &Path, value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|e| cannot_write(file, &e.into()))
+}
+
+/// Writes a value as JSON for people to read.
+fn write_json<T: Serialize>(file: &Path, value: &T) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| cannot_write(file, &e.into()))?;
+    write_atomically(file, format!("{text}\n").as_bytes())
+}
+
 /// Writes a file under a temporary name beside its own and renames it.
 fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = temporary_names().tempfile_in(folder.unwrap_or(Path::new(".")))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)
     };
     write().map(drop).map_err(|e| cannot_write(path, &e))
+}
+
+/// Temporary files that become real ones are as readable as any the user makes.
+fn temporary_names() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".run-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
 }

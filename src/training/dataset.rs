@@ -58,10 +58,7 @@ impl Sample {
     /// Makes a sample of a grey plane in 0..=1 and a mask of 0 and 1 (or none).
     pub fn new(grey: &[f32], mask: Vec<u8>, class: Class) -> Self {
         Self {
-            grey: grey
-                .iter()
-                .map(|value| (value * LEVELS).round() as u16)
-                .collect(),
+            grey: grey.iter().map(|value| (value * LEVELS).round() as u16).collect(),
             mask,
             class,
         }
@@ -69,10 +66,7 @@ impl Sample {
 
     /// The grey plane in 0..=1, row-major.
     pub fn grey(&self) -> Vec<f32> {
-        self.grey
-            .iter()
-            .map(|&level| f32::from(level) / LEVELS)
-            .collect()
+        self.grey.iter().map(|&level| f32::from(level) / LEVELS).collect()
     }
 }
 
@@ -92,10 +86,7 @@ pub fn load(
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
-        let loaded: Result<Vec<Sample>, Error> = chunk
-            .par_iter()
-            .map(|row| load_one(row, spec, with_masks))
-            .collect();
+        let loaded: Result<Vec<Sample>, Error> = chunk.par_iter().map(|row| load_one(row, spec, with_masks)).collect();
         samples.extend(loaded?);
         on_progress(samples.len());
     }
@@ -109,10 +100,9 @@ fn load_one(row: &Row, spec: &InputSpec, with_mask: bool) -> Result<Sample, Erro
         source,
     })?;
     let mask = match &row.mask {
-        Some(file) if with_mask => preprocess::mask(
-            &read_mask(&file.path, image.width, image.height)?,
-            &input.placement,
-        ),
+        Some(file) if with_mask => {
+            preprocess::mask(&read_mask(&file.path, image.width, image.height)?, &input.placement)
+        }
         _ => Vec::new(),
     };
     Ok(Sample::new(&input.pixels, mask, row.class))
@@ -136,15 +126,9 @@ pub fn read_mask(path: &Path, width: u32, height: u32) -> Result<Vec<u8>, Error>
         .into_luma8();
     if mask.dimensions() != (width, height) {
         let (w, h) = mask.dimensions();
-        return Err(fail(format!(
-            "the mask has {w}x{h} pixels, its image {width}x{height}"
-        )));
+        return Err(fail(format!("the mask has {w}x{h} pixels, its image {width}x{height}")));
     }
     let brightest = mask.as_raw().iter().copied().max().unwrap_or(0);
     let half = brightest.div_ceil(2).max(1);
-    Ok(mask
-        .as_raw()
-        .iter()
-        .map(|&value| u8::from(value >= half))
-        .collect())
+    Ok(mask.as_raw().iter().map(|&value| u8::from(value >= half)).collect())
 }

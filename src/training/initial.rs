@@ -64,11 +64,7 @@ pub fn read(job: &Job) -> Result<Option<Initial>, Error> {
 }
 
 fn check_task(path: &Path, task: Task, found: Task) -> Result<(), Error> {
-    let needed = if task == Task::Recovnet {
-        Task::Segmenter
-    } else {
-        task
-    };
+    let needed = if task == Task::Recovnet { Task::Segmenter } else { task };
     if found == needed {
         return Ok(());
     }

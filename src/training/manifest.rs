@@ -156,10 +156,7 @@ impl Manifest {
     pub fn check_files<'a>(&self, rows: impl IntoIterator<Item = &'a Row>) -> Result<(), Error> {
         for row in rows {
             let mask = row.mask.as_ref().map(|mask| &mask.path);
-            if let Some(missing) = std::iter::once(&row.path)
-                .chain(mask)
-                .find(|path| !path.is_file())
-            {
+            if let Some(missing) = std::iter::once(&row.path).chain(mask).find(|path| !path.is_file()) {
                 return Err(Error::Read {
                     path: self.folder.join(FILE_NAME),
                     reason: format!("it names {}, which is not there", missing.display()),
@@ -170,16 +167,9 @@ impl Manifest {
     }
 }
 
-fn parse(
-    folder: &Path,
-    columns: &BTreeMap<String, usize>,
-    record: &csv::StringRecord,
-) -> Result<Row, String> {
+fn parse(folder: &Path, columns: &BTreeMap<String, usize>, record: &csv::StringRecord) -> Result<Row, String> {
     let cell = |column: &str| {
-        let text = columns
-            .get(column)
-            .and_then(|&i| record.get(i))
-            .map_or("", str::trim);
+        let text = columns.get(column).and_then(|&i| record.get(i)).map_or("", str::trim);
         (!text.is_empty()).then(|| text.to_owned())
     };
     let file = cell("file").ok_or("no file name")?;

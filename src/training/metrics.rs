@@ -170,9 +170,9 @@ pub fn youden_threshold(scores: &[f64], truth: &[bool]) -> Option<f64> {
     let (mut tp, mut fp, mut best) = (0.0, 0.0, (f64::NEG_INFINITY, 0.5));
     for (i, &(score, positive)) in order.iter().enumerate() {
         if positive {
-            tp += 1.0
+            tp += 1.0;
         } else {
-            fp += 1.0
+            fp += 1.0;
         }
         let next = order.get(i + 1).map_or(0.0, |next| next.0);
         let index = tp / positives - fp / negatives;
@@ -189,10 +189,7 @@ pub fn youden_threshold(scores: &[f64], truth: &[bool]) -> Option<f64> {
 /// If there are no values.
 pub fn percentile(sorted: &[f64], share: f64) -> f64 {
     let position = share * (sorted.len() - 1) as f64;
-    let (low, high) = (
-        sorted[position.floor() as usize],
-        sorted[position.ceil() as usize],
-    );
+    let (low, high) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
     low + (high - low) * position.fract()
 }
 
@@ -276,12 +273,7 @@ pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
 ///
 /// # Panics
 /// If there is not one group per value.
-pub fn mean_interval<G: Ord>(
-    values: &[Option<f64>],
-    groups: &[G],
-    replicates: usize,
-    seed: u64,
-) -> Option<Interval> {
+pub fn mean_interval<G: Ord>(values: &[Option<f64>], groups: &[G], replicates: usize, seed: u64) -> Option<Interval> {
     assert_eq!(values.len(), groups.len(), "one group per value");
     group_bootstrap(groups, replicates, seed, |indices| {
         mean(indices.iter().map(|&i| values[i]))

@@ -58,9 +58,7 @@ pub enum Error {
         reason: String,
     },
     /// The loss left the numbers.
-    #[error(
-        "the loss is no longer a number in epoch {epoch}, step {step}; try a smaller learning rate"
-    )]
+    #[error("the loss is no longer a number in epoch {epoch}, step {step}; try a smaller learning rate")]
     Diverged {
         /// Epoch, from 1.
         epoch: usize,

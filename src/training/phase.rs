@@ -42,11 +42,7 @@ pub trait Phase {
     ///
     /// # Errors
     /// If `init` does not fit.
-    fn build(
-        config: &Config,
-        init: Option<&BTreeMap<String, Tensor>>,
-        device: &Device,
-    ) -> Result<Self::Network>;
+    fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Self::Network>;
 
     /// Logits of a batch `[n, 3, h, w]`: `[n, h, w, 1]` or `[n, 2]`.
     ///
@@ -76,11 +72,7 @@ impl Phase for Segmentation {
         !row.is_lateral() && row.has_manual_lung_field()
     }
 
-    fn build(
-        config: &Config,
-        init: Option<&BTreeMap<String, Tensor>>,
-        device: &Device,
-    ) -> Result<Segmenter> {
+    fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Segmenter> {
         let mut network = Segmenter::new(config.encoder, config.graph, config.seed, device)?;
         if let Some(state) = init {
             network.load_state(state)?;
@@ -99,10 +91,7 @@ impl Phase for Segmentation {
 
     fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {
         let pixels = logits.len() / batch.len();
-        for (logits, truth) in logits
-            .chunks_exact(pixels)
-            .zip(batch.masks.chunks_exact(pixels))
-        {
+        for (logits, truth) in logits.chunks_exact(pixels).zip(batch.masks.chunks_exact(pixels)) {
             let (loss, _) = loss::hybrid_from_logits(logits, truth);
             let mask: Vec<u8> = logits.iter().map(|&z| u8::from(z >= 0.0)).collect();
             tally.loss += loss.total();
@@ -128,21 +117,15 @@ impl Phase for Classification {
         !row.is_lateral()
     }
 
-    fn build(
-        config: &Config,
-        init: Option<&BTreeMap<String, Tensor>>,
-        device: &Device,
-    ) -> Result<Classifier> {
+    fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Classifier> {
         match init {
             Some(state) if config.task == crate::nn::card::Task::Recovnet => {
-                let mut segmenter =
-                    Segmenter::new(config.encoder, config.graph, config.seed, device)?;
+                let mut segmenter = Segmenter::new(config.encoder, config.graph, config.seed, device)?;
                 segmenter.load_state(state)?;
                 Classifier::from_segmenter(&segmenter, config.seed, device)
             }
             state => {
-                let mut network =
-                    Classifier::new(config.encoder, config.graph, config.seed, device)?;
+                let mut network = Classifier::new(config.encoder, config.graph, config.seed, device)?;
                 if let Some(state) = state {
                     network.load_state(state)?;
                 }

@@ -117,11 +117,7 @@ impl Recipe {
                 (Self::Scratch, false) => 3e-4,
             },
             decay: !paper,
-            adam: if paper {
-                AdamForm::Keras
-            } else {
-                AdamForm::Torch
-            },
+            adam: if paper { AdamForm::Keras } else { AdamForm::Torch },
             bn_momentum: if paper { 0.01 } else { 0.1 },
             balanced: !paper && !segments,
             augmentation: Augmentation::PAPER,

@@ -12,9 +12,7 @@ use super::apply::{Services, apply};
 use super::command::Command;
 use super::dialogs::Dialogs;
 use super::keyboard;
-use super::panels::{
-    about, empty, findings, image_list, menu_bar, open_path, shortcuts, status_bar, viewport,
-};
+use super::panels::{about, empty, findings, image_list, menu_bar, notice, open_path, shortcuts, status_bar, viewport};
 use super::render::Canvas;
 use super::state::{Dialog, ViewerState};
 use super::theme;
@@ -68,7 +66,13 @@ impl ViewerApp {
             drawn: false,
         });
         let commands = vec![Command::Open(paths)];
-        Ok(Self { state: ViewerState::default(), services, canvas, commands, trace })
+        Ok(Self {
+            state: ViewerState::default(),
+            services,
+            canvas,
+            commands,
+            trace,
+        })
     }
 
     /// What the window shows.
@@ -108,9 +112,16 @@ impl ViewerApp {
     fn zones(&mut self, ui: &mut Ui) {
         let Self { state, commands, .. } = self;
         let frame = theme::bar_frame();
-        Panel::top("menu").frame(frame).show(ui, |ui| menu_bar::ui(ui, state, commands));
+        Panel::top("menu")
+            .frame(frame)
+            .show(ui, |ui| menu_bar::ui(ui, state, commands));
         let status = Panel::bottom("status").frame(frame).exact_size(theme::STATUS_HEIGHT);
         status.show(ui, |ui| status_bar::ui(ui, state));
+        if let Some(text) = &state.notice {
+            Panel::top("notice")
+                .frame(frame)
+                .show(ui, |ui| notice::ui(ui, text, commands));
+        }
         if state.list.entries.is_empty() {
             CentralPanel::no_frame().show(ui, |ui| {
                 ui.painter().rect_filled(ui.max_rect(), 0.0, theme::VIEWPORT);
@@ -120,11 +131,15 @@ impl ViewerApp {
         }
         if state.layout.image_list {
             let panel = Panel::left("images").frame(theme::panel_frame()).resizable(false);
-            panel.exact_size(theme::IMAGE_LIST_WIDTH).show(ui, |ui| image_list::ui(ui, state, commands));
+            panel
+                .exact_size(theme::IMAGE_LIST_WIDTH)
+                .show(ui, |ui| image_list::ui(ui, state, commands));
         }
         if state.layout.findings {
             let panel = Panel::right("findings").frame(theme::panel_frame()).resizable(false);
-            panel.exact_size(theme::FINDINGS_WIDTH).show(ui, |ui| findings::ui(ui, state, commands));
+            panel
+                .exact_size(theme::FINDINGS_WIDTH)
+                .show(ui, |ui| findings::ui(ui, state, commands));
         }
         CentralPanel::no_frame().show(ui, |ui| self.viewport(ui));
     }
@@ -153,17 +168,27 @@ impl ViewerApp {
     fn trace(&mut self) {
         let Some(trace) = &mut self.trace else { return };
         if trace.current != self.state.list.current {
-            *trace = Trace { selected: Instant::now(), current: self.state.list.current, drawn: false };
+            *trace = Trace {
+                selected: Instant::now(),
+                current: self.state.list.current,
+                drawn: false,
+            };
         }
         if let (Some(shown), false) = (&self.state.shown, trace.drawn) {
             trace.drawn = true;
             let radiograph = &shown.picture.radiograph;
-            let words = format!("{} x {}, read in {:?}", radiograph.width, radiograph.height, shown.picture.decode);
+            let words = format!(
+                "{} x {}, read in {:?}",
+                radiograph.width, radiograph.height, shown.picture.decode
+            );
             let selected = trace.selected;
             let ctx = self.services.ctx.clone();
             if let Some(canvas) = &self.canvas {
                 canvas.when_drawn(move || {
-                    eprintln!("recovnet trace: {words}, drawn {:?} after it was chosen", selected.elapsed());
+                    eprintln!(
+                        "recovnet trace: {words}, drawn {:?} after it was chosen",
+                        selected.elapsed()
+                    );
                 });
             }
             // The answer comes with the next submission.

@@ -9,7 +9,7 @@ use super::dialogs::Chosen;
 use super::listing::Listing;
 use super::overlays::{OverlayPixels, OverlaySettings};
 use super::picture::{Picture, PictureKey};
-use super::state::{Annotations, Dialog, ViewerState};
+use super::state::{Annotations, Dialog, IdentityDisplay, ViewerState};
 use super::tools::Tool;
 use super::viewport::{Placement, Screen};
 use crate::inference::engine::Event;
@@ -232,7 +232,10 @@ const fn alt(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::ALT, key)
 }
 
-const CTRL_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
+const CTRL_SHIFT: Modifiers = Modifiers {
+    shift: true,
+    ..Modifiers::COMMAND
+};
 
 const fn ctrl_shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(CTRL_SHIFT, key)
@@ -263,11 +266,17 @@ fn has_previous(state: &ViewerState) -> bool {
 }
 
 fn has_next(state: &ViewerState) -> bool {
-    state.list.current.is_some_and(|current| current + 1 < state.list.entries.len())
+    state
+        .list
+        .current
+        .is_some_and(|current| current + 1 < state.list.entries.len())
 }
 
 fn frame_of(state: &ViewerState) -> Option<(u32, u32)> {
-    state.shown.as_ref().map(|shown| (shown.picture.radiograph.frame, shown.picture.radiograph.frames))
+    state
+        .shown
+        .as_ref()
+        .map(|shown| (shown.picture.radiograph.frame, shown.picture.radiograph.frames))
 }
 
 fn has_previous_frame(state: &ViewerState) -> bool {
@@ -279,7 +288,10 @@ fn has_next_frame(state: &ViewerState) -> bool {
 }
 
 fn has_preset<const N: usize>(state: &ViewerState) -> bool {
-    state.shown.as_ref().is_some_and(|shown| N < shown.picture.presets.len())
+    state
+        .shown
+        .as_ref()
+        .is_some_and(|shown| N < shown.picture.presets.len())
 }
 
 fn can_analyse(state: &ViewerState) -> bool {
@@ -312,7 +324,10 @@ macro_rules! preset {
             shortcuts: &[key(Key::$key)],
             enabled: has_preset::<$number>,
             checked: Some(|state| {
-                state.shown.as_ref().is_some_and(|shown| shown.view.preset == Some($number))
+                state
+                    .shown
+                    .as_ref()
+                    .is_some_and(|shown| shown.view.preset == Some($number))
             }),
             ..PLAIN
         }
@@ -505,7 +520,10 @@ pub const ACTIONS: &[ActionInfo] = &[
         shortcuts: &[ctrl(Key::Enter), key(Key::Equals)],
         enabled: with_picture,
         checked: Some(|state| {
-            state.shown.as_ref().is_some_and(|shown| shown.view.placement == Placement::Fit)
+            state
+                .shown
+                .as_ref()
+                .is_some_and(|shown| shown.view.placement == Placement::Fit)
         }),
         ..PLAIN
     },
@@ -588,7 +606,7 @@ pub const ACTIONS: &[ActionInfo] = &[
         text: "Patient identity",
         tooltip: "Show the patient's name and number on the picture, or hide them",
         shortcuts: &[ctrl(Key::H)],
-        checked: Some(|state| state.layout.identity),
+        checked: Some(|state| state.layout.identity == IdentityDisplay::Shown),
         ..PLAIN
     },
     ActionInfo {
@@ -597,7 +615,7 @@ pub const ACTIONS: &[ActionInfo] = &[
         text: "Full screen",
         tooltip: "Use the whole screen",
         shortcuts: &[key(Key::F11)],
-        checked: Some(|state| state.layout.full_screen),
+        checked: Some(|state| state.full_screen),
         ..PLAIN
     },
     ActionInfo {
@@ -697,6 +715,9 @@ impl Action {
     /// # Panics
     /// If the table has no such action, which a test rules out.
     pub fn info(self) -> &'static ActionInfo {
-        ACTIONS.iter().find(|info| info.action == self).expect("every action has a line in the table")
+        ACTIONS
+            .iter()
+            .find(|info| info.action == self)
+            .expect("every action has a line in the table")
     }
 }

@@ -36,7 +36,12 @@ impl Dialogs {
     /// No dialog yet; `wake` is called when one ends.
     pub fn new(wake: Wake) -> Self {
         let (sender, receiver) = channel();
-        Self { sender, receiver, wake, open: false }
+        Self {
+            sender,
+            receiver,
+            wake,
+            open: false,
+        }
     }
 
     /// Shows a dialog, unless one is open.
@@ -66,7 +71,10 @@ impl Dialogs {
             let _ = sender.send(chosen);
             wake();
         };
-        self.open = thread::Builder::new().name("file-dialog".to_owned()).spawn(wait).is_ok();
+        self.open = thread::Builder::new()
+            .name("file-dialog".to_owned())
+            .spawn(wait)
+            .is_ok();
     }
 
     /// How the dialog ended, if it has.

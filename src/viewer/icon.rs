@@ -13,7 +13,11 @@ pub fn data() -> IconData {
         let at = [index % SIDE, index / SIDE].map(|step| (step as f32 + 0.5) / SIDE as f32);
         colour(at, 1.5 / SIDE as f32).map(|component| (component * 255.0).round() as u8)
     };
-    IconData { rgba: (0..SIDE * SIDE).flat_map(pixel).collect(), width: SIDE, height: SIDE }
+    IconData {
+        rgba: (0..SIDE * SIDE).flat_map(pixel).collect(),
+        width: SIDE,
+        height: SIDE,
+    }
 }
 
 /// Paints it into a square of the window.

@@ -30,7 +30,12 @@ enum Focus {
 
 fn dropped(ctx: &Context, state: &ViewerState, commands: &mut Vec<Command>) {
     let (hovering, paths) = ctx.input(|input| {
-        let paths: Vec<_> = input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect();
+        let paths: Vec<_> = input
+            .raw
+            .dropped_files
+            .iter()
+            .map(|file| file.path().to_owned())
+            .collect();
         (!input.raw.hovered_files.is_empty(), paths)
     });
     if hovering != state.drop_hover {
@@ -47,11 +52,22 @@ fn keys(input: &mut InputState, focus: Focus, state: &ViewerState, commands: &mu
         commands.push(Command::Bare(bare));
     }
     input.events.retain(|event| {
-        let Event::Key { key, pressed: true, repeat, modifiers, .. } = event else { return true };
+        let Event::Key {
+            key,
+            pressed: true,
+            repeat,
+            modifiers,
+            ..
+        } = event
+        else {
+            return true;
+        };
         if belongs_to_focus(focus, *key, *modifiers) {
             return true;
         }
-        let info = ACTIONS.iter().find(|info| info.shortcuts.iter().any(|shortcut| hit(shortcut, *key, *modifiers)));
+        let info = ACTIONS
+            .iter()
+            .find(|info| info.shortcuts.iter().any(|shortcut| hit(*shortcut, *key, *modifiers)));
         let Some(info) = info else { return true };
         if (!*repeat || info.repeats) && (info.enabled)(state) {
             commands.push(Command::Do(info.action));
@@ -60,7 +76,7 @@ fn keys(input: &mut InputState, focus: Focus, state: &ViewerState, commands: &mu
     });
 }
 
-fn hit(shortcut: &KeyboardShortcut, key: Key, modifiers: Modifiers) -> bool {
+fn hit(shortcut: KeyboardShortcut, key: Key, modifiers: Modifiers) -> bool {
     shortcut.logical_key == key && modifiers.matches_exact(shortcut.modifiers)
 }
 

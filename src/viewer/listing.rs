@@ -22,7 +22,11 @@ impl Listing {
     /// What can be said of a single file before its folder was looked through.
     pub fn at_once(paths: &[PathBuf]) -> Option<Self> {
         match paths {
-            [path] if path.is_file() => Some(Self { files: vec![path.clone()], more: true, ..Self::default() }),
+            [path] if path.is_file() => Some(Self {
+                files: vec![path.clone()],
+                more: true,
+                ..Self::default()
+            }),
             _ => None,
         }
     }
@@ -47,7 +51,9 @@ pub fn list(paths: &[PathBuf]) -> Listing {
     if listing.files.len() > LONGEST {
         listing.files.truncate(LONGEST);
         listing.start = listing.start.min(LONGEST - 1);
-        listing.problems.push(format!("Only the first {LONGEST} pictures are listed."));
+        listing
+            .problems
+            .push(format!("Only the first {LONGEST} pictures are listed."));
     }
     listing
 }
@@ -57,12 +63,16 @@ fn add(path: &Path, listing: &mut Listing) {
         let before = listing.files.len();
         listing.files.extend(imaging::candidates(path));
         if listing.files.len() == before {
-            listing.problems.push(format!("{}: there is no picture in this folder.", path.display()));
+            listing
+                .problems
+                .push(format!("{}: there is no picture in this folder.", path.display()));
         }
     } else if path.exists() {
         listing.files.push(path.to_owned());
     } else {
-        listing.problems.push(format!("{}: there is no such file or folder.", path.display()));
+        listing
+            .problems
+            .push(format!("{}: there is no such file or folder.", path.display()));
     }
 }
 
@@ -100,7 +110,11 @@ mod tests {
         let missing = folder.path().join("missing.dcm");
         let listing = list(&[folder.path().to_owned(), missing]);
         assert!(listing.files.is_empty());
-        assert!(listing.problems[0].contains("no picture in this folder"), "{:?}", listing.problems);
+        assert!(
+            listing.problems[0].contains("no picture in this folder"),
+            "{:?}",
+            listing.problems
+        );
         assert!(listing.problems[1].contains("no such file"), "{:?}", listing.problems);
     }
 }

@@ -23,8 +23,8 @@ pub mod worker;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egui::ViewportBuilder;
 use eframe::{egui_wgpu, wgpu};
+use egui::ViewportBuilder;
 
 use crate::inference::engine::{Engine, EngineConfig};
 
@@ -56,7 +56,10 @@ pub fn run(paths: Vec<PathBuf>, engine: EngineConfig) -> Result<(), Error> {
     let options = eframe::NativeOptions {
         viewport,
         renderer: eframe::Renderer::Wgpu,
-        wgpu_options: egui_wgpu::WgpuConfiguration { wgpu_setup: graphics(), ..Default::default() },
+        wgpu_options: egui_wgpu::WgpuConfiguration {
+            wgpu_setup: graphics(),
+            ..Default::default()
+        },
         persist_window: false,
         ..Default::default()
     };
@@ -64,9 +67,8 @@ pub fn run(paths: Vec<PathBuf>, engine: EngineConfig) -> Result<(), Error> {
         TITLE,
         options,
         Box::new(|creation| {
-            let analyser = |wake: worker::Wake| {
-                Box::new(Engine::start(engine, move || wake())) as Box<dyn analysis::Analyser>
-            };
+            let analyser =
+                |wake: worker::Wake| Box::new(Engine::start(engine, move || wake())) as Box<dyn analysis::Analyser>;
             Ok(Box::new(ViewerApp::new(creation, analyser, paths)?))
         }),
     )?;
@@ -95,7 +97,13 @@ pub fn adapter_report() -> Vec<String> {
         .map(|adapter| {
             let info = adapter.get_info();
             let driver = [info.driver, info.driver_info].join(" ");
-            format!("{}: {} ({:?}) {}", info.backend, info.name, info.device_type, driver.trim())
+            format!(
+                "{}: {} ({:?}) {}",
+                info.backend,
+                info.name,
+                info.device_type,
+                driver.trim()
+            )
         })
         .collect()
 }

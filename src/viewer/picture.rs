@@ -24,13 +24,20 @@ pub enum PictureKey {
 impl PictureKey {
     /// First frame of a file.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self::File { path: path.into(), frame: 1 }
+        Self::File {
+            path: path.into(),
+            frame: 1,
+        }
     }
 
     /// What the window calls it.
     pub fn label(&self) -> String {
         match self {
-            Self::File { path, .. } => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            Self::File { path, .. } => path
+                .file_name()
+                .unwrap_or(path.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
             Self::Sample => "Synthetic chest phantom".to_owned(),
         }
     }
@@ -101,7 +108,14 @@ impl Picture {
         let default_preset = 1.min(presets.len().saturating_sub(1));
         let voi = presets.get(default_preset).map(|preset| &preset.transform);
         let thumbnail = thumbnail(&radiograph, &levels, voi);
-        Self { radiograph: Arc::new(radiograph), levels, presets, default_preset, thumbnail, decode }
+        Self {
+            radiograph: Arc::new(radiograph),
+            levels,
+            presets,
+            default_preset,
+            thumbnail,
+            decode,
+        }
     }
 
     /// Bytes it holds.
@@ -174,13 +188,19 @@ fn presets(radiograph: &Radiograph) -> Vec<Preset> {
         return Vec::new();
     }
     let auto = VoiTransform::Window(radiograph.auto_window());
-    let mut presets = vec![Preset { name: "Auto".to_owned(), transform: auto }];
+    let mut presets = vec![Preset {
+        name: "Auto".to_owned(),
+        transform: auto,
+    }];
     presets.extend(radiograph.voi_luts.iter().map(|voi| Preset {
         name: voi.explanation.clone(),
         transform: voi.transform.clone(),
     }));
     if radiograph.voi_luts.is_empty() {
-        presets.push(Preset { name: "Full range".to_owned(), transform: radiograph.default_voi() });
+        presets.push(Preset {
+            name: "Full range".to_owned(),
+            transform: radiograph.default_voi(),
+        });
     }
     presets
 }
@@ -209,11 +229,19 @@ fn thumbnail(radiograph: &Radiograph, levels: &Levels, voi: Option<&VoiTransform
         }
         Levels::Grey(levels) => {
             let offset = radiograph.grey().map_or(0, |stored| stored.offset);
-            let value = radiograph.modality_lut.apply(i32::from(levels[level as usize][index]) + offset);
+            let value = radiograph
+                .modality_lut
+                .apply(i32::from(levels[level as usize][index]) + offset);
             let display = voi.map_or(0.0, |voi| radiograph.polarity.apply(voi.apply(value)));
             [(display * 255.0).round() as u8; 3]
         }
     };
-    let rgb = (0..rows).flat_map(|row| (0..columns).map(move |column| at(column, row))).map(pixel).collect();
-    Thumbnail { size: [columns, rows], rgb }
+    let rgb = (0..rows)
+        .flat_map(|row| (0..columns).map(move |column| at(column, row)))
+        .map(pixel)
+        .collect();
+    Thumbnail {
+        size: [columns, rows],
+        rgb,
+    }
 }

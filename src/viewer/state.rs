@@ -37,6 +37,8 @@ pub struct ViewerState {
     pub pointer: Option<Pos2>,
     /// The key that shows the bare picture is held.
     pub bare: bool,
+    /// The window takes the whole screen.
+    pub full_screen: bool,
     /// A file is being dragged over the window.
     pub drop_hover: bool,
     /// A dialog of our own.
@@ -119,10 +121,8 @@ pub struct Layout {
     pub findings: bool,
     /// Texts on the picture.
     pub annotations: Annotations,
-    /// The patient's name is on the picture, not only a word that there is one.
-    pub identity: bool,
-    /// The whole screen.
-    pub full_screen: bool,
+    /// Whether the patient's name is on the picture.
+    pub identity: IdentityDisplay,
     /// Details of the model card are unfolded.
     pub card: bool,
 }
@@ -133,11 +133,19 @@ impl Default for Layout {
             image_list: true,
             findings: true,
             annotations: Annotations::All,
-            identity: true,
-            full_screen: false,
+            identity: IdentityDisplay::Shown,
             card: false,
         }
     }
+}
+
+/// What the picture's corner says of the patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityDisplay {
+    /// Name, number, birth date, sex.
+    Shown,
+    /// Only that there is an identity.
+    Hidden,
 }
 
 /// Texts on the picture, in the three steps of the key.
@@ -169,10 +177,15 @@ impl Shown {
     /// Size and pixel shape.
     pub fn shape(&self) -> PictureShape {
         let radiograph = &self.picture.radiograph;
-        let aspect = radiograph.spacing.map_or(1.0, |spacing| spacing.row_mm / spacing.column_mm);
+        let aspect = radiograph
+            .spacing
+            .map_or(1.0, |spacing| spacing.row_mm / spacing.column_mm);
         // A wild ratio is a mistake in the file; the picture stays usable.
         let aspect = if (0.1..=10.0).contains(&aspect) { aspect } else { 1.0 };
-        PictureShape { size: [radiograph.width, radiograph.height], aspect }
+        PictureShape {
+            size: [radiograph.width, radiograph.height],
+            aspect,
+        }
     }
 
     /// The map between image and ui.
@@ -207,7 +220,12 @@ impl ViewSettings {
 impl ImageEntry {
     /// An entry not looked at yet.
     pub fn new(key: PictureKey) -> Self {
-        Self { key, status: EntryStatus::Unread, thumbnail: None, view: None }
+        Self {
+            key,
+            status: EntryStatus::Unread,
+            thumbnail: None,
+            view: None,
+        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! The look: every colour, text size and distance of the window. The only file that names colours.
 
-use egui::{
-    self, Color32, CornerRadius, FontFamily, FontId, Frame, Margin, Shadow, Stroke, TextStyle, Theme, Vec2,
-};
+use egui::{self, Color32, CornerRadius, FontFamily, FontId, Frame, Margin, Shadow, Stroke, TextStyle, Theme, Vec2};
 
 /// Behind the picture: true black.
 pub const VIEWPORT: Color32 = Color32::from_rgb(0x00, 0x00, 0x00);
@@ -53,8 +51,6 @@ pub const FINDINGS_WIDTH: f32 = 316.0;
 pub const STATUS_HEIGHT: f32 = 28.0;
 /// Height of the menu bar, in ui points.
 pub const MENU_HEIGHT: f32 = 32.0;
-/// Alpha of results that are being computed anew.
-pub const DIMMED: f32 = 0.45;
 
 /// Alpha of the lung fill, in 0..=1.
 pub const FILL_ALPHA: f32 = 0.18;
@@ -110,7 +106,10 @@ pub fn bar_frame() -> Frame {
 
 /// Frame of a block on a panel.
 pub fn block_frame() -> Frame {
-    Frame::new().fill(RAISED).corner_radius(CornerRadius::same(RADIUS)).inner_margin(Margin::symmetric(12, 8))
+    Frame::new()
+        .fill(RAISED)
+        .corner_radius(CornerRadius::same(RADIUS))
+        .inner_margin(Margin::symmetric(12, 8))
 }
 
 /// Frame of a dialog.
@@ -157,8 +156,18 @@ fn visuals(visuals: &mut egui::Visuals) {
     visuals.window_stroke = hairline();
     visuals.window_corner_radius = CornerRadius::same(RADIUS * 2);
     visuals.menu_corner_radius = CornerRadius::same(RADIUS);
-    visuals.window_shadow = Shadow { offset: [0, 8], blur: 24, spread: 0, color: HALO };
-    visuals.popup_shadow = Shadow { offset: [0, 4], blur: 12, spread: 0, color: HALO };
+    visuals.window_shadow = Shadow {
+        offset: [0, 8],
+        blur: 24,
+        spread: 0,
+        color: HALO,
+    };
+    visuals.popup_shadow = Shadow {
+        offset: [0, 4],
+        blur: 12,
+        spread: 0,
+        color: HALO,
+    };
     visuals.extreme_bg_color = VIEWPORT;
     visuals.faint_bg_color = RAISED;
     visuals.code_bg_color = RAISED;

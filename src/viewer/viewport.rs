@@ -42,7 +42,10 @@ pub struct Screen {
 
 impl Default for Screen {
     fn default() -> Self {
-        Self { rect: Rect::from_min_size(Pos2::ZERO, Vec2::splat(1.0)), pixels_per_point: 1.0 }
+        Self {
+            rect: Rect::from_min_size(Pos2::ZERO, Vec2::splat(1.0)),
+            pixels_per_point: 1.0,
+        }
     }
 }
 
@@ -54,7 +57,10 @@ impl Screen {
 
     fn center_px(&self) -> [f64; 2] {
         let center = self.rect.center();
-        [f64::from(center.x * self.pixels_per_point), f64::from(center.y * self.pixels_per_point)]
+        [
+            f64::from(center.x * self.pixels_per_point),
+            f64::from(center.y * self.pixels_per_point),
+        ]
     }
 }
 
@@ -81,7 +87,11 @@ impl ImageTransform {
         let px_per_image = [zoom, zoom * shape.aspect];
         let middle = screen.center_px();
         let origin_px = [0, 1].map(|axis| (middle[axis] - center[axis] * px_per_image[axis]).round());
-        Self { px_per_image, origin_px, pixels_per_point: f64::from(screen.pixels_per_point) }
+        Self {
+            px_per_image,
+            origin_px,
+            pixels_per_point: f64::from(screen.pixels_per_point),
+        }
     }
 
     /// Ui position of an image position.
@@ -120,7 +130,10 @@ pub fn zoomed_about(placement: Placement, shape: PictureShape, screen: Screen, f
     let anchor_px = [anchor.x * screen.pixels_per_point, anchor.y * screen.pixels_per_point].map(f64::from);
     let middle_px = screen.center_px();
     let center = [0, 1].map(|axis| fixed[axis] + (middle_px[axis] - anchor_px[axis]) / per_image[axis]);
-    Placement::At { zoom, center: inside(center, shape) }
+    Placement::At {
+        zoom,
+        center: inside(center, shape),
+    }
 }
 
 /// The placement after the picture was dragged by `delta` ui points.
@@ -133,7 +146,10 @@ pub fn panned(placement: Placement, shape: PictureShape, screen: Screen, delta: 
     };
     let delta_px = [delta.x * screen.pixels_per_point, delta.y * screen.pixels_per_point].map(f64::from);
     let center = [0, 1].map(|axis| center[axis] - delta_px[axis] / per_image[axis]);
-    Placement::At { zoom, center: inside(center, shape) }
+    Placement::At {
+        zoom,
+        center: inside(center, shape),
+    }
 }
 
 /// One image pixel on one physical pixel, about the middle of what is seen.

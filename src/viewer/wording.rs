@@ -35,7 +35,11 @@ pub fn score_sentence(score: f64, threshold: f64, decision: Decision) -> String 
         Decision::Covid19 => "at or above",
         Decision::Control => "below",
     };
-    format!("{} is {side} this model version's threshold of {}.", number(score), number(threshold))
+    format!(
+        "{} is {side} this model version's threshold of {}.",
+        number(score),
+        number(threshold)
+    )
 }
 
 /// An area as a share of the picture, and in cm² where the spacing is known, with the word that says which.
@@ -69,7 +73,11 @@ pub fn short_hash(hash: &str) -> &str {
 
 /// A value of the picture: whole numbers without decimals.
 pub fn picture_value(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+    if value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
 }
 
 /// A DICOM date, `YYYYMMDD`, as `YYYY-MM-DD`; anything else as it is.
@@ -96,5 +104,9 @@ pub fn preset(preset: Option<&Preset>) -> &str {
 
 /// Zoom as a percentage.
 pub fn zoom(zoom: f64) -> String {
-    if (zoom - 1.0).abs() < 1e-9 { "1:1".to_owned() } else { format!("{:.0} %", zoom * 100.0) }
+    if (zoom - 1.0).abs() < 1e-9 {
+        "1:1".to_owned()
+    } else {
+        format!("{:.0} %", zoom * 100.0)
+    }
 }

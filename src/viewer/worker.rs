@@ -4,6 +4,8 @@
 //! decoding job is cancelled.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::error::Error;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,7 +14,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::findings::Findings;
-use crate::imaging::{self, Radiograph};
+use crate::imaging::{self, Radiograph, phantom};
 
 use super::listing::{Listing, list};
 use super::overlays::OverlayPixels;
@@ -69,7 +71,10 @@ impl Loader {
     /// # Errors
     /// If the system gives no thread.
     pub fn start(wake: &Wake) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), work: Condvar::new() });
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            work: Condvar::new(),
+        });
         let (sender, events) = channel();
         for number in 1..=THREADS {
             let (shared, sender, wake) = (Arc::clone(&shared), sender.clone(), Arc::clone(wake));
@@ -188,8 +193,18 @@ fn decode(key: &PictureKey) -> Result<Arc<Picture>, String> {
 fn read(key: &PictureKey) -> Result<Radiograph, String> {
     match key {
         PictureKey::File { path, frame } => imaging::open_frame(path, *frame).map_err(|error| error.to_string()),
-        PictureKey::Sample => Err("SAMPLE".to_owned()),
+        PictureKey::Sample => sample().map_err(|reason| format!("The sample cannot be made: {reason}.")),
     }
+}
+
+/// The phantom takes the way of every file, through a temporary one.
+fn sample() -> Result<Radiograph, Box<dyn Error>> {
+    let side = phantom::DEFAULT_SIZE;
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(&phantom::dicom_bytes(side, side)?)?;
+    let mut radiograph = imaging::open(file.path())?;
+    radiograph.file = PictureKey::Sample.label().into();
+    Ok(radiograph)
 }
 
 /// Decoded pictures beside the one on the screen, least recently used out first.
@@ -222,9 +237,19 @@ impl PictureCache {
     pub fn insert(&mut self, key: PictureKey, picture: Arc<Picture>) {
         self.clock += 1;
         self.pictures.insert(key, (self.clock, picture));
-        let bytes = |cache: &Self| cache.pictures.values().map(|(_, picture)| picture.bytes()).sum::<usize>();
+        let bytes = |cache: &Self| {
+            cache
+                .pictures
+                .values()
+                .map(|(_, picture)| picture.bytes())
+                .sum::<usize>()
+        };
         while self.pictures.len() > 1 && bytes(self) > CACHE_BYTES {
-            let oldest = self.pictures.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| key.clone());
+            let oldest = self
+                .pictures
+                .iter()
+                .min_by_key(|(_, (used, _))| *used)
+                .map(|(key, _)| key.clone());
             let Some(oldest) = oldest else { return };
             self.pictures.remove(&oldest);
         }

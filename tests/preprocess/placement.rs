@@ -18,13 +18,7 @@ fn aspects() -> impl Strategy<Value = Aspect> {
 }
 
 fn placements() -> impl Strategy<Value = Placement> {
-    (
-        1..3000_usize,
-        1..3000_usize,
-        1..300_usize,
-        1..300_usize,
-        aspects(),
-    )
+    (1..3000_usize, 1..3000_usize, 1..300_usize, 1..300_usize, aspects())
         .prop_map(|(w, h, iw, ih, aspect)| Placement::new(w, h, &spec(iw, ih, aspect)))
 }
 
@@ -122,10 +116,7 @@ fn a_mask_goes_onto_the_input_and_back() {
     let inside = |x: usize, y: usize| (60..220).contains(&x) && (40..150).contains(&y);
     let mask: Vec<u8> = (0..w * h).map(|i| u8::from(inside(i % w, i / w))).collect();
     let placement = Placement::new(w, h, &spec(224, 224, Aspect::Stretch));
-    let small: Vec<f32> = preprocess::mask(&mask, &placement)
-        .into_iter()
-        .map(f32::from)
-        .collect();
+    let small: Vec<f32> = preprocess::mask(&mask, &placement).into_iter().map(f32::from).collect();
     let back = placement.to_image(&small);
     let wrong = back
         .iter()

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use recovnet::imaging::{
-    Acquisition, Identity, ModalityLut, Polarity, Radiograph, Samples, Scope, StoredValues, VoiLut,
-    VoiLutFunction, VoiTransform, Window,
+    Acquisition, Identity, ModalityLut, Polarity, Radiograph, Samples, Scope, StoredValues, VoiLut, VoiLutFunction,
+    VoiTransform, Window,
 };
 use recovnet::nn::{Aspect, Device, InputSpec};
 use recovnet::preprocess;
@@ -59,11 +59,7 @@ fn golden_resize_is_pil_bilinear() {
     let Some(folder) = folder() else { return };
     let mut files = 0;
     for entry in std::fs::read_dir(folder).expect("the folder can be listed") {
-        let name = entry
-            .expect("an entry")
-            .file_name()
-            .to_string_lossy()
-            .into_owned();
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
         if !name.starts_with("resize_") || !name.ends_with(".safetensors") {
             continue;
         }
@@ -136,10 +132,7 @@ fn padding_of_the_aspect_is_black_and_the_picture_keeps_its_shape() {
     let grey = preprocess::grey(&image, &spec(16, 16, Aspect::Pad)).expect("grey");
     for (row, line) in grey.pixels.chunks(16).enumerate() {
         let expected = if (4..12).contains(&row) { 1.0 } else { 0.0 };
-        assert!(
-            line.iter().all(|v| (v - expected).abs() < 1e-6),
-            "row {row}: {line:?}"
-        );
+        assert!(line.iter().all(|v| (v - expected).abs() < 1e-6), "row {row}: {line:?}");
     }
 }
 
@@ -158,10 +151,7 @@ fn one_pixel_and_long_strips_are_no_trouble() {
         for aspect in [Aspect::Stretch, Aspect::Pad, Aspect::Crop] {
             let grey = preprocess::grey(&image, &spec(224, 224, aspect)).expect("grey");
             assert_eq!(grey.pixels.len(), 224 * 224);
-            assert!(
-                grey.pixels.iter().any(|&v| v > 0.99),
-                "{width}x{height} {aspect:?}"
-            );
+            assert!(grey.pixels.iter().any(|&v| v > 0.99), "{width}x{height} {aspect:?}");
         }
     }
 }

@@ -30,33 +30,18 @@ fn golden_adam_over_five_steps() {
     };
     let rate = golden["lr"].as_f64().expect("a rate");
     let start = numbers(&golden["w0"]);
-    for (form, key) in [
-        (AdamForm::Torch, "torch_eps1e_8"),
-        (AdamForm::Keras, "keras_eps1e_7"),
-    ] {
+    for (form, key) in [(AdamForm::Torch, "torch_eps1e_8"), (AdamForm::Keras, "keras_eps1e_7")] {
         // From zero, so that the small steps are not rounded away against the parameters.
         let mut network = Vector(vector(&vec![0.0; start.len()]));
         let mut adam = Adam::new(form);
         let steps = golden["grads"].as_array().expect("steps").iter();
-        for (step, (gradient, expected)) in steps
-            .zip(golden[key].as_array().expect("steps"))
-            .enumerate()
-        {
+        for (step, (gradient, expected)) in steps.zip(golden[key].as_array().expect("steps")).enumerate() {
             let gradients: Gradients = [("vector".to_owned(), vector(&numbers(gradient)))]
                 .into_iter()
                 .collect();
             adam.step(&mut network, &gradients, rate).expect("a step");
-            let moved: Vec<f64> = numbers(expected)
-                .iter()
-                .zip(&start)
-                .map(|(w, w0)| w - w0)
-                .collect();
-            within(
-                &flat(&network.0),
-                &moved,
-                1e-5 * rate,
-                &format!("{key} step {step}"),
-            );
+            let moved: Vec<f64> = numbers(expected).iter().zip(&start).map(|(w, w0)| w - w0).collect();
+            within(&flat(&network.0), &moved, 1e-5 * rate, &format!("{key} step {step}"));
         }
         assert_eq!(adam.steps(), 5);
     }
@@ -66,9 +51,7 @@ fn golden_adam_over_five_steps() {
 fn a_restored_optimiser_goes_on_alike() {
     let gradient = |k: i32| -> Gradients {
         let values: Vec<f64> = (0..5).map(|i| f64::from(i * k % 7) - 3.0).collect();
-        [("vector".to_owned(), vector(&values))]
-            .into_iter()
-            .collect()
+        [("vector".to_owned(), vector(&values))].into_iter().collect()
     };
     let mut one = Vector(vector(&[0.1, 0.2, 0.3, 0.4, 0.5]));
     let mut adam = Adam::new(AdamForm::Keras);
@@ -76,9 +59,7 @@ fn a_restored_optimiser_goes_on_alike() {
     let mut other = Vector(one.0.clone());
     let mut restored = Adam::restore(AdamForm::Keras, adam.steps(), adam.moments().clone());
     adam.step(&mut one, &gradient(3), 0.01).expect("a step");
-    restored
-        .step(&mut other, &gradient(3), 0.01)
-        .expect("a step");
+    restored.step(&mut other, &gradient(3), 0.01).expect("a step");
     assert_eq!(flat(&one.0), flat(&other.0));
     assert_eq!(adam, restored);
 }
@@ -86,9 +67,7 @@ fn a_restored_optimiser_goes_on_alike() {
 #[test]
 fn a_gradient_of_another_shape_is_refused() {
     let mut network = Vector(vector(&[0.0; 4]));
-    let gradients: Gradients = [("vector".to_owned(), vector(&[0.0; 3]))]
-        .into_iter()
-        .collect();
+    let gradients: Gradients = [("vector".to_owned(), vector(&[0.0; 3]))].into_iter().collect();
     let error = Adam::new(AdamForm::Torch)
         .step(&mut network, &gradients, 0.1)
         .expect_err("another shape");

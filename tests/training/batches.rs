@@ -25,11 +25,7 @@ fn spec() -> InputSpec {
 fn samples(all: usize, covid: usize) -> Vec<Sample> {
     (0..all)
         .map(|i| {
-            let class = if i < covid {
-                Class::Covid19
-            } else {
-                Class::Control
-            };
+            let class = if i < covid { Class::Covid19 } else { Class::Control };
             Sample::new(
                 &[i as f32 / all as f32; SIDE * SIDE],
                 vec![u8::from(i % 2 == 0); SIDE * SIDE],
@@ -152,25 +148,10 @@ fn recipes_are_the_papers_and_ours() {
     let scratch = Recipe::Scratch.config(Task::Recovnet, DenseNet121);
     assert_eq!(
         scratch.schedule,
-        [
-            Stage {
-                epochs: 24,
-                size: 128
-            },
-            Stage {
-                epochs: 6,
-                size: 224
-            }
-        ]
+        [Stage { epochs: 24, size: 128 }, Stage { epochs: 6, size: 224 }]
     );
     assert_eq!((scratch.size_of(23), scratch.size_of(24)), (128, 224));
-    assert_eq!(
-        Recipe::Scratch.schedule(1),
-        [Stage {
-            epochs: 1,
-            size: 224
-        }]
-    );
+    assert_eq!(Recipe::Scratch.schedule(1), [Stage { epochs: 1, size: 224 }]);
     assert_eq!(scratch.bn_momentum, 0.1);
 }
 
@@ -179,21 +160,9 @@ fn the_rate_warms_up_and_falls_at_every_size() {
     use recovnet::nn::BackboneKind::DenseNet121;
     use recovnet::nn::card::Task;
     let mut config = Recipe::Scratch.config(Task::Segmenter, DenseNet121);
-    config.schedule = vec![
-        Stage {
-            epochs: 10,
-            size: 128,
-        },
-        Stage {
-            epochs: 5,
-            size: 224,
-        },
-    ];
+    config.schedule = vec![Stage { epochs: 10, size: 128 }, Stage { epochs: 5, size: 224 }];
     let rates: Vec<f64> = (0..300).map(|step| config.rate_at(step, 20)).collect();
-    for (stage, highest) in [
-        (&rates[..200], config.rate),
-        (&rates[200..], config.rate / 2.0),
-    ] {
+    for (stage, highest) in [(&rates[..200], config.rate), (&rates[200..], config.rate / 2.0)] {
         let warm = stage.len() / 20;
         assert!(stage[..warm].is_sorted() && stage[0] < 0.3 * highest);
         assert!(stage[warm..].iter().rev().is_sorted());

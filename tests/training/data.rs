@@ -31,13 +31,8 @@ fn groups_come_from_group_then_patient_then_file() {
 
 #[test]
 fn two_columns_are_enough() {
-    let rows = manifest("label,file\nnormal,x/a.png\n")
-        .expect("a manifest")
-        .rows;
-    assert_eq!(
-        (rows[0].file.as_str(), rows[0].mask.is_none()),
-        ("x/a.png", true)
-    );
+    let rows = manifest("label,file\nnormal,x/a.png\n").expect("a manifest").rows;
+    assert_eq!((rows[0].file.as_str(), rows[0].mask.is_none()), ("x/a.png", true));
 }
 
 #[test]
@@ -128,14 +123,8 @@ fn the_real_folder_splits_by_group_and_phase() {
         return;
     }
     let manifest = Manifest::read(&folder).expect("a manifest");
-    manifest
-        .check_files(&manifest.rows)
-        .expect("every file is there");
-    let second: Vec<&Row> = manifest
-        .rows
-        .iter()
-        .filter(|row| Classification::takes(row))
-        .collect();
+    manifest.check_files(&manifest.rows).expect("every file is there");
+    let second: Vec<&Row> = manifest.rows.iter().filter(|row| Classification::takes(row)).collect();
     assert!(second.len() < manifest.rows.len() && second.iter().all(|row| !row.is_lateral()));
     let parts = [Part::Train, Part::Validation, Part::Test].map(|part| groups(&second, part));
     for (i, one) in parts.iter().enumerate() {
@@ -144,11 +133,7 @@ fn the_real_folder_splits_by_group_and_phase() {
             assert!(one.is_disjoint(other), "a group lies in two parts");
         }
     }
-    let first: Vec<&Row> = manifest
-        .rows
-        .iter()
-        .filter(|row| Segmentation::takes(row))
-        .collect();
+    let first: Vec<&Row> = manifest.rows.iter().filter(|row| Segmentation::takes(row)).collect();
     assert!(!first.is_empty());
     assert!(
         first
@@ -168,9 +153,7 @@ fn masks_and_pictures_load_alike() {
         ..InputSpec::default()
     };
     let mut seen = 0;
-    let samples = dataset::load(&rows, &spec, true, &AtomicBool::new(false), &mut |done| {
-        seen = done
-    });
+    let samples = dataset::load(&rows, &spec, true, &AtomicBool::new(false), &mut |done| seen = done);
     let samples = samples.expect("all load");
     assert_eq!((samples.len(), seen), (6, 6));
     for sample in &samples {
@@ -193,27 +176,20 @@ fn masks_and_pictures_load_alike() {
 fn bad_masks_are_named() {
     let folder = phantoms::folder(2);
     let path = folder.path().join("mask0.png");
-    let error = dataset::read_mask(&path, 10, 10)
-        .expect_err("another size")
-        .to_string();
+    let error = dataset::read_mask(&path, 10, 10).expect_err("another size").to_string();
     assert!(
         error.contains("mask0.png") && error.contains("72x64") && error.contains("10x10"),
         "{error}"
     );
     std::fs::write(&path, b"no picture").expect("it is written");
-    let error = dataset::read_mask(&path, 72, 64)
-        .expect_err("no picture")
-        .to_string();
+    let error = dataset::read_mask(&path, 72, 64).expect_err("no picture").to_string();
     assert!(error.contains("mask0.png"), "{error}");
     let dim = folder.path().join("dim.png");
     image::GrayImage::from_raw(2, 1, vec![0, 1])
         .expect("two pixels")
         .save(&dim)
         .expect("written");
-    assert_eq!(
-        dataset::read_mask(&dim, 2, 1).expect("a mask of 0 and 1"),
-        [0, 1]
-    );
+    assert_eq!(dataset::read_mask(&dim, 2, 1).expect("a mask of 0 and 1"), [0, 1]);
 }
 
 #[test]

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use recovnet::nn::card::Task;
 use recovnet::nn::weights::{self, Precision};
-use recovnet::nn::{
-    BackboneKind, Device, Graph, InputSpec, ModelCard, Network, Role, Segmenter, Tensor,
-};
+use recovnet::nn::{BackboneKind, Device, Graph, InputSpec, ModelCard, Network, Role, Segmenter, Tensor};
 use recovnet::training::initial;
 use recovnet::training::phase::{Classification, Phase};
 use recovnet::training::recipe::Recipe;
@@ -16,8 +14,7 @@ use recovnet::training::trainer::Job;
 
 /// A segmenter none of whose tensors is what a new network has.
 fn trained_segmenter() -> Segmenter {
-    let mut network = Segmenter::new(BackboneKind::DenseNet121, Graph::Torch, 4, &Device::Cpu)
-        .expect("a network");
+    let mut network = Segmenter::new(BackboneKind::DenseNet121, Graph::Torch, 4, &Device::Cpu).expect("a network");
     let mut number = 0.0;
     network.visit_mut(&mut |_, tensor, role| {
         number += 1.0;
@@ -34,13 +31,7 @@ fn save(folder: &Path, task: Task, split: Option<&str>) -> PathBuf {
         .map(|split| (SPLIT_KEY.to_owned(), split.to_owned()))
         .into_iter()
         .collect();
-    let sha256 = weights::save(
-        &path,
-        &trained_segmenter().state(),
-        &metadata,
-        Precision::Full,
-    )
-    .expect("saved");
+    let sha256 = weights::save(&path, &trained_segmenter().state(), &metadata, Precision::Full).expect("saved");
     let card = ModelCard {
         name: "start".to_owned(),
         version: "1".to_owned(),
@@ -52,11 +43,7 @@ fn save(folder: &Path, task: Task, split: Option<&str>) -> PathBuf {
         sha256,
         details: serde_json::Map::new(),
     };
-    std::fs::write(
-        path.with_extension("json"),
-        serde_json::to_string(&card).expect("JSON"),
-    )
-    .expect("written");
+    std::fs::write(path.with_extension("json"), serde_json::to_string(&card).expect("JSON")).expect("written");
     path
 }
 
@@ -76,10 +63,7 @@ fn refusal(job: &Job) -> String {
 }
 
 fn values(tensor: &Tensor) -> Vec<f32> {
-    tensor
-        .flatten_all()
-        .and_then(|t| t.to_vec1())
-        .expect("host tensor")
+    tensor.flatten_all().and_then(|t| t.to_vec1()).expect("host tensor")
 }
 
 #[test]
@@ -87,11 +71,8 @@ fn the_encoder_is_the_segmenters_before_step_one() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = save(folder.path(), Task::Segmenter, Some(SPLIT_VERSION));
     let job = job(Task::Recovnet, Some(path));
-    let start = initial::read(&job)
-        .expect("it fits")
-        .expect("there are weights");
-    let network =
-        Classification::build(&job.config, Some(&start.state), &job.device).expect("a network");
+    let start = initial::read(&job).expect("it fits").expect("there are weights");
+    let network = Classification::build(&job.config, Some(&start.state), &job.device).expect("a network");
     let segmenter = trained_segmenter().state();
     let (mut compared, mut running, mut head) = (0, 0, 0);
     network.visit(&mut |name, tensor, role| {
@@ -104,42 +85,25 @@ fn the_encoder_is_the_segmenters_before_step_one() {
             head += 1;
         }
     });
-    let encoder = segmenter
-        .keys()
-        .filter(|name| !name.starts_with("decoder."))
-        .count();
+    let encoder = segmenter.keys().filter(|name| !name.starts_with("decoder.")).count();
     assert_eq!((compared, running, head), (encoder, 2 * 121, 2));
 }
 
 #[test]
 fn recovnet_without_a_segmenter_is_a_usage_error() {
     let error = initial::read(&job(Task::Recovnet, None)).expect_err("no weights");
-    assert!(
-        matches!(error, recovnet::training::Error::Usage(_)),
-        "{error}"
-    );
+    assert!(matches!(error, recovnet::training::Error::Usage(_)), "{error}");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = save(folder.path(), Task::Baseline, Some(SPLIT_VERSION));
     let error = initial::read(&job(Task::Recovnet, Some(path))).expect_err("no segmenter");
-    assert!(
-        matches!(error, recovnet::training::Error::Usage(_)),
-        "{error}"
-    );
+    assert!(matches!(error, recovnet::training::Error::Usage(_)), "{error}");
     assert!(error.to_string().contains("baseline"), "{error}");
 }
 
 #[test]
 fn segmenter_and_baseline_may_begin_from_nothing() {
-    assert!(
-        initial::read(&job(Task::Segmenter, None))
-            .expect("fine")
-            .is_none()
-    );
-    assert!(
-        initial::read(&job(Task::Baseline, None))
-            .expect("fine")
-            .is_none()
-    );
+    assert!(initial::read(&job(Task::Segmenter, None)).expect("fine").is_none());
+    assert!(initial::read(&job(Task::Baseline, None)).expect("fine").is_none());
 }
 
 #[test]

@@ -15,11 +15,7 @@ fn golden_hybrid_loss() {
         let name = case["name"].as_str().expect("a name");
         let targets: Vec<u8> = numbers(&case["t"]).iter().map(|&t| t as u8).collect();
         let (loss, gradient) = hybrid(&numbers(&case["p"]), &targets);
-        for (found, key) in [
-            (loss.focal, "focal"),
-            (loss.dice, "dice"),
-            (loss.total(), "hybrid"),
-        ] {
+        for (found, key) in [(loss.focal, "focal"), (loss.dice, "dice"), (loss.total(), "hybrid")] {
             let expected = case[key].as_f64().expect("a number");
             within(
                 &[found],
@@ -30,12 +26,7 @@ fn golden_hybrid_loss() {
         }
         let expected = numbers(&case["grad_p_hybrid"]);
         let largest = expected.iter().fold(1.0_f64, |m, g| m.max(g.abs()));
-        within(
-            &gradient,
-            &expected,
-            1e-9 * largest,
-            &format!("{name} gradient"),
-        );
+        within(&gradient, &expected, 1e-9 * largest, &format!("{name} gradient"));
     }
 }
 
@@ -45,14 +36,8 @@ fn golden_cross_entropy() {
         return;
     };
     let golden = &golden["cce"];
-    let logits: Vec<f32> = numbers(&golden["logits"])
-        .iter()
-        .map(|&z| z as f32)
-        .collect();
-    let labels: Vec<u8> = numbers(&golden["onehot"])
-        .chunks(2)
-        .map(|pair| pair[1] as u8)
-        .collect();
+    let logits: Vec<f32> = numbers(&golden["logits"]).iter().map(|&z| z as f32).collect();
+    let labels: Vec<u8> = numbers(&golden["onehot"]).chunks(2).map(|pair| pair[1] as u8).collect();
     let (loss, gradient) = cross_entropy(&logits, &labels);
     within(
         &[loss],
@@ -61,20 +46,10 @@ fn golden_cross_entropy() {
         "mean",
     );
     let gradient: Vec<f64> = gradient.into_iter().map(f64::from).collect();
-    within(
-        &gradient,
-        &numbers(&golden["grad_logits"]),
-        1e-7,
-        "gradient",
-    );
+    within(&gradient, &numbers(&golden["grad_logits"]), 1e-7, "gradient");
     let each = numbers(&golden["per_sample_from_logits"]);
     for ((pair, &label), expected) in logits.chunks(2).zip(&labels).zip(each) {
-        within(
-            &[cross_entropy(pair, &[label]).0],
-            &[expected],
-            1e-6,
-            "one sample",
-        );
+        within(&[cross_entropy(pair, &[label]).0], &[expected], 1e-6, "one sample");
     }
 }
 

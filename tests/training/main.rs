@@ -3,6 +3,7 @@
 mod adam;
 mod augment;
 mod batches;
+mod command;
 mod data;
 mod initial;
 mod loss;

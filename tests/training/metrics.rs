@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use recovnet::training::metrics::{
-    Confusion, auc_interval, group_bootstrap, mean, mean_interval, percentile_interval, roc_auc,
-    wilson, youden_threshold,
+    Confusion, auc_interval, group_bootstrap, mean, mean_interval, percentile_interval, roc_auc, wilson,
+    youden_threshold,
 };
 use serde_json::Value;
 
@@ -13,11 +13,7 @@ use crate::reference::{flat, json, numbers, tensors, within};
 fn same(found: Option<f64>, golden: &Value, what: &str) {
     match (found, golden.as_f64()) {
         (Some(found), Some(expected)) => within(&[found], &[expected], 1e-12, what),
-        (found, expected) => assert_eq!(
-            found.is_some(),
-            expected.is_some(),
-            "{what}: {found:?} {golden}"
-        ),
+        (found, expected) => assert_eq!(found.is_some(), expected.is_some(), "{what}: {found:?} {golden}"),
     }
 }
 
@@ -37,16 +33,8 @@ fn golden_metrics_of_confusion_matrices() {
             tp: counts[3],
         };
         let what = |key: &str| format!("{counts:?} {key}");
-        same(
-            counts.sensitivity(),
-            &case["sensitivity"],
-            &what("sensitivity"),
-        );
-        same(
-            counts.specificity(),
-            &case["specificity"],
-            &what("specificity"),
-        );
+        same(counts.sensitivity(), &case["sensitivity"], &what("sensitivity"));
+        same(counts.specificity(), &case["specificity"], &what("specificity"));
         same(counts.precision(), &case["precision"], &what("precision"));
         same(counts.f_score(1.0), &case["f1"], &what("f1"));
         same(counts.f_score(2.0), &case["f2"], &what("f2"));
@@ -61,12 +49,7 @@ fn golden_metrics_of_confusion_matrices() {
     for case in golden["wilson95"].as_array().expect("cases") {
         let count = |key: &str| case[key].as_u64().expect("a count");
         let found = wilson(count("k"), count("n")).map_or(Vec::new(), |i| vec![i.low, i.high]);
-        within(
-            &found,
-            &numbers(&case["ci"]),
-            1e-12,
-            &format!("wilson {case}"),
-        );
+        within(&found, &numbers(&case["ci"]), 1e-12, &format!("wilson {case}"));
     }
     assert_eq!(wilson(0, 0), None);
 }
@@ -91,10 +74,7 @@ fn golden_roc_auc_and_its_bootstrap() {
     };
     let truth: Vec<bool> = numbers(&golden["y"]).iter().map(|&y| y == 1.0).collect();
     let scores = numbers(&golden["score1"]);
-    let areas = [
-        roc_auc(&scores, &truth),
-        roc_auc(&numbers(&golden["score2"]), &truth),
-    ];
+    let areas = [roc_auc(&scores, &truth), roc_auc(&numbers(&golden["score2"]), &truth)];
     let areas: Vec<f64> = areas.into_iter().flatten().collect();
     within(&areas, &numbers(&golden["roc_auc"]), 1e-9, "areas");
 
@@ -102,19 +82,13 @@ fn golden_roc_auc_and_its_bootstrap() {
     let bootstrap = &golden["bootstrap_auc1"];
     let replicates: Vec<Option<f64>> = (0..bootstrap["B"].as_u64().expect("a count"))
         .map(|b| {
-            let picked =
-                (0..n as u64).map(|k| (u24(seed, &format!("boot:{b}"), k) * n as f64) as usize);
+            let picked = (0..n as u64).map(|k| (u24(seed, &format!("boot:{b}"), k) * n as f64) as usize);
             let (s, t): (Vec<f64>, Vec<bool>) = picked.map(|i| (scores[i], truth[i])).unzip();
             roc_auc(&s, &t)
         })
         .collect();
     let first: Vec<f64> = replicates.iter().take(5).copied().flatten().collect();
-    within(
-        &first,
-        &numbers(&bootstrap["first5"]),
-        1e-9,
-        "first replicates",
-    );
+    within(&first, &numbers(&bootstrap["first5"]), 1e-9, "first replicates");
     let interval = percentile_interval(replicates).expect("defined");
     within(
         &[interval.low, interval.high],
@@ -228,20 +202,13 @@ fn grouped_images_widen_the_interval() {
 
 #[test]
 fn intervals_hold_the_estimate_and_repeat() {
-    let scores: Vec<f64> = (0..100)
-        .map(|i| f64::from((i * 37) % 100) / 100.0)
-        .collect();
-    let truth: Vec<bool> = (0..100)
-        .map(|i| (i * 37) % 100 + (i * 13) % 60 > 80)
-        .collect();
+    let scores: Vec<f64> = (0..100).map(|i| f64::from((i * 37) % 100) / 100.0).collect();
+    let truth: Vec<bool> = (0..100).map(|i| (i * 37) % 100 + (i * 13) % 60 > 80).collect();
     let groups: Vec<usize> = (0..100).map(|i| i / 2).collect();
     let area = roc_auc(&scores, &truth).expect("both classes");
     let interval = auc_interval(&scores, &truth, &groups, 500, 3).expect("defined");
     assert!(interval.low < area && area < interval.high);
-    assert_eq!(
-        Some(interval),
-        auc_interval(&scores, &truth, &groups, 500, 3)
-    );
+    assert_eq!(Some(interval), auc_interval(&scores, &truth, &groups, 500, 3));
 }
 
 #[test]

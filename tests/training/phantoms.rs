@@ -11,10 +11,7 @@ const WIDTH: u32 = 72;
 const HEIGHT: u32 = 64;
 
 fn in_lung(x: u32, y: u32, shift: f64) -> bool {
-    let (x, y) = (
-        f64::from(x) / f64::from(WIDTH),
-        f64::from(y) / f64::from(HEIGHT),
-    );
+    let (x, y) = (f64::from(x) / f64::from(WIDTH), f64::from(y) / f64::from(HEIGHT));
     [0.3, 0.7]
         .iter()
         .any(|cx| ((x - cx - shift) / 0.14).powi(2) + ((y - 0.5) / 0.33).powi(2) <= 1.0)
@@ -32,9 +29,7 @@ fn write(folder: &Path, number: u32, covid: bool) {
         };
         Luma([(level + grain) as u8])
     });
-    let mask = GrayImage::from_fn(WIDTH, HEIGHT, |x, y| {
-        Luma([if in_lung(x, y, shift) { 255 } else { 0 }])
-    });
+    let mask = GrayImage::from_fn(WIDTH, HEIGHT, |x, y| Luma([if in_lung(x, y, shift) { 255 } else { 0 }]));
     chest
         .save(folder.join(format!("chest{number}.png")))
         .expect("a picture is written");

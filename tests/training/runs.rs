@@ -15,10 +15,7 @@ use crate::phantoms;
 
 fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job {
     let mut config = Recipe::Scratch.config(task, BackboneKind::DenseNet121);
-    config.schedule = schedule
-        .iter()
-        .map(|&(epochs, size)| Stage { epochs, size })
-        .collect();
+    config.schedule = schedule.iter().map(|&(epochs, size)| Stage { epochs, size }).collect();
     config.batch = 8;
     config.seed = 11;
     Job {
@@ -72,13 +69,7 @@ fn tensors(path: &Path) -> BTreeMap<String, Vec<u32>> {
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .expect("a folder")
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
     names
@@ -97,23 +88,12 @@ fn timeless(records: &[EpochRecord]) -> Vec<EpochRecord> {
 
 #[test]
 fn a_segmenter_learns_and_its_encoder_goes_on_to_recovnet() {
-    let (data, runs) = (
-        phantoms::folder(30),
-        tempfile::tempdir().expect("a temporary folder"),
-    );
-    let first = job(
-        Task::Segmenter,
-        data.path(),
-        &runs.path().join("one"),
-        &[(5, 64)],
-    );
+    let (data, runs) = (phantoms::folder(30), tempfile::tempdir().expect("a temporary folder"));
+    let first = job(Task::Segmenter, data.path(), &runs.path().join("one"), &[(5, 64)]);
     let (outcome, records) = run(&first);
     let outcome = outcome.expect("it ends well");
     assert_eq!(records.len(), 5);
-    assert!(
-        records[4].train_loss < 0.7 * records[0].train_loss,
-        "{records:?}"
-    );
+    assert!(records[4].train_loss < 0.7 * records[0].train_loss, "{records:?}");
     assert_eq!(
         names(&first.run),
         [
@@ -136,10 +116,7 @@ fn a_segmenter_learns_and_its_encoder_goes_on_to_recovnet() {
         (card.task, card.input.width, card.name.as_str()),
         (Task::Segmenter, 64, "segmenter-densenet121")
     );
-    assert_eq!(
-        card.sha256,
-        weights::sha256_of(&outcome.weights).expect("weights")
-    );
+    assert_eq!(card.sha256, weights::sha256_of(&outcome.weights).expect("weights"));
     assert_eq!(
         card.details["data"]["parts"]["train"]["by_source"]["phantom"]
             .as_object()
@@ -163,10 +140,7 @@ fn a_segmenter_learns_and_its_encoder_goes_on_to_recovnet() {
         "sizes are not compared with one another"
     );
     let card = ModelCard::beside(&outcome.weights).expect("a card");
-    assert_eq!(
-        (card.name.as_str(), card.task),
-        ("recovnet-v1", Task::Recovnet)
-    );
+    assert_eq!((card.name.as_str(), card.task), ("recovnet-v1", Task::Recovnet));
     assert!((0.0..=1.0).contains(&card.threshold));
     assert_eq!(
         card.details["training"]["init"].as_str(),
@@ -180,10 +154,7 @@ fn first_hash(run: &Path) -> String {
 
 #[test]
 fn a_resumed_run_is_bit_identical() {
-    let (data, runs) = (
-        phantoms::folder(24),
-        tempfile::tempdir().expect("a temporary folder"),
-    );
+    let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
     let through = job(
         Task::Baseline,
         data.path(),
@@ -214,16 +185,8 @@ fn a_resumed_run_is_bit_identical() {
 
 #[test]
 fn a_run_folder_takes_no_other_run() {
-    let (data, runs) = (
-        phantoms::folder(24),
-        tempfile::tempdir().expect("a temporary folder"),
-    );
-    let one = job(
-        Task::Baseline,
-        data.path(),
-        &runs.path().join("one"),
-        &[(1, 32)],
-    );
+    let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
+    let one = job(Task::Baseline, data.path(), &runs.path().join("one"), &[(1, 32)]);
     run(&one).0.expect("it ends well");
     let before = tensors(&one.run.join("last.safetensors"));
     let error = run(&one).0.expect_err("a run lies there").to_string();
@@ -234,20 +197,14 @@ fn a_run_folder_takes_no_other_run() {
     };
     other.config.task = Task::Segmenter;
     let error = run(&other).0.expect_err("another task").to_string();
-    assert!(
-        error.contains("task \"baseline\", not \"segmenter\""),
-        "{error}"
-    );
+    assert!(error.contains("task \"baseline\", not \"segmenter\""), "{error}");
     let mut other = Job {
         resume: true,
         ..one.clone()
     };
     other.config.encoder = BackboneKind::ResNet50;
     let error = run(&other).0.expect_err("another network").to_string();
-    assert!(
-        error.contains("densenet121") && error.contains("resnet50"),
-        "{error}"
-    );
+    assert!(error.contains("densenet121") && error.contains("resnet50"), "{error}");
     let empty = Job {
         resume: true,
         run: runs.path().join("empty"),
@@ -268,36 +225,17 @@ fn a_run_folder_takes_no_other_run() {
 
 #[test]
 fn a_finished_run_resumes_to_its_end() {
-    let (data, runs) = (
-        phantoms::folder(24),
-        tempfile::tempdir().expect("a temporary folder"),
-    );
-    let one = job(
-        Task::Baseline,
-        data.path(),
-        &runs.path().join("one"),
-        &[(1, 32)],
-    );
+    let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
+    let one = job(Task::Baseline, data.path(), &runs.path().join("one"), &[(1, 32)]);
     let first = run(&one).0.expect("it ends well");
-    let (again, records) = run(&Job {
-        resume: true,
-        ..one
-    });
+    let (again, records) = run(&Job { resume: true, ..one });
     assert_eq!((again.expect("it ends well"), records.len()), (first, 0));
 }
 
 #[test]
 fn what_cannot_be_written_leaves_nothing_behind() {
-    let (data, runs) = (
-        phantoms::folder(24),
-        tempfile::tempdir().expect("a temporary folder"),
-    );
-    let one = job(
-        Task::Baseline,
-        data.path(),
-        &runs.path().join("one"),
-        &[(1, 32)],
-    );
+    let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
+    let one = job(Task::Baseline, data.path(), &runs.path().join("one"), &[(1, 32)]);
     // A folder in the place of the metrics file: the last thing an epoch writes.
     std::fs::create_dir_all(one.run.join("metrics.jsonl/x")).expect("a folder");
     let error = run(&one).0.expect_err("no metrics").to_string();
@@ -355,16 +293,8 @@ fn useless_data_are_refused_at_once() {
 
 #[test]
 fn a_loss_that_leaves_the_numbers_ends_the_run() {
-    let (data, runs) = (
-        phantoms::folder(24),
-        tempfile::tempdir().expect("a temporary folder"),
-    );
-    let mut wild = job(
-        Task::Baseline,
-        data.path(),
-        &runs.path().join("wild"),
-        &[(3, 32)],
-    );
+    let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
+    let mut wild = job(Task::Baseline, data.path(), &runs.path().join("wild"), &[(3, 32)]);
     wild.config.rate = 1e30;
     let error = run(&wild).0.expect_err("it diverges");
     assert!(matches!(error, Error::Diverged { .. }), "{error}");

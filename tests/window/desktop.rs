@@ -14,7 +14,7 @@ use zbus::zvariant::Value;
 const PROGRAMS: [&str; 3] = ["Xvfb", "dbus-daemon", "xdotool"];
 
 /// Long enough for a busy machine; only a failure ever waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(8);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Between two looks at something that is awaited.
 const PAUSE: Duration = Duration::from_millis(50);

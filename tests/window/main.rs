@@ -1,53 +1,228 @@
-//! probe
+//! The window as a person and a screen reader meet it, on a private display with a software renderer: opened on the
+//! phantom, driven by mouse and keyboard, compared with the greyscale pipeline and with `predict`.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accessibility;
 mod desktop;
+mod placement;
+mod screen;
+mod session;
 
-use std::process::Stdio;
+use desktop::await_some;
+use placement::Placement;
+use recovnet::imaging::{Samples, VoiLutFunction, Window};
+use session::Session;
+
+/// Levels of 255 that rounding in the shader may cost.
+const ROUNDING: f64 = 1.0;
+/// Pixels between two that are compared.
+const STRIDE: usize = 5;
+
+/// Whether this machine can show a window; where it must, it has to.
+fn can_drive() -> bool {
+    let missing = desktop::missing_programs();
+    if missing.is_empty() {
+        return true;
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "the window cannot be driven without {}",
+        missing.join(", ")
+    );
+    println!("skipped: the window cannot be driven without {}", missing.join(", "));
+    false
+}
 
 #[test]
-fn probe() {
-    println!("{:?}", desktop::missing_programs());
-    let desk = desktop::Desktop::start(1280, 800);
-    let t = std::time::Instant::now();
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_recovnet"))
-        .parent()
+fn the_panel_says_what_predict_says() {
+    if !can_drive() {
+        return;
+    }
+    let mut session = Session::start();
+    let prediction = session.prediction.clone();
+    let number = |pointer: &str| match prediction.pointer(pointer).and_then(serde_json::Value::as_f64) {
+        Some(value) => format!("{value:.3}"),
+        None => "-".to_owned(),
+    };
+    let text = |pointer: &str| {
+        prediction
+            .pointer(pointer)
+            .and_then(serde_json::Value::as_str)
+            .unwrap()
+            .to_owned()
+    };
+    let expected = [
+        ("Score", number("/probability/covid19")),
+        ("Decision", text("/decision")),
+        ("Threshold", number("/threshold")),
+        ("Margin", number("/margin")),
+        ("In-lung activation", number("/in_lung_activation")),
+        ("In-lung chance", number("/in_lung_chance")),
+        ("Lung area fraction", number("/lung_area_fraction")),
+        ("Classifier", text("/classifier")),
+        ("Weights", text("/weights_sha256")),
+        ("Computed on", text("/device")),
+    ];
+    for (name, value) in expected {
+        assert_eq!(session.value(name), value, "{name}");
+    }
+    let names: Vec<String> = session
+        .elements()
         .unwrap()
-        .join("examples/probe");
-    let mut app = desktop::Running::start(desk.command(program).stdout(Stdio::inherit()).stderr(Stdio::inherit()));
-    let reader = accessibility::Reader::new(desk.accessibility());
-    let tree = desktop::await_some("tree", || {
-        if let Some(end) = app.ended() {
-            panic!("{end}");
-        }
-        let e = reader.elements()?;
-        if e.len() > 5 { Ok(e) } else { Err(format!("{e:?}")) }
-    });
-    println!("{:?}", t.elapsed());
-    for e in tree {
-        println!("{e:?}");
+        .into_iter()
+        .map(|element| element.name)
+        .collect();
+    assert!(
+        names.iter().any(|name| name == "Research use only, not a diagnosis"),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn greys_are_those_of_the_look_up_at_every_window_and_zoom() {
+    if !can_drive() {
+        return;
     }
-    desk.input(&[
-        "mousemove",
-        "60",
-        "200",
-        "mousedown",
-        "1",
-        "mousemove",
-        "110",
-        "200",
-        "mouseup",
-        "1",
-    ]);
-    let tree = desktop::await_some("tree", || {
-        let e = reader.elements()?;
-        if e.iter().any(|e| e.name.contains("0.75")) {
-            Ok(e)
+    let mut session = bare_session();
+    let viewport = session.viewport();
+    let size = (session.phantom.width, session.phantom.height);
+    compare_greys(&mut session, &Placement::fit(size, viewport), "as opened");
+
+    let before = shown_window(&mut session).unwrap();
+    let middle = (viewport.0 + viewport.2 / 2, viewport.1 + viewport.3 / 2);
+    session.drag_until(middle, (9, -6), |session| {
+        let now = shown_window(session)?;
+        let moved = now.width > before.width * 1.05 && now.center < before.center * 0.95;
+        if moved {
+            Ok(())
         } else {
-            Err(format!("{e:?}"))
+            Err(format!("{before:?} became {now:?}"))
         }
     });
-    for e in tree {
-        println!("{e:?}");
+    compare_greys(&mut session, &Placement::fit(size, viewport), "after the drag");
+
+    session.press("ctrl+1");
+    await_value(&mut session, "Zoom", "1:1");
+    compare_greys(&mut session, &Placement::one_to_one(size, viewport), "at 1:1");
+
+    zoom_keeps_what_is_under_the_cursor(&mut session, (middle.0 + 101, middle.1 - 57));
+}
+
+#[test]
+fn mask_and_map_lie_on_their_pixels() {
+    if !can_drive() {
+        return;
     }
+    let mut session = bare_session();
+    let viewport = session.viewport();
+    let size = (session.phantom.width, session.phantom.height);
+    session.press("ctrl+1");
+    await_value(&mut session, "Zoom", "1:1");
+    let placement = Placement::one_to_one(size, viewport);
+    let placement = compare_greys(&mut session, &placement, "bare at 1:1");
+    let bare = session.shot();
+
+    session.switch("o", "Show lung mask", true);
+    await_some("the contour", || {
+        placement.compare_contour(&bare, &session.shot(), &session.mask)
+    });
+    session.switch("o", "Show lung mask", false);
+    await_some("the bare picture", || {
+        placement.compare_unchanged(&bare, &session.shot())
+    });
+
+    session.switch("u", "Show activation map", true);
+    await_some("the map", || {
+        placement.compare_map(&bare, &session.shot(), &session.map)
+    });
+    session.switch("u", "Show activation map", false);
+    await_some("the bare picture", || {
+        placement.compare_unchanged(&bare, &session.shot())
+    });
+}
+
+/// A session without overlays and without texts on the picture.
+fn bare_session() -> Session {
+    let mut session = Session::start();
+    let (x, y, width, height) = session.viewport();
+    session.point_at(x + width / 2, y + height / 2);
+    session.switch("o", "Show lung mask", false);
+    session.switch("u", "Show activation map", false);
+    // All texts, scales only, none.
+    session.press("space");
+    session.press("space");
+    session
+}
+
+fn await_value(session: &mut Session, name: &str, expected: &str) {
+    await_some(name, || {
+        let now = session.value_now(name)?;
+        if now == expected {
+            Ok(())
+        } else {
+            Err(format!("{now}, not {expected}"))
+        }
+    });
+}
+
+/// The window that the status bar names.
+fn shown_window(session: &mut Session) -> Result<Window, String> {
+    let text = session.value_now("Window")?;
+    let mut words = text.split_whitespace();
+    let mut number = |name: &str| {
+        let value = words.find(|word| *word == name).and_then(|_| words.next());
+        value
+            .and_then(|value| value.parse().ok())
+            .ok_or_else(|| format!("no {name} in '{text}'"))
+    };
+    Ok(Window {
+        width: number("W")?,
+        center: number("L")?,
+        function: VoiLutFunction::Linear,
+    })
+}
+
+/// Compares pixels on a grid over the picture with the greyscale pipeline; returns where the picture really lies.
+fn compare_greys(session: &mut Session, placement: &Placement, when: &str) -> Placement {
+    await_some(when, || {
+        let window = shown_window(session)?;
+        // The status bar rounds the window to whole values.
+        let tolerance = ROUNDING + 255.0 / window.width;
+        let phantom = &session.phantom;
+        let Samples::Grey(stored) = &phantom.samples else {
+            panic!("the phantom is grey")
+        };
+        let grey = |column: usize, row: usize| {
+            let value = phantom
+                .modality_lut
+                .apply(stored.get(row * phantom.width as usize + column));
+            255.0 * phantom.polarity.apply(window.apply(value))
+        };
+        placement.compare(&session.shot(), grey, STRIDE, tolerance)
+    })
+}
+
+fn zoom_keeps_what_is_under_the_cursor(session: &mut Session, at: (i32, i32)) {
+    session.point_at(at.0, at.1);
+    let position = |text: &str| -> Option<(f64, f64)> {
+        let mut words = text.split_whitespace().skip_while(|word| *word != "x");
+        let x = words.nth(1)?.parse().ok()?;
+        Some((x, words.nth(1)?.parse().ok()?))
+    };
+    let before = await_some("a position", || {
+        let text = session.value_now("Under the cursor")?;
+        position(&text).ok_or(text)
+    });
+    session.zoom_in();
+    await_some("a larger picture with the same pixel under the cursor", || {
+        let (zoom, text) = (session.value_now("Zoom")?, session.value_now("Under the cursor")?);
+        let after = position(&text).ok_or(&text)?;
+        let kept = (after.0 - before.0).abs() <= 1.0 && (after.1 - before.1).abs() <= 1.0;
+        if kept && zoom != "1:1" {
+            Ok(())
+        } else {
+            Err(format!("{before:?}, then {text} at {zoom}"))
+        }
+    });
 }

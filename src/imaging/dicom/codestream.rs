@@ -127,6 +127,11 @@ impl Colours {
     }
 }
 
+/// Channels of a JPEG picture, inside DICOM or not; `None` if it is none.
+pub(in crate::imaging) fn jpeg_channels(bytes: &[u8]) -> Option<usize> {
+    jpeg(bytes).ok().map(|header| header.components)
+}
+
 /// Reads the image and tile size of JPEG 2000 (ITU-T T.800 A.5.1), inside a JP2 box or not.
 ///
 /// # Errors

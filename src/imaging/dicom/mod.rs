@@ -25,6 +25,7 @@ use part10::Part10;
 use pixel_module::{Bits, Photometric, PixelModule};
 use text::CharacterSets;
 
+pub(super) use codestream::jpeg_channels;
 pub(super) use part10::looks_like_dataset;
 
 const MEDIA_STORAGE_SOP_CLASS_UID: Tag = (0x0002, 0x0002);

@@ -6,7 +6,7 @@ use crate::imaging::radiograph::{Acquisition, Scope};
 const VIEW_CODE_SEQUENCE: Tag = (0x0054, 0x0220);
 const CODE_MEANING: Tag = (0x0008, 0x0104);
 /// Modalities of projection radiographs, and those that tell nothing (OT, SC …).
-const RADIOGRAPH_MODALITIES: [&str; 10] = ["CR", "DX", "DR", "RG", "XR", "OT", "SC", "XC", "HC", "PR"];
+const RADIOGRAPH_MODALITIES: [&str; 8] = ["CR", "DX", "DR", "RG", "XR", "OT", "SC", "HC"];
 /// Storage classes of other kinds of pictures, for files that name no modality: the beginnings of their UIDs
 /// after `1.2.840.10008.5.1.4.1.1.`.
 const OTHER_STORAGE: [&str; 13] = [
@@ -57,6 +57,7 @@ pub(super) fn scope(file: &DataSet, acquisition: &Acquisition, frames: u32, colo
     let reason = other_kind(acquisition)
         .or_else(|| colour.then(|| "it is a colour picture, and the networks read grey radiographs".to_owned()))
         .or_else(|| (frames > 1).then(|| format!("it has {frames} frames, and the networks read single radiographs")))
+        .or_else(|| oblique(acquisition))
         .or_else(|| lateral(file, acquisition))
         .or_else(|| other_part(acquisition));
     reason.map_or(Scope::InScope, Scope::OutOfScope)
@@ -78,6 +79,12 @@ fn other_kind(acquisition: &Acquisition) -> Option<String> {
             other.then(|| "its storage class is of another kind, and the networks read radiographs".to_owned())
         }
     }
+}
+
+fn oblique(acquisition: &Acquisition) -> Option<String> {
+    let view = acquisition.view_position.as_deref()?;
+    matches!(view, "RLO" | "LLO" | "RAO" | "LAO" | "RPO" | "LPO")
+        .then(|| format!("its view {view} is oblique, and the networks read frontal ones"))
 }
 
 fn lateral(file: &DataSet, acquisition: &Acquisition) -> Option<String> {

@@ -39,7 +39,11 @@ pub(super) fn begin(state: &mut ViewerState, services: &mut Services) {
         }
         (Scope::InScope, Samples::Grey(_)) => {
             let id = services.analyser.submit(Arc::clone(radiograph));
-            Analysis::Running { id, stage: None, since: Instant::now() }
+            Analysis::Running {
+                id,
+                stage: None,
+                since: Instant::now(),
+            }
         }
     };
 }

@@ -32,7 +32,9 @@ pub(super) fn act(state: &mut ViewerState, action: Action) {
 
 pub(super) fn drag(state: &mut ViewerState, delta: Vec2) {
     let Some(shown) = &mut state.shown else { return };
-    let (Some(voi), Some(auto)) = (&shown.view.voi, shown.picture.presets.first()) else { return };
+    let (Some(voi), Some(auto)) = (&shown.view.voi, shown.picture.presets.first()) else {
+        return;
+    };
     let range = window_level::window_of(&auto.transform).width;
     let window = window_level::dragged(window_level::window_of(voi), range, polarity(shown), delta);
     shown.view.voi = Some(VoiTransform::Window(window));

@@ -12,7 +12,7 @@ use crate::viewer::command::Action;
 use crate::viewer::dialogs::{Choice, Chosen};
 use crate::viewer::listing::Listing;
 use crate::viewer::picture::{Picture, PictureKey, Thumbnail};
-use crate::viewer::state::{Dialog, EntryStatus, ImageEntry, Shown, ViewSettings, ViewerState};
+use crate::viewer::state::{Dialog, EntryStatus, ImageEntry, ImageList, Shown, ViewSettings, ViewerState};
 use crate::viewer::{TITLE, theme};
 
 /// Neighbours that are decoded ahead, nearest first.
@@ -31,7 +31,7 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
             select(state, services, 0);
         }
         Action::CloseAll => {
-            state.list = Default::default();
+            state.list = ImageList::default();
             hide(state, services);
             services.loader.want(Vec::new());
             services.ctx.send_viewport_cmd(ViewportCommand::Title(TITLE.to_owned()));
@@ -58,8 +58,11 @@ pub(super) fn chosen(state: &mut ViewerState, services: &mut Services, chosen: C
     match chosen {
         Chosen::Paths(paths) => open(state, services, paths),
         Chosen::Unavailable => {
-            let reason = "This system offers no file dialog. Type or paste a path instead, or drop files on the window.";
-            state.dialog = Some(Dialog::OpenPath { reason: Some(reason.to_owned()) });
+            let reason =
+                "This system offers no file dialog. Type or paste a path instead, or drop files on the window.";
+            state.dialog = Some(Dialog::OpenPath {
+                reason: Some(reason.to_owned()),
+            });
         }
     }
 }
@@ -76,7 +79,9 @@ pub(super) fn listed(state: &mut ViewerState, services: &mut Services, listing: 
     let old = std::mem::take(&mut state.list.entries);
     let mut known: HashMap<PictureKey, ImageEntry> = old.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
     let keys = listing.files.into_iter().map(PictureKey::file);
-    state.list.entries = keys.map(|key| known.remove(&key).unwrap_or_else(|| ImageEntry::new(key))).collect();
+    state.list.entries = keys
+        .map(|key| known.remove(&key).unwrap_or_else(|| ImageEntry::new(key)))
+        .collect();
     state.list.current = None;
     select(state, services, listing.start);
 }
@@ -102,11 +107,15 @@ fn step_frame(state: &mut ViewerState, services: &mut Services, by: i32) {
 }
 
 pub(super) fn select(state: &mut ViewerState, services: &mut Services, index: usize) {
-    let Some(entry) = state.list.entries.get(index) else { return };
+    let Some(entry) = state.list.entries.get(index) else {
+        return;
+    };
     let key = entry.key.clone();
     leave(state);
     state.list.current = Some(index);
-    services.ctx.send_viewport_cmd(ViewportCommand::Title(format!("{} - {TITLE}", key.label())));
+    services
+        .ctx
+        .send_viewport_cmd(ViewportCommand::Title(format!("{} - {TITLE}", key.label())));
     if state.shown.as_ref().is_some_and(|shown| shown.key == key) {
         want(state, services);
         return;
@@ -131,7 +140,9 @@ pub(super) fn decoded(
     result: Result<Arc<Picture>, String>,
 ) {
     let result = result.and_then(|picture| fits_adapter(picture, services.largest_side));
-    let Some(index) = state.list.entries.iter().position(|entry| entry.key == *key) else { return };
+    let Some(index) = state.list.entries.iter().position(|entry| entry.key == *key) else {
+        return;
+    };
     let is_current = state.list.current == Some(index);
     let entry = &mut state.list.entries[index];
     match result {
@@ -157,13 +168,22 @@ pub(super) fn decoded(
 
 /// Puts a picture on the screen and has it predicted.
 fn show(state: &mut ViewerState, services: &mut Services, key: PictureKey, picture: Arc<Picture>) {
-    let entry = state.list.current.and_then(|current| state.list.entries.get_mut(current));
+    let entry = state
+        .list
+        .current
+        .and_then(|current| state.list.entries.get_mut(current));
     let remembered = entry.and_then(|entry| {
         entry.status = EntryStatus::Good;
         entry.view.clone()
     });
     let view = remembered.unwrap_or_else(|| ViewSettings::opening(&picture));
-    state.shown = Some(Shown { key, picture, view, findings: None, overlay: None });
+    state.shown = Some(Shown {
+        key,
+        picture,
+        view,
+        findings: None,
+        overlay: None,
+    });
     analysis::begin(state, services);
 }
 
@@ -184,14 +204,18 @@ fn leave(state: &mut ViewerState) {
 /// Tells the workers what to decode: the chosen picture, its neighbours, then thumbnails in sight.
 fn want(state: &ViewerState, services: &Services) {
     let Some(current) = state.list.current else { return };
-    let near = std::iter::once(0).chain(AHEAD).filter_map(|by| current.checked_add_signed(by));
-    let near = near.filter_map(|index| state.list.entries.get(index)).filter(|entry| {
-        !matches!(entry.status, EntryStatus::Bad(_)) && !services.cache.contains(&entry.key)
-    });
+    let near = std::iter::once(0)
+        .chain(AHEAD)
+        .filter_map(|by| current.checked_add_signed(by));
+    let near = near
+        .filter_map(|index| state.list.entries.get(index))
+        .filter(|entry| !matches!(entry.status, EntryStatus::Bad(_)) && !services.cache.contains(&entry.key));
     let rows = state.list.rows_in_sight.clone();
     let in_sight = state.list.entries.iter().skip(rows.start).take(rows.len());
     let in_sight = in_sight.filter(|entry| entry.thumbnail.is_none() && entry.status == EntryStatus::Unread);
-    services.loader.want(near.chain(in_sight).map(|entry| entry.key.clone()).collect());
+    services
+        .loader
+        .want(near.chain(in_sight).map(|entry| entry.key.clone()).collect());
 }
 
 fn fits_adapter(picture: Arc<Picture>, largest_side: u32) -> Result<Arc<Picture>, String> {
@@ -213,7 +237,12 @@ fn load(services: &Services, thumbnail: &Thumbnail) -> TextureHandle {
 
 /// Bounds the memory of a long list: rows out of sight lose their thumbnails, and get them back when seen.
 fn forget_thumbnails(state: &mut ViewerState) {
-    let kept = state.list.entries.iter().filter(|entry| entry.thumbnail.is_some()).count();
+    let kept = state
+        .list
+        .entries
+        .iter()
+        .filter(|entry| entry.thumbnail.is_some())
+        .count();
     if kept <= THUMBNAILS {
         return;
     }

@@ -34,10 +34,14 @@ fn place(state: &mut ViewerState, placed: impl Fn(Placement, viewport::PictureSh
 
 pub(super) fn zoom(state: &mut ViewerState, factor: f64, anchor: Pos2) {
     let screen = state.screen;
-    place(state, |placement, shape| viewport::zoomed_about(placement, shape, screen, factor, anchor));
+    place(state, |placement, shape| {
+        viewport::zoomed_about(placement, shape, screen, factor, anchor)
+    });
 }
 
 pub(super) fn pan(state: &mut ViewerState, delta: Vec2) {
     let screen = state.screen;
-    place(state, |placement, shape| viewport::panned(placement, shape, screen, delta));
+    place(state, |placement, shape| {
+        viewport::panned(placement, shape, screen, delta)
+    });
 }

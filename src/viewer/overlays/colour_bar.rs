@@ -19,19 +19,38 @@ pub fn paint(painter: &Painter, viewport: Rect, map: &ActivationMap, settings: O
     for step in 0..steps {
         let share = 1.0 - (step as f32 + 0.5) / steps as f32;
         let top = bar.min.y + step as f32 * bar.height() / steps as f32;
-        let slice = Rect::from_min_size(pos2(bar.min.x, top), vec2(bar.width(), bar.height() / steps as f32 + 0.5));
+        let slice = Rect::from_min_size(
+            pos2(bar.min.x, top),
+            vec2(bar.width(), bar.height() / steps as f32 + 0.5),
+        );
         // The alpha is drawn too: over black, the bar looks as the map does over a black picture.
         let alpha = activation_map::alpha(share, settings.opacity, settings.threshold);
         let colour = theme::mapped(settings.colours.at(share)).gamma_multiply(alpha);
         painter.rect_filled(slice.intersect(bar), CornerRadius::ZERO, colour);
     }
-    painter.rect_stroke(bar, CornerRadius::ZERO, Stroke::new(1.0, theme::ON_PICTURE), StrokeKind::Outside);
+    painter.rect_stroke(
+        bar,
+        CornerRadius::ZERO,
+        Stroke::new(1.0, theme::ON_PICTURE),
+        StrokeKind::Outside,
+    );
     let text = |at, anchor, text: String| text_with_halo(painter, at, anchor, text, theme::caption());
-    text(bar.right_top() + vec2(2.0, -4.0), Align2::RIGHT_BOTTOM, format!("{:.4}", map.max));
+    text(
+        bar.right_top() + vec2(2.0, -4.0),
+        Align2::RIGHT_BOTTOM,
+        format!("{:.4}", map.max),
+    );
     text(bar.right_bottom() + vec2(2.0, 4.0), Align2::RIGHT_TOP, "0".to_owned());
     let threshold = bar.max.y - bar.height() * settings.threshold;
-    painter.hline(bar.min.x - 4.0..=bar.min.x, threshold, Stroke::new(1.0, theme::ON_PICTURE));
-    let words = format!("Grad-CAM\nCOVID-19\nlogit\nlast features\n{} x {}", map.grid.0, map.grid.1);
+    painter.hline(
+        bar.min.x - 4.0..=bar.min.x,
+        threshold,
+        Stroke::new(1.0, theme::ON_PICTURE),
+    );
+    let words = format!(
+        "Grad-CAM\nCOVID-19\nlogit\nlast features\n{} x {}",
+        map.grid.0, map.grid.1
+    );
     let mut job = egui::text::LayoutJob::simple(words, theme::caption(), theme::ON_PICTURE, f32::INFINITY);
     job.halign = egui::Align::Max;
     let galley = painter.layout_job(job);

@@ -1,5 +1,8 @@
 //! Perceptually uniform colour maps, as matplotlib publishes them (CC0): every fifth entry, linear in between.
 
+/// Entries of a published map that are kept here.
+const POINTS: usize = 52;
+
 /// A colour map of the activation map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ColourMap {
@@ -36,45 +39,72 @@ impl ColourMap {
     /// RGB of a value in 0..=1.
     pub fn at(self, value: f32) -> [u8; 3] {
         let points = match self {
-            Self::Inferno => &INFERNO,
-            Self::Viridis => &VIRIDIS,
-            Self::Cividis => &CIVIDIS,
+            Self::Inferno => INFERNO,
+            Self::Viridis => VIRIDIS,
+            Self::Cividis => CIVIDIS,
             Self::Grey => return [(value.clamp(0.0, 1.0) * 255.0).round() as u8; 3],
         };
-        let position = value.clamp(0.0, 1.0) * (points.len() - 1) as f32;
-        let below = (position as usize).min(points.len() - 2);
+        let position = value.clamp(0.0, 1.0) * (POINTS - 1) as f32;
+        let below = (position as usize).min(POINTS - 2);
         let share = position - below as f32;
-        let [low, high] = [below, below + 1].map(|index| points[index].to_be_bytes());
-        [1, 2, 3].map(|c| (f32::from(low[c]) * (1.0 - share) + f32::from(high[c]) * share).round() as u8)
+        [0, 1, 2].map(|c| {
+            let [low, high] = [below, below + 1].map(|index| f32::from(points[3 * index + c]));
+            (low * (1.0 - share) + high * share).round() as u8
+        })
     }
 }
 
-const INFERNO: [u32; 52] = [
-    0x00_00_04, 0x02_02_0C, 0x05_04_17, 0x0A_07_22, 0x10_09_2D, 0x16_0B_39, 0x1E_0C_45, 0x26_0C_51,
-    0x2F_0A_5B, 0x38_09_62, 0x40_0A_67, 0x49_0B_6A, 0x51_0E_6C, 0x59_10_6E, 0x61_13_6E, 0x69_16_6E,
-    0x71_19_6E, 0x78_1C_6D, 0x80_1F_6C, 0x88_22_6A, 0x90_25_68, 0x98_27_66, 0xA0_2A_63, 0xA8_2E_5F,
-    0xB0_31_5B, 0xB7_35_57, 0xBF_39_52, 0xC6_3D_4D, 0xCC_42_48, 0xD3_47_43, 0xD9_4D_3D, 0xDF_53_37,
-    0xE4_5A_31, 0xE9_61_2B, 0xED_69_25, 0xF1_71_1F, 0xF4_79_18, 0xF7_82_12, 0xF9_8B_0B, 0xFA_94_07,
-    0xFB_9D_07, 0xFC_A6_0C, 0xFC_B0_14, 0xFB_BA_1F, 0xFA_C4_2A, 0xF8_CD_37, 0xF6_D7_46, 0xF4_E1_56,
-    0xF2_EA_69, 0xF2_F2_7D, 0xF5_F9_92, 0xFC_FF_A4,
-];
+const INFERNO: &[u8; 3 * POINTS] = b"\
+    \x00\x00\x04\x02\x02\x0C\x05\x04\x17\x0A\x07\x22\x10\x09\x2D\x16\x0B\x39\x1E\x0C\x45\x26\x0C\x51\
+    \x2F\x0A\x5B\x38\x09\x62\x40\x0A\x67\x49\x0B\x6A\x51\x0E\x6C\x59\x10\x6E\x61\x13\x6E\x69\x16\x6E\
+    \x71\x19\x6E\x78\x1C\x6D\x80\x1F\x6C\x88\x22\x6A\x90\x25\x68\x98\x27\x66\xA0\x2A\x63\xA8\x2E\x5F\
+    \xB0\x31\x5B\xB7\x35\x57\xBF\x39\x52\xC6\x3D\x4D\xCC\x42\x48\xD3\x47\x43\xD9\x4D\x3D\xDF\x53\x37\
+    \xE4\x5A\x31\xE9\x61\x2B\xED\x69\x25\xF1\x71\x1F\xF4\x79\x18\xF7\x82\x12\xF9\x8B\x0B\xFA\x94\x07\
+    \xFB\x9D\x07\xFC\xA6\x0C\xFC\xB0\x14\xFB\xBA\x1F\xFA\xC4\x2A\xF8\xCD\x37\xF6\xD7\x46\xF4\xE1\x56\
+    \xF2\xEA\x69\xF2\xF2\x7D\xF5\xF9\x92\xFC\xFF\xA4";
 
-const VIRIDIS: [u32; 52] = [
-    0x44_01_54, 0x46_08_5C, 0x47_10_63, 0x48_17_69, 0x48_1D_6F, 0x48_24_75, 0x47_2A_7A, 0x46_30_7E,
-    0x45_37_81, 0x43_3D_84, 0x41_42_87, 0x3F_48_89, 0x3D_4E_8A, 0x3A_53_8B, 0x38_59_8C, 0x35_5E_8D,
-    0x33_63_8D, 0x31_68_8E, 0x2E_6D_8E, 0x2C_71_8E, 0x2A_76_8E, 0x29_7B_8E, 0x27_80_8E, 0x25_84_8E,
-    0x23_89_8E, 0x21_8E_8D, 0x20_92_8C, 0x1F_97_8B, 0x1E_9C_89, 0x1F_A1_88, 0x21_A5_85, 0x24_AA_83,
-    0x28_AE_80, 0x2E_B3_7C, 0x35_B7_79, 0x3D_BC_74, 0x46_C0_6F, 0x50_C4_6A, 0x5A_C8_64, 0x65_CB_5E,
-    0x70_CF_57, 0x7C_D2_50, 0x89_D5_48, 0x95_D8_40, 0xA2_DA_37, 0xB0_DD_2F, 0xBD_DF_26, 0xCA_E1_1F,
-    0xD8_E2_19, 0xE5_E4_19, 0xF1_E5_1D, 0xFD_E7_25,
-];
+const VIRIDIS: &[u8; 3 * POINTS] = b"\
+    \x44\x01\x54\x46\x08\x5C\x47\x10\x63\x48\x17\x69\x48\x1D\x6F\x48\x24\x75\x47\x2A\x7A\x46\x30\x7E\
+    \x45\x37\x81\x43\x3D\x84\x41\x42\x87\x3F\x48\x89\x3D\x4E\x8A\x3A\x53\x8B\x38\x59\x8C\x35\x5E\x8D\
+    \x33\x63\x8D\x31\x68\x8E\x2E\x6D\x8E\x2C\x71\x8E\x2A\x76\x8E\x29\x7B\x8E\x27\x80\x8E\x25\x84\x8E\
+    \x23\x89\x8E\x21\x8E\x8D\x20\x92\x8C\x1F\x97\x8B\x1E\x9C\x89\x1F\xA1\x88\x21\xA5\x85\x24\xAA\x83\
+    \x28\xAE\x80\x2E\xB3\x7C\x35\xB7\x79\x3D\xBC\x74\x46\xC0\x6F\x50\xC4\x6A\x5A\xC8\x64\x65\xCB\x5E\
+    \x70\xCF\x57\x7C\xD2\x50\x89\xD5\x48\x95\xD8\x40\xA2\xDA\x37\xB0\xDD\x2F\xBD\xDF\x26\xCA\xE1\x1F\
+    \xD8\xE2\x19\xE5\xE4\x19\xF1\xE5\x1D\xFD\xE7\x25";
 
-const CIVIDIS: [u32; 52] = [
-    0x00_22_4E, 0x00_26_56, 0x00_2A_5F, 0x00_2D_68, 0x00_30_70, 0x08_33_70, 0x16_37_70, 0x20_3A_6F,
-    0x27_3E_6E, 0x2E_41_6D, 0x34_45_6C, 0x3A_48_6C, 0x3F_4C_6C, 0x44_4F_6C, 0x49_53_6C, 0x4E_56_6C,
-    0x53_5A_6D, 0x57_5D_6D, 0x5C_61_6E, 0x60_64_6F, 0x65_68_70, 0x69_6B_71, 0x6D_6F_72, 0x72_72_74,
-    0x76_76_76, 0x7A_7A_78, 0x7E_7D_78, 0x83_81_79, 0x88_85_78, 0x8D_88_78, 0x92_8C_78, 0x96_90_77,
-    0x9B_94_76, 0xA0_98_75, 0xA5_9C_74, 0xAA_A0_73, 0xAF_A4_71, 0xB5_A8_6F, 0xBA_AC_6D, 0xBF_B0_6B,
-    0xC4_B4_68, 0xC9_B9_65, 0xCF_BD_62, 0xD4_C1_5F, 0xDA_C6_5B, 0xDF_CA_57, 0xE5_CF_52, 0xEA_D3_4C,
-    0xF0_D8_46, 0xF6_DD_3F, 0xFC_E2_36, 0xFE_E8_38,
-];
+const CIVIDIS: &[u8; 3 * POINTS] = b"\
+    \x00\x22\x4E\x00\x26\x56\x00\x2A\x5F\x00\x2D\x68\x00\x30\x70\x08\x33\x70\x16\x37\x70\x20\x3A\x6F\
+    \x27\x3E\x6E\x2E\x41\x6D\x34\x45\x6C\x3A\x48\x6C\x3F\x4C\x6C\x44\x4F\x6C\x49\x53\x6C\x4E\x56\x6C\
+    \x53\x5A\x6D\x57\x5D\x6D\x5C\x61\x6E\x60\x64\x6F\x65\x68\x70\x69\x6B\x71\x6D\x6F\x72\x72\x72\x74\
+    \x76\x76\x76\x7A\x7A\x78\x7E\x7D\x78\x83\x81\x79\x88\x85\x78\x8D\x88\x78\x92\x8C\x78\x96\x90\x77\
+    \x9B\x94\x76\xA0\x98\x75\xA5\x9C\x74\xAA\xA0\x73\xAF\xA4\x71\xB5\xA8\x6F\xBA\xAC\x6D\xBF\xB0\x6B\
+    \xC4\xB4\x68\xC9\xB9\x65\xCF\xBD\x62\xD4\xC1\x5F\xDA\xC6\x5B\xDF\xCA\x57\xE5\xCF\x52\xEA\xD3\x4C\
+    \xF0\xD8\x46\xF6\xDD\x3F\xFC\xE2\x36\xFE\xE8\x38";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_and_middle_are_as_published() {
+        assert_eq!(ColourMap::Inferno.at(0.0), [0, 0, 4]);
+        assert_eq!(ColourMap::Inferno.at(1.0), [252, 255, 164]);
+        assert_eq!(ColourMap::Viridis.at(0.0), [68, 1, 84]);
+        assert_eq!(ColourMap::Viridis.at(1.0), [253, 231, 37]);
+        assert_eq!(ColourMap::Cividis.at(2.0), [254, 232, 56]);
+        assert_eq!(ColourMap::Grey.at(0.5), [128; 3]);
+    }
+
+    #[test]
+    fn brightness_grows_along_every_map() {
+        let brightness = |[r, g, b]: [u8; 3]| 0.2126 * f32::from(r) + 0.7152 * f32::from(g) + 0.0722 * f32::from(b);
+        for map in ColourMap::ALL {
+            let steps: Vec<f32> = (0..=50).map(|step| brightness(map.at(step as f32 / 50.0))).collect();
+            assert!(
+                steps.windows(2).all(|pair| pair[0] < pair[1]),
+                "{}: {steps:?}",
+                map.name()
+            );
+        }
+    }
+}

@@ -22,7 +22,11 @@ struct Component {
 /// Only where the findings tell two lungs apart do the two largest components get sides, the one further left in
 /// the picture being the right lung.
 pub fn labels(mask: &Mask, lungs: &Lungs) -> Vec<u8> {
-    let mut labels: Vec<u8> = mask.pixels.iter().map(|&pixel| if pixel == 0 { OUTSIDE } else { OTHER }).collect();
+    let mut labels: Vec<u8> = mask
+        .pixels
+        .iter()
+        .map(|&pixel| if pixel == 0 { OUTSIDE } else { OTHER })
+        .collect();
     if !matches!(lungs, Lungs::Pair { .. }) || mask.width == 0 {
         return labels;
     }
@@ -31,7 +35,11 @@ pub fn labels(mask: &Mask, lungs: &Lungs) -> Vec<u8> {
     order.sort_by_key(|&index| std::cmp::Reverse(components[index].area));
     let [first, second, ..] = order[..] else { return labels };
     let column = |index: usize| components[index].sum_x as f64 / components[index].area as f64;
-    let (right, left) = if column(first) <= column(second) { (first, second) } else { (second, first) };
+    let (right, left) = if column(first) <= column(second) {
+        (first, second)
+    } else {
+        (second, first)
+    };
     components[right].label = RIGHT;
     components[left].label = LEFT;
     for (label, &id) in labels.iter_mut().zip(&ids) {
@@ -53,7 +61,11 @@ fn components(mask: &Mask) -> (Vec<u32>, Vec<Component>) {
             continue;
         }
         let id = components.len() as u32 + 1;
-        let mut component = Component { label: OTHER, area: 0, sum_x: 0 };
+        let mut component = Component {
+            label: OTHER,
+            area: 0,
+            sum_x: 0,
+        };
         ids[seed] = id;
         open.push(seed);
         while let Some(at) = open.pop() {
@@ -84,18 +96,27 @@ mod tests {
         Mask {
             width: rows[0].len() as u32,
             height: rows.len() as u32,
-            pixels: rows.iter().flat_map(|row| row.bytes().map(|byte| u8::from(byte == b'#'))).collect(),
+            pixels: rows
+                .iter()
+                .flat_map(|row| row.bytes().map(|byte| u8::from(byte == b'#')))
+                .collect(),
         }
     }
 
     fn lung() -> Lung {
-        Lung { area_px: 1, centroid: (0.0, 0.0) }
+        Lung {
+            area_px: 1,
+            centroid: (0.0, 0.0),
+        }
     }
 
     #[test]
     fn the_two_largest_components_get_sides() {
         let mask = mask(&["..##.#", "..##..", "#.....", "##..##"]);
-        let pair = Lungs::Pair { right: lung(), left: lung() };
+        let pair = Lungs::Pair {
+            right: lung(),
+            left: lung(),
+        };
         let expected = [0, 0, 2, 2, 0, 3, 0, 0, 2, 2, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 3, 3];
         assert_eq!(labels(&mask, &pair), expected);
     }

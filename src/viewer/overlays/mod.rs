@@ -31,7 +31,12 @@ impl OverlayPixels {
         let size = [findings.mask.width, findings.mask.height];
         let labels = lung_mask::labels(&findings.mask, &findings.lungs);
         let map = activation_map::shares(&findings.activation);
-        Self { findings, size, labels, map }
+        Self {
+            findings,
+            size,
+            labels,
+            map,
+        }
     }
 
     /// Map value at an image pixel, if the map covers it.
@@ -59,6 +64,12 @@ pub struct OverlaySettings {
 
 impl Default for OverlaySettings {
     fn default() -> Self {
-        Self { mask: true, map: true, opacity: 0.6, threshold: 0.15, colours: ColourMap::Inferno }
+        Self {
+            mask: true,
+            map: true,
+            opacity: 0.6,
+            threshold: 0.15,
+            colours: ColourMap::Inferno,
+        }
     }
 }

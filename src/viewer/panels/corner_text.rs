@@ -7,7 +7,7 @@ use egui::{Align, Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Stroke, 
 
 use crate::imaging::Radiograph;
 use crate::viewer::picture::PictureKey;
-use crate::viewer::state::{Annotations, Shown, ViewerState};
+use crate::viewer::state::{Annotations, IdentityDisplay, Shown, ViewerState};
 use crate::viewer::viewport::zoom;
 use crate::viewer::{theme, wording};
 
@@ -32,7 +32,12 @@ pub fn paint(painter: &Painter, state: &ViewerState) {
 }
 
 fn corner(painter: &Painter, rect: Rect, at: Align2, lines: &[String]) {
-    let text = lines.iter().filter(|line| !line.is_empty()).cloned().collect::<Vec<_>>().join("\n");
+    let text = lines
+        .iter()
+        .filter(|line| !line.is_empty())
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("\n");
     if text.is_empty() {
         return;
     }
@@ -51,7 +56,14 @@ fn corner(painter: &Painter, rect: Rect, at: Align2, lines: &[String]) {
 /// Text with a one-pixel dark halo.
 pub fn with_halo(painter: &Painter, at: Pos2, galley: Arc<Galley>, colour: Color32) {
     let pixel = 1.0 / painter.pixels_per_point();
-    for by in [vec2(-1.0, 0.0), vec2(1.0, 0.0), vec2(0.0, -1.0), vec2(0.0, 1.0), Vec2::splat(1.0), Vec2::splat(-1.0)] {
+    for by in [
+        vec2(-1.0, 0.0),
+        vec2(1.0, 0.0),
+        vec2(0.0, -1.0),
+        vec2(0.0, 1.0),
+        Vec2::splat(1.0),
+        Vec2::splat(-1.0),
+    ] {
         painter.galley_with_override_text_color(at + by * pixel, Arc::clone(&galley), theme::HALO);
     }
     painter.galley_with_override_text_color(at, galley, colour);
@@ -65,7 +77,7 @@ pub fn text_with_halo(painter: &Painter, at: Pos2, anchor: Align2, text: impl In
     rect
 }
 
-fn identity(shown: &Shown, visible: bool) -> Vec<String> {
+fn identity(shown: &Shown, display: IdentityDisplay) -> Vec<String> {
     if shown.key == PictureKey::Sample {
         return vec!["Synthetic phantom, not a patient".to_owned()];
     }
@@ -75,7 +87,7 @@ fn identity(shown: &Shown, visible: bool) -> Vec<String> {
     if name.is_none() && number.is_none() {
         return Vec::new();
     }
-    if !visible {
+    if display == IdentityDisplay::Hidden {
         return vec!["Patient identity hidden".to_owned()];
     }
     let birth = identity.birth_date.as_deref().map(wording::date);
@@ -90,7 +102,11 @@ fn identity(shown: &Shown, visible: bool) -> Vec<String> {
 fn examination(radiograph: &Radiograph) -> Vec<String> {
     let acquisition = &radiograph.acquisition;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let view = [&acquisition.modality, &acquisition.view_position, &acquisition.laterality];
+    let view = [
+        &acquisition.modality,
+        &acquisition.view_position,
+        &acquisition.laterality,
+    ];
     vec![
         acquisition.study_date.as_deref().map(wording::date).unwrap_or_default(),
         text(&acquisition.study_description),
@@ -102,7 +118,11 @@ fn examination(radiograph: &Radiograph) -> Vec<String> {
 fn display(state: &ViewerState, shown: &Shown) -> Vec<String> {
     let zoom = zoom(shown.view.placement, shown.shape(), state.screen);
     let inverted = if shown.view.inverted { "Inverted" } else { "" };
-    let name = if shown.is_grey() { wording::preset(shown.preset()) } else { "" };
+    let name = if shown.is_grey() {
+        wording::preset(shown.preset())
+    } else {
+        ""
+    };
     vec![
         inverted.to_owned(),
         name.to_owned(),
@@ -123,7 +143,12 @@ fn position(state: &ViewerState, shown: &Shown) -> Vec<String> {
             format!("{:.3} mm per pixel, {}", spacing.row_mm, spacing.label().to_lowercase())
         }
         Some(spacing) => {
-            format!("{:.3} x {:.3} mm per pixel, {}", spacing.row_mm, spacing.column_mm, spacing.label().to_lowercase())
+            format!(
+                "{:.3} x {:.3} mm per pixel, {}",
+                spacing.row_mm,
+                spacing.column_mm,
+                spacing.label().to_lowercase()
+            )
         }
         None => "Uncalibrated: lengths in pixels".to_owned(),
     };
@@ -131,19 +156,28 @@ fn position(state: &ViewerState, shown: &Shown) -> Vec<String> {
     vec![
         format!("Image {current} of {}", state.list.entries.len()),
         frame,
-        format!("{} x {}, {} bits", radiograph.width, radiograph.height, radiograph.bits_stored),
+        format!(
+            "{} x {}, {} bits",
+            radiograph.width, radiograph.height, radiograph.bits_stored
+        ),
         spacing,
     ]
 }
 
 /// Letters at the edges, from Patient Orientation; nothing is guessed where the file says nothing.
 fn orientation(painter: &Painter, rect: Rect, radiograph: &Radiograph) {
-    let Some([along_rows, along_columns]) = &radiograph.acquisition.patient_orientation else { return };
+    let Some([along_rows, along_columns]) = &radiograph.acquisition.patient_orientation else {
+        return;
+    };
     let font = theme::score;
     let places = [
         (rect.right_center(), Align2::RIGHT_CENTER, along_rows.clone()),
         (rect.left_center(), Align2::LEFT_CENTER, opposite(along_rows)),
-        (rect.center_bottom() - vec2(0.0, 36.0), Align2::CENTER_BOTTOM, along_columns.clone()),
+        (
+            rect.center_bottom() - vec2(0.0, 36.0),
+            Align2::CENTER_BOTTOM,
+            along_columns.clone(),
+        ),
         (rect.center_top(), Align2::CENTER_TOP, opposite(along_columns)),
     ];
     for (at, anchor, letters) in places {
@@ -190,11 +224,21 @@ fn scale_bar(painter: &Painter, rect: Rect, state: &ViewerState, shown: &Shown) 
             painter.line_segment([end - vec2(0.0, 5.0), end], stroke);
         }
     }
-    text_with_halo(painter, middle - vec2(0.0, 7.0), Align2::CENTER_BOTTOM, text, theme::caption());
+    text_with_halo(
+        painter,
+        middle - vec2(0.0, 7.0),
+        Align2::CENTER_BOTTOM,
+        text,
+        theme::caption(),
+    );
 }
 
 /// The largest of 1, 2, 5 times a power of ten that is not above a length.
 fn round_length(wanted: f64) -> f64 {
     let power = 10_f64.powf(wanted.max(1e-6).log10().floor());
-    [5.0, 2.0, 1.0].into_iter().map(|step| step * power).find(|&length| length <= wanted).unwrap_or(power)
+    [5.0, 2.0, 1.0]
+        .into_iter()
+        .map(|step| step * power)
+        .find(|&length| length <= wanted)
+        .unwrap_or(power)
 }

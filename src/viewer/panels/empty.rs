@@ -21,10 +21,15 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         ui.add_space(4.0 * theme::STEP);
         buttons(ui, state, commands);
         ui.add_space(6.0 * theme::STEP);
-        ui.weak(format!("{TITLE} finds the lungs, scores the picture for the COVID-19 class of its training data,"));
+        ui.weak(format!(
+            "{TITLE} finds the lungs, scores the picture for the COVID-19 class of its training data,"
+        ));
         ui.weak("and shows where the network responded.");
         ui.add_space(2.0 * theme::STEP);
-        ui.colored_label(theme::CAUTION, format!("{}. Not for clinical decisions.", wording::RESEARCH_ONLY));
+        ui.colored_label(
+            theme::CAUTION,
+            format!("{}. Not for clinical decisions.", wording::RESEARCH_ONLY),
+        );
         if state.list.listing {
             ui.add_space(2.0 * theme::STEP);
             ui.weak("Looking through the folder");
@@ -38,7 +43,7 @@ fn buttons(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     let total = actions.len() as f32 * width + (actions.len() as f32 - 1.0) * gap;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
-        ui.add_space(((ui.available_width() - total) / 2.0).max(0.0) - gap);
+        ui.add_space(((ui.available_width() - total) / 2.0).max(0.0));
         for action in actions {
             let info = action.info();
             let button = Button::new(info.text).min_size(vec2(width, 36.0));

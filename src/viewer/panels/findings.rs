@@ -3,10 +3,10 @@
 
 use std::time::Instant;
 
-use egui::{self, Button, ComboBox, Label, ProgressBar, RichText, ScrollArea, Slider, Ui};
+use egui::{Button, ComboBox, Label, RichText, ScrollArea, Slider, Ui};
 
 use super::card;
-use super::widgets::{block, caption, coloured_row, name_value, tick_bar, value_row, with_tooltip};
+use super::widgets::{block, caption, coloured_row, name_value, tick_bar, triangle, value_row, with_tooltip};
 use crate::findings::{Decision, Findings, Lungs};
 use crate::imaging::Radiograph;
 use crate::inference::pipeline::Stage;
@@ -22,23 +22,18 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         ui.set_width(ui.available_width());
         let Some(shown) = &state.shown else {
-            if state.picture_error().is_none() {
-                pending_blocks(ui, None);
+            if state.is_decoding() {
+                pending_blocks(ui, state, commands);
             }
             return;
         };
-        status(ui, state, commands);
         let findings = shown.findings.as_deref();
         match (findings, &state.analysis) {
-            (Some(findings), analysis) => {
-                // Results of the same picture that are being computed anew are dimmed, not removed.
-                if analysis.running().is_some() {
-                    ui.multiply_opacity(theme::DIMMED);
-                }
-                results(ui, state, shown, findings, commands);
-            }
-            (None, Analysis::Running { stage, .. }) => pending_blocks(ui, *stage),
-            (None, _) => {}
+            (Some(findings), _) => results(ui, state, shown, findings, commands),
+            (None, Analysis::Failed(reason)) => message(ui, "No prediction", reason, true, commands),
+            (None, Analysis::OutOfScope(reason)) => message(ui, "Not predicted", reason, false, commands),
+            (None, Analysis::Cancelled) => message(ui, "Cancelled", "The prediction was cancelled.", true, commands),
+            (None, Analysis::Running { .. } | Analysis::None | Analysis::Done) => pending_blocks(ui, state, commands),
         }
         warnings(ui, &shown.picture.radiograph, findings);
         model(ui, state, findings, commands);
@@ -48,75 +43,99 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     });
 }
 
-/// Progress, or why there is no result.
-fn status(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
-    match &state.analysis {
-        Analysis::Running { stage, since, .. } => progress(ui, state, *stage, *since, commands),
-        Analysis::Failed(reason) => message(ui, "No prediction", reason, true, commands),
-        Analysis::OutOfScope(reason) => message(ui, "Not predicted", reason, false, commands),
-        Analysis::Cancelled => message(ui, "Cancelled", "The prediction was cancelled.", true, commands),
-        Analysis::None | Analysis::Done => {}
-    }
-}
-
-fn progress(ui: &mut Ui, state: &ViewerState, stage: Option<Stage>, since: Instant, commands: &mut Vec<Command>) {
-    // The elapsed time is printed four times a second; a spinner would keep the processor busy instead.
-    ui.ctx().request_repaint_after(std::time::Duration::from_millis(250));
-    let elapsed = since.elapsed();
-    block(
-        ui,
-        "Computing",
-        |ui| {
-            let response = with_tooltip(ui.add(Button::new("Cancel").small()), Action::CancelAnalysis);
-            if response.clicked() {
-                commands.push(Command::Do(Action::CancelAnalysis));
-            }
-        },
-        |ui| {
-            let done = stage.and_then(|stage| STAGES.iter().position(|&other| other == stage)).unwrap_or(0);
-            let share = match state.last_total {
-                Some(total) => (elapsed.as_secs_f32() / total.as_secs_f32().max(0.001)).min(0.97),
-                None => done as f32 / STAGES.len() as f32,
-            };
-            let bar = ProgressBar::new(share.max(0.02)).desired_height(6.0).fill(theme::ACCENT);
-            name_value(&ui.add(bar), "Progress", stage_words(stage));
-            let left = state.last_total.and_then(|total| total.checked_sub(elapsed));
-            let left = left.filter(|left| left.as_secs() >= 1).map(|left| format!(", about {} s left", left.as_secs() + 1));
-            caption(ui, format!("{}{}", stage_words(stage), left.unwrap_or_default()));
-        },
-    );
-}
-
-fn message(ui: &mut Ui, title: &str, reason: &str, again: bool, commands: &mut Vec<Command>) {
-    block(ui, title, |_| {}, |ui| {
-        let response = ui.add(Label::new(reason).wrap());
-        name_value(&response, title, reason);
-        ui.horizontal(|ui| {
-            if again && with_tooltip(ui.button("Predict again"), Action::Analyse).clicked() {
-                commands.push(Command::Do(Action::Analyse));
-            }
-            if again && ui.button("Copy").on_hover_text("Copy this message").clicked() {
-                commands.push(Command::Copy(reason.to_owned()));
+/// The blocks in their places and sizes, while there is nothing to put into them yet.
+fn pending_blocks(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
+    let running = match state.analysis {
+        Analysis::Running { stage, since, .. } => Some((stage, since)),
+        _ => None,
+    };
+    let cancel = |ui: &mut Ui| {
+        let response = running.map(|_| with_tooltip(ui.add(Button::new("Cancel").small()), Action::CancelAnalysis));
+        if response.is_some_and(|response| response.clicked()) {
+            commands.push(Command::Do(Action::CancelAnalysis));
+        }
+    };
+    block(ui, "Prediction", cancel, |ui| {
+        reserve(ui, PREDICTION_HEIGHT, |ui| {
+            if let Some((stage, since)) = running {
+                progress(ui, state, stage, since);
             }
         });
     });
+    let at = running.and_then(|(stage, _)| stage);
+    for (title, stage, height) in [
+        ("Activation in the lungs", Stage::Explain, IN_LUNG_HEIGHT),
+        ("Lungs", Stage::Segment, LUNGS_HEIGHT),
+        ("Activation map", Stage::Explain, MAP_HEIGHT),
+    ] {
+        block(
+            ui,
+            title,
+            |_| {},
+            |ui| {
+                reserve(ui, height, |ui| {
+                    if at == Some(stage) {
+                        caption(ui, "Computing");
+                    }
+                });
+            },
+        );
+    }
 }
 
-/// The blocks as they will be, while there is nothing to put into them.
-fn pending_blocks(ui: &mut Ui, at: Option<Stage>) {
-    let blocks = [
-        ("Score", Stage::Classify, 92.0),
-        ("In-lung activation", Stage::Explain, 78.0),
-        ("Lung mask", Stage::Segment, 84.0),
-        ("Activation map", Stage::Explain, 132.0),
-    ];
-    for (title, stage, height) in blocks {
-        block(ui, title, |_| {}, |ui| {
-            let words = if at == Some(stage) { stage_words(at) } else { "" };
-            caption(ui, words);
-            ui.add_space(height - 20.0);
-        });
-    }
+/// Heights of what will stand in the blocks, in ui points: nothing jumps when it comes.
+const PREDICTION_HEIGHT: f32 = 100.0;
+const IN_LUNG_HEIGHT: f32 = 90.0;
+const LUNGS_HEIGHT: f32 = 84.0;
+const MAP_HEIGHT: f32 = 160.0;
+
+/// Contents in a space of fixed height.
+fn reserve(ui: &mut Ui, height: f32, contents: impl FnOnce(&mut Ui)) {
+    ui.allocate_ui(egui::vec2(ui.available_width(), height), |ui| {
+        ui.set_min_height(height);
+        contents(ui);
+    });
+}
+
+fn progress(ui: &mut Ui, state: &ViewerState, stage: Option<Stage>, since: Instant) {
+    // The elapsed time is printed four times a second; a spinner would keep the processor busy instead.
+    ui.ctx().request_repaint_after(std::time::Duration::from_millis(250));
+    let elapsed = since.elapsed();
+    let done = stage
+        .and_then(|stage| STAGES.iter().position(|&other| other == stage))
+        .unwrap_or(0);
+    let share = match state.last_total {
+        Some(total) => (elapsed.as_secs_f32() / total.as_secs_f32().max(0.001)).min(0.97),
+        None => done as f32 / STAGES.len() as f32,
+    };
+    ui.add_space(2.0 * theme::STEP);
+    let bar = tick_bar(ui, f64::from(share.max(0.02)), None, theme::ACCENT);
+    name_value(&bar, "Progress", stage_words(stage));
+    let left = state.last_total.and_then(|total| total.checked_sub(elapsed));
+    let left = left
+        .filter(|left| left.as_secs() >= 1)
+        .map(|left| format!(", about {} s left", left.as_secs() + 1));
+    caption(ui, format!("{}{}", stage_words(stage), left.unwrap_or_default()));
+}
+
+fn message(ui: &mut Ui, title: &str, reason: &str, again: bool, commands: &mut Vec<Command>) {
+    block(
+        ui,
+        title,
+        |_| {},
+        |ui| {
+            let response = ui.add(Label::new(reason).wrap());
+            name_value(&response, "Reason", reason);
+            ui.horizontal(|ui| {
+                if again && with_tooltip(ui.button("Predict again"), Action::Analyse).clicked() {
+                    commands.push(Command::Do(Action::Analyse));
+                }
+                if again && ui.button("Copy").on_hover_text("Copy this message").clicked() {
+                    commands.push(Command::Copy(reason.to_owned()));
+                }
+            });
+        },
+    );
 }
 
 fn results(ui: &mut Ui, state: &ViewerState, shown: &Shown, findings: &Findings, commands: &mut Vec<Command>) {
@@ -128,56 +147,72 @@ fn results(ui: &mut Ui, state: &ViewerState, shown: &Shown, findings: &Findings,
 
 fn score(ui: &mut Ui, findings: &Findings) {
     let value = findings.probabilities.covid19;
-    let (colour, mark) = match findings.decision {
-        Decision::Covid19 => (theme::ALARM, "▲"),
-        Decision::Control => (theme::GOOD, "▼"),
-    };
-    block(ui, "Score", |_| {}, |ui| {
-        ui.horizontal(|ui| {
-            let number = wording::number(value);
-            let shown = ui.label(RichText::new(&number).font(theme::score()).color(theme::TEXT));
-            name_value(&shown, "Score", &number);
-            let class = format!("{mark} {}", wording::class(findings.decision));
-            let class = ui.label(RichText::new(class).color(colour).strong());
-            name_value(&class, "Decision", findings.decision.name());
-        });
-        tick_bar(ui, value, Some(findings.threshold), colour);
-        let sentence = wording::score_sentence(value, findings.threshold, findings.decision);
-        let response = caption(ui, sentence);
-        name_value(&response, "Threshold", &wording::number(findings.threshold));
-        let margin = wording::number(findings.margin);
-        value_row(ui, "Margin", &margin, &margin);
-    });
+    let above = findings.decision == Decision::Covid19;
+    let colour = if above { theme::ALARM } else { theme::GOOD };
+    block(
+        ui,
+        "Prediction",
+        |_| {},
+        |ui| {
+            ui.horizontal(|ui| {
+                let number = wording::number(value);
+                let shown = ui.label(RichText::new(&number).font(theme::score()).color(theme::TEXT));
+                name_value(&shown, "Score", &number);
+                let (mark, _) = ui.allocate_exact_size(egui::Vec2::splat(9.0), egui::Sense::hover());
+                triangle(ui.painter(), mark.center(), 9.0, above, colour);
+                let class = ui.label(RichText::new(wording::class(findings.decision)).color(colour).strong());
+                name_value(&class, "Decision", findings.decision.name());
+            });
+            tick_bar(ui, value, Some(findings.threshold), colour);
+            caption(
+                ui,
+                wording::score_sentence(value, findings.threshold, findings.decision),
+            );
+            let [threshold, margin] = [findings.threshold, findings.margin].map(wording::number);
+            value_row(ui, "Threshold", &threshold, &threshold);
+            value_row(ui, "Margin", &margin, &margin);
+        },
+    );
 }
 
 fn in_lung(ui: &mut Ui, findings: &Findings) {
-    let activation = findings.in_lung;
-    block(ui, "In-lung activation", |_| {}, |ui| match activation.ratio {
-        Some(ratio) => {
-            let above = activation.chance.is_none_or(|chance| ratio >= chance);
-            let bar = tick_bar(ui, ratio, activation.chance, if above { theme::GOOD } else { theme::CAUTION });
-            bar.on_hover_text("The tick is what a map without any preference would score");
-            let [ratio_text, chance_text] = [activation.ratio, activation.chance].map(wording::number_or_unknown);
-            value_row(ui, "In-lung activation", &ratio_text, &ratio_text);
-            value_row(ui, "In-lung chance", &chance_text, &chance_text);
-            let words = if above {
-                "The network responded in the lungs at least as much as by chance."
+    block(
+        ui,
+        "Activation in the lungs",
+        |_| {},
+        |ui| {
+            if let Some(ratio) = findings.in_lung.ratio {
+                in_lung_ratio(ui, ratio, findings.in_lung.chance);
             } else {
-                "The network responded outside the lungs more than by chance."
-            };
-            caption(ui, words);
-        }
-        None => {
-            let response = caption(ui, "Not defined: the lung mask or the activation map is empty.");
-            name_value(&response, "In-lung activation", wording::UNKNOWN);
-        }
-    });
+                let response = caption(ui, "Not defined: the lung mask or the activation map is empty.");
+                name_value(&response, "In-lung activation", wording::UNKNOWN);
+            }
+        },
+    );
+}
+
+fn in_lung_ratio(ui: &mut Ui, ratio: f64, chance: Option<f64>) {
+    let above = chance.is_none_or(|chance| ratio >= chance);
+    let colour = if above { theme::GOOD } else { theme::CAUTION };
+    let bar = tick_bar(ui, ratio, chance, colour);
+    bar.on_hover_text("The tick is what a map without any preference would score");
+    let [ratio, chance] = [Some(ratio), chance].map(wording::number_or_unknown);
+    value_row(ui, "In-lung activation", &ratio, &ratio);
+    value_row(ui, "In-lung chance", &chance, &chance);
+    let words = if above {
+        "The network responded in the lungs at least as much as by chance."
+    } else {
+        "The network responded outside the lungs more than by chance."
+    };
+    caption(ui, words);
 }
 
 fn toggle(ui: &mut Ui, on: bool, action: Action, commands: &mut Vec<Command>) {
     let mut checked = on;
     let name = action.info().text;
-    let response = ui.checkbox(&mut checked, "Show").accessible_name(format!("Show {}", name.to_lowercase()));
+    let response = ui
+        .checkbox(&mut checked, "Show")
+        .accessible_name(format!("Show {}", name.to_lowercase()));
     if with_tooltip(response, action).clicked() {
         commands.push(Command::Do(action));
     }
@@ -185,7 +220,7 @@ fn toggle(ui: &mut Ui, on: bool, action: Action, commands: &mut Vec<Command>) {
 
 fn lungs(ui: &mut Ui, state: &ViewerState, radiograph: &Radiograph, findings: &Findings, commands: &mut Vec<Command>) {
     let toggle = |ui: &mut Ui| toggle(ui, state.overlays.mask, Action::ToggleMask, commands);
-    block(ui, "Lung mask", toggle, |ui| {
+    block(ui, "Lungs", toggle, |ui| {
         let picture = radiograph.pixel_count() as u64;
         let area = |pixels| wording::area(pixels, picture, radiograph.spacing);
         let fraction = wording::number(findings.lung_area_fraction);
@@ -195,8 +230,11 @@ fn lungs(ui: &mut Ui, state: &ViewerState, radiograph: &Radiograph, findings: &F
             }
             Lungs::Merged(lung) => {
                 let text = area(lung.area_px);
-                coloured_row(ui, theme::MERGED_LUNG, "Lungs", &text, &text);
-                caption(ui, "One component: one lung, or both merged. Right and left are not told apart.");
+                coloured_row(ui, theme::MERGED_LUNG, "Lung area", &text, &text);
+                caption(
+                    ui,
+                    "One component: one lung, or both merged. Right and left are not told apart.",
+                );
             }
             Lungs::Pair { right, left } => {
                 let [right_text, left_text] = [right, left].map(|lung| area(lung.area_px));
@@ -229,29 +267,45 @@ fn map(ui: &mut Ui, state: &ViewerState, findings: &Findings, commands: &mut Vec
 }
 
 fn controls(ui: &mut Ui, settings: &mut OverlaySettings) {
-    egui::Grid::new("map controls").num_columns(2).spacing([12.0, 4.0]).show(ui, |ui| {
-        ui.spacing_mut().slider_width = 118.0;
-        let percent = |value: f64, _: std::ops::RangeInclusive<usize>| format!("{:.0} %", value * 100.0);
-        for (name, value) in [("Opacity", &mut settings.opacity), ("Threshold", &mut settings.threshold)] {
-            let label = ui.weak(name);
-            let slider = Slider::new(value, 0.0..=1.0).step_by(0.01).custom_formatter(percent).custom_parser(parse_percent);
-            ui.add(slider).labelled_by(label.id);
-            ui.end_row();
-        }
-        let label = ui.weak("Colours");
-        let combo = ComboBox::from_id_salt("colours").selected_text(settings.colours.name()).width(118.0);
-        let response = combo.show_ui(ui, |ui| {
-            for map in ColourMap::ALL {
-                ui.selectable_value(&mut settings.colours, map, map.name());
+    egui::Grid::new("map controls")
+        .num_columns(2)
+        .spacing([12.0, 4.0])
+        .show(ui, |ui| {
+            ui.spacing_mut().slider_width = 118.0;
+            let percent = |value: f64, _: std::ops::RangeInclusive<usize>| format!("{:.0} %", value * 100.0);
+            for (name, value) in [
+                ("Opacity", &mut settings.opacity),
+                ("Hide below", &mut settings.threshold),
+            ] {
+                let label = ui.weak(name);
+                let slider = Slider::new(value, 0.0..=1.0)
+                    .step_by(0.01)
+                    .custom_formatter(percent)
+                    .custom_parser(parse_percent);
+                ui.add(slider).labelled_by(label.id);
+                ui.end_row();
             }
+            let label = ui.weak("Colours");
+            let combo = ComboBox::from_id_salt("colours")
+                .selected_text(settings.colours.name())
+                .width(118.0);
+            let response = combo.show_ui(ui, |ui| {
+                for map in ColourMap::ALL {
+                    ui.selectable_value(&mut settings.colours, map, map.name());
+                }
+            });
+            response.response.labelled_by(label.id);
+            ui.end_row();
         });
-        response.response.labelled_by(label.id);
-        ui.end_row();
-    });
 }
 
 fn parse_percent(text: &str) -> Option<f64> {
-    text.trim().trim_end_matches('%').trim().parse::<f64>().ok().map(|percent| percent / 100.0)
+    text.trim()
+        .trim_end_matches('%')
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .map(|percent| percent / 100.0)
 }
 
 fn warnings(ui: &mut Ui, radiograph: &Radiograph, findings: Option<&Findings>) {
@@ -261,11 +315,16 @@ fn warnings(ui: &mut Ui, radiograph: &Radiograph, findings: Option<&Findings>) {
     if sentences.is_empty() {
         return;
     }
-    block(ui, "Note", |_| {}, |ui| {
-        for sentence in sentences {
-            ui.add(Label::new(RichText::new(sentence).color(theme::CAUTION)).wrap());
-        }
-    });
+    block(
+        ui,
+        "Note",
+        |_| {},
+        |ui| {
+            for sentence in sentences {
+                ui.add(Label::new(RichText::new(sentence).color(theme::CAUTION)).wrap());
+            }
+        },
+    );
 }
 
 fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands: &mut Vec<Command>) {
@@ -273,12 +332,18 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
         EngineStatus::Ready(loaded) => Some(loaded),
         _ => None,
     };
-    let id = findings.map(|findings| &findings.classifier).or(loaded.map(|loaded| &loaded.classifier));
+    let id = findings
+        .map(|findings| &findings.classifier)
+        .or(loaded.map(|loaded| &loaded.classifier));
     let Some(id) = id else { return };
     let fold = |ui: &mut Ui| {
         if loaded.is_some() {
             let text = if state.layout.card { "Fold card" } else { "Card" };
-            if ui.add(Button::new(text).small()).on_hover_text("The model card: data, metrics, limits").clicked() {
+            if ui
+                .add(Button::new(text).small())
+                .on_hover_text("The model card: data, metrics, limits")
+                .clicked()
+            {
                 commands.push(Command::ToggleCard);
             }
         }
@@ -286,13 +351,20 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
     block(ui, "Model", fold, |ui| {
         value_row(ui, "Classifier", &id.name, &id.name);
         value_row(ui, "Version", &id.version, &id.version);
-        value_row(ui, "Weights", wording::short_hash(&id.weights_sha256), &id.weights_sha256);
+        value_row(
+            ui,
+            "Weights",
+            wording::short_hash(&id.weights_sha256),
+            &id.weights_sha256,
+        );
         if let Some(findings) = findings {
             let segmenter = &findings.segmenter;
             let text = format!("{} {}", segmenter.name, segmenter.version);
             value_row(ui, "Segmenter", &text, &text);
         }
-        let device = findings.map(|findings| &findings.device).or(loaded.map(|loaded| &loaded.device));
+        let device = findings
+            .map(|findings| &findings.device)
+            .or(loaded.map(|loaded| &loaded.device));
         if let Some(device) = device {
             value_row(ui, "Computed on", device, device);
         }
@@ -303,19 +375,24 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
 }
 
 fn times(ui: &mut Ui, shown: &Shown, findings: &Findings) {
-    block(ui, "Times", |_| {}, |ui| {
-        let times = findings.timings;
-        let rows = [
-            ("Open", shown.picture.decode),
-            ("Prepare", times.preprocess),
-            ("Lungs", times.segment),
-            ("Score", times.classify),
-            ("Map", times.explain),
-            ("Prediction", times.total),
-        ];
-        for (name, time) in rows {
-            let text = wording::duration(time);
-            value_row(ui, &format!("Time: {}", name.to_lowercase()), &text, &text);
-        }
-    });
+    block(
+        ui,
+        "Times",
+        |_| {},
+        |ui| {
+            let times = findings.timings;
+            let rows = [
+                ("Open", shown.picture.decode),
+                ("Prepare", times.preprocess),
+                ("Lungs", times.segment),
+                ("Score", times.classify),
+                ("Map", times.explain),
+                ("Prediction", times.total),
+            ];
+            for (name, time) in rows {
+                let text = wording::duration(time);
+                value_row(ui, &format!("Time: {}", name.to_lowercase()), &text, &text);
+            }
+        },
+    );
 }

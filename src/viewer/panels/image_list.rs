@@ -1,10 +1,8 @@
 //! The pictures that can be stepped through, with thumbnails of those in sight.
 
-use egui::{
-    Align2, CornerRadius, Rect, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2,
-};
+use egui::{Align2, CornerRadius, Rect, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
-use super::widgets::elided;
+use super::widgets::triangle;
 use crate::viewer::command::Command;
 use crate::viewer::picture::PictureKey;
 use crate::viewer::state::{EntryStatus, ImageEntry, ViewerState};
@@ -70,16 +68,35 @@ fn row(ui: &mut Ui, state: &ViewerState, index: usize, commands: &mut Vec<Comman
     painter.rect_filled(rect, CornerRadius::same(theme::RADIUS), fill);
     if response.has_focus() {
         let outline = ui.visuals().selection.stroke;
-        painter.rect_stroke(rect, CornerRadius::same(theme::RADIUS), outline, egui::StrokeKind::Inside);
+        painter.rect_stroke(
+            rect,
+            CornerRadius::same(theme::RADIUS),
+            outline,
+            egui::StrokeKind::Inside,
+        );
     }
-    thumbnail(ui, entry, Rect::from_center_size(pos2(rect.min.x + ROW / 2.0, rect.center().y), Vec2::splat(THUMBNAIL)));
+    thumbnail(
+        ui,
+        entry,
+        Rect::from_center_size(pos2(rect.min.x + ROW / 2.0, rect.center().y), Vec2::splat(THUMBNAIL)),
+    );
     let left = rect.min.x + ROW + 2.0 * theme::STEP;
-    let name = elided(ui, &entry.key.label(), rect.max.x - left - theme::STEP);
-    let (line, colour) = second_line(entry);
     let colour_of_name = if is_current { theme::TEXT } else { theme::MUTED };
-    painter.galley_with_override_text_color(pos2(left, rect.center().y - 17.0), name, colour_of_name);
-    painter.text(pos2(left, rect.center().y + 3.0), Align2::LEFT_TOP, line, theme::caption(), colour);
-    let label = format!("Image {} of {}: {}", index + 1, state.list.entries.len(), entry.key.label());
+    let name = wrapped(ui, &entry.key.label(), rect.max.x - left - theme::STEP);
+    let note = note(entry);
+    let note_height = if note.is_some() { 14.0 } else { 0.0 };
+    let top = rect.center().y - f32::midpoint(name.size().y, note_height);
+    let below = top + name.size().y + 1.0;
+    painter.galley_with_override_text_color(pos2(left, top), name, colour_of_name);
+    if let Some((note, colour)) = note {
+        painter.text(pos2(left, below), Align2::LEFT_TOP, note, theme::caption(), colour);
+    }
+    let label = format!(
+        "Image {} of {}: {}",
+        index + 1,
+        state.list.entries.len(),
+        entry.key.label()
+    );
     response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, is_current, &label));
     if response.clicked() {
         commands.push(Command::Select(index));
@@ -104,20 +121,28 @@ fn thumbnail(ui: &Ui, entry: &ImageEntry, frame: Rect) {
             painter.image(texture.id(), rect, whole, theme::grey(u8::MAX));
         }
         None if matches!(entry.status, EntryStatus::Bad(_)) => {
-            painter.text(frame.center(), Align2::CENTER_CENTER, "⚠", theme::score(), theme::ALARM);
+            triangle(painter, frame.center(), 24.0, true, theme::ALARM);
+            let at = frame.center() + vec2(0.0, 3.0);
+            painter.text(at, Align2::CENTER_CENTER, "!", theme::body(), theme::VIEWPORT);
         }
         None => {}
     }
 }
 
-fn second_line(entry: &ImageEntry) -> (String, egui::Color32) {
+/// A name on up to two lines: pictures of one folder often differ only at the end of theirs.
+fn wrapped(ui: &Ui, name: &str, width: f32) -> std::sync::Arc<egui::Galley> {
+    let mut job = egui::text::LayoutJob::simple(name.to_owned(), theme::caption(), theme::MUTED, width);
+    job.wrap.max_rows = 2;
+    job.wrap.break_anywhere = true;
+    ui.painter().layout_job(job)
+}
+
+/// What is special about a picture.
+fn note(entry: &ImageEntry) -> Option<(String, egui::Color32)> {
     match (&entry.status, &entry.key) {
-        (EntryStatus::Bad(_), _) => ("Cannot be shown".to_owned(), theme::ALARM),
-        (_, PictureKey::File { frame, .. }) if *frame > 1 => (format!("Frame {frame}"), theme::MUTED),
-        (_, PictureKey::File { path, .. }) => {
-            let folder = path.parent().and_then(|folder| folder.file_name());
-            (folder.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default(), theme::MUTED)
-        }
-        (_, PictureKey::Sample) => ("Not a patient".to_owned(), theme::MUTED),
+        (EntryStatus::Bad(_), _) => Some(("Cannot be shown".to_owned(), theme::ALARM)),
+        (_, PictureKey::File { frame, .. }) if *frame > 1 => Some((format!("Frame {frame}"), theme::MUTED)),
+        (_, PictureKey::File { .. }) => None,
+        (_, PictureKey::Sample) => Some(("Not a patient".to_owned(), theme::MUTED)),
     }
 }

@@ -27,7 +27,10 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
 fn items(ui: &mut Ui, menu: Menu, state: &ViewerState, commands: &mut Vec<Command>) {
     ui.set_min_width(240.0);
     let mut group = None;
-    for info in ACTIONS.iter().filter(|info| info.menu.0 == menu && is_offered(info, state)) {
+    for info in ACTIONS
+        .iter()
+        .filter(|info| info.menu.0 == menu && is_offered(info, state))
+    {
         if group.is_some_and(|group| group != info.menu.1) {
             ui.separator();
         }

@@ -7,6 +7,7 @@ pub mod empty;
 pub mod findings;
 pub mod image_list;
 pub mod menu_bar;
+pub mod notice;
 pub mod open_path;
 pub mod shortcuts;
 pub mod status_bar;

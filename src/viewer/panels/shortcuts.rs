@@ -17,11 +17,12 @@ const MOUSE: [(&str, &str); 7] = [
 
 /// Draws the dialog.
 pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
-    let modal = Modal::new(Id::unique("shortcuts")).frame(theme::dialog_frame()).backdrop_color(theme::HALO).show(
-        ui.ctx(),
-        |ui| {
+    let modal = Modal::new(Id::unique("shortcuts"))
+        .frame(theme::dialog_frame())
+        .backdrop_color(theme::HALO)
+        .show(ui.ctx(), |ui| {
             ui.set_width(640.0);
-            ui.heading("Keys and mouse");
+            ui.heading("Keyboard and mouse");
             ui.add_space(2.0 * theme::STEP);
             let height = (ui.ctx().content_rect().height() - 220.0).max(200.0);
             ScrollArea::vertical().max_height(height).show(ui, |ui| {
@@ -29,7 +30,11 @@ pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
                     let [left, right] = columns else { return };
                     group(left, "Mouse", MOUSE.iter().map(|&(keys, text)| (keys.to_owned(), text)));
                     for menu in Menu::ALL {
-                        let ui = if matches!(menu, Menu::Image | Menu::View) { &mut *right } else { &mut *left };
+                        let ui = if matches!(menu, Menu::Image | Menu::View) {
+                            &mut *right
+                        } else {
+                            &mut *left
+                        };
                         let keys = of_menu(ui, menu);
                         group(ui, menu.title(), keys.into_iter());
                     }
@@ -39,8 +44,7 @@ pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
             if ui.button("Close").clicked() {
                 commands.push(Command::Dialog(None));
             }
-        },
-    );
+        });
     if modal.should_close() {
         commands.push(Command::Dialog(None));
     }
@@ -48,10 +52,16 @@ pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
 
 fn of_menu(ui: &Ui, menu: Menu) -> Vec<(String, &'static str)> {
     let keys = |shortcuts: &[egui::KeyboardShortcut]| {
-        let keys: Vec<_> = shortcuts.iter().take(2).map(|shortcut| ui.ctx().format_shortcut(shortcut)).collect();
+        let keys: Vec<_> = shortcuts
+            .iter()
+            .take(2)
+            .map(|shortcut| ui.ctx().format_shortcut(shortcut))
+            .collect();
         keys.join(", ")
     };
-    let of_table = ACTIONS.iter().filter(|info| info.menu.0 == menu && !info.shortcuts.is_empty());
+    let of_table = ACTIONS
+        .iter()
+        .filter(|info| info.menu.0 == menu && !info.shortcuts.is_empty());
     // The ten windows are one line.
     let of_table = of_table.filter(|info| !matches!(info.action, Action::Preset(number) if number > 0));
     let mut lines: Vec<_> = of_table

@@ -11,14 +11,16 @@ use crate::viewer::{theme, wording};
 pub fn ui(ui: &mut Ui, state: &ViewerState) {
     ui.horizontal_centered(|ui| {
         ui.set_min_height(theme::STATUS_HEIGHT);
-        ui.add(Label::new(RichText::new(wording::RESEARCH_ONLY).color(theme::CAUTION).strong()));
+        ui.add(Label::new(
+            RichText::new(wording::RESEARCH_ONLY).color(theme::CAUTION).strong(),
+        ));
         let Some(shown) = &state.shown else { return };
         ui.separator();
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let zoom = wording::zoom(zoom(shown.view.placement, shown.shape(), state.screen));
-            named(ui, "Zoom", &zoom);
+            named(ui, "Zoom factor", &zoom);
             ui.separator();
-            named(ui, "Window", &wording::window(shown.view.voi.as_ref()));
+            named(ui, "Window width and centre", &wording::window(shown.view.voi.as_ref()));
             ui.separator();
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let text = under_cursor(state, shown);
@@ -36,7 +38,9 @@ fn named(ui: &mut Ui, name: &str, text: &str) {
 
 /// Position, stored value, modality value and map value of the pixel under the cursor.
 fn under_cursor(state: &ViewerState, shown: &Shown) -> String {
-    let Some(pointer) = state.pointer else { return String::new() };
+    let Some(pointer) = state.pointer else {
+        return String::new();
+    };
     let [x, y] = shown.transform(state.screen).image_from_ui(pointer).map(f64::floor);
     let radiograph = &shown.picture.radiograph;
     if x < 0.0 || y < 0.0 || x >= f64::from(radiograph.width) || y >= f64::from(radiograph.height) {
@@ -49,14 +53,21 @@ fn under_cursor(state: &ViewerState, shown: &Shown) -> String {
         crate::imaging::Samples::Grey(stored) => {
             let value = stored.get(index);
             parts.push(format!("stored {value}"));
-            parts.push(format!("modality {}", wording::picture_value(radiograph.modality_lut.apply(value))));
+            parts.push(format!(
+                "modality {}",
+                wording::picture_value(radiograph.modality_lut.apply(value))
+            ));
         }
         crate::imaging::Samples::Colour(rgb) => {
             let [r, g, b] = rgb[index];
             parts.push(format!("RGB {r} {g} {b}"));
         }
     }
-    if let Some(value) = shown.overlay.as_ref().and_then(|overlay| overlay.map_value(column, row)) {
+    if let Some(value) = shown
+        .overlay
+        .as_ref()
+        .and_then(|overlay| overlay.map_value(column, row))
+    {
         parts.push(format!("map {value:.4}"));
     }
     parts.join("   ")

@@ -14,12 +14,18 @@ use crate::viewer::{theme, tools};
 /// Reads the mouse.
 pub fn input(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     let rect = ui.available_rect_before_wrap();
-    let screen = Screen { rect, pixels_per_point: ui.pixels_per_point() };
+    let screen = Screen {
+        rect,
+        pixels_per_point: ui.pixels_per_point(),
+    };
     if screen != state.screen {
         commands.push(Command::Screen(screen));
     }
-    let response = ui.allocate_rect(rect, Sense::click_and_drag());
-    let name = state.shown.as_ref().map_or_else(|| "Picture".to_owned(), |shown| shown.key.label());
+    let response = ui.allocate_rect(rect, Sense::CLICK | Sense::DRAG);
+    let name = state
+        .shown
+        .as_ref()
+        .map_or_else(|| "Picture".to_owned(), |shown| shown.key.label());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
     tools::interact(ui, &response, state, commands);
 }
@@ -50,7 +56,13 @@ pub fn message(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     let Some(reason) = state.picture_error() else {
         if state.is_decoding() {
             let font = theme::body();
-            ui.painter().text(rect.center(), Align2::CENTER_CENTER, "Reading the picture", font, theme::MUTED);
+            ui.painter().text(
+                rect.center(),
+                Align2::CENTER_CENTER,
+                "Reading the picture",
+                font,
+                theme::MUTED,
+            );
         }
         return;
     };

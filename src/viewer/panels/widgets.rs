@@ -1,8 +1,8 @@
 //! What several panels are built from: buttons of actions, values with names, bars with ticks, blocks.
 
 use egui::{
-    Button, Color32, CornerRadius, InnerResponse, Label, Rect, Response, RichText, Role, Sense, Ui, Vec2, WidgetInfo,
-    pos2, vec2,
+    Button, Color32, CornerRadius, InnerResponse, Label, Painter, Pos2, Rect, Response, RichText, Role, Sense, Shape,
+    Stroke, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
 use crate::viewer::command::{Action, Command};
@@ -12,7 +12,7 @@ use crate::viewer::theme;
 /// A button of the command table: text, tooltip with keys, enabled when it can be done.
 pub fn action_button(ui: &mut Ui, state: &ViewerState, action: Action, commands: &mut Vec<Command>) -> Response {
     let info = action.info();
-    let mut button = Button::new(info.text);
+    let mut button = Button::new(info.text).min_size(vec2(36.0, 0.0));
     if let Some(checked) = info.checked {
         button = button.selected(checked(state));
     }
@@ -27,7 +27,10 @@ pub fn action_button(ui: &mut Ui, state: &ViewerState, action: Action, commands:
 /// The action's sentence and keys, on hovering.
 pub fn with_tooltip(response: Response, action: Action) -> Response {
     let info = action.info();
-    let keys = info.shortcuts.first().map(|shortcut| response.ctx.format_shortcut(shortcut));
+    let keys = info
+        .shortcuts
+        .first()
+        .map(|shortcut| response.ctx.format_shortcut(shortcut));
     let text = match keys {
         Some(keys) => format!("{} ({keys})", info.tooltip),
         None => info.tooltip.to_owned(),
@@ -47,6 +50,17 @@ pub fn name_value(response: &Response, name: &str, value: &str) {
     response.ctx.accesskit_node_builder(response.id, |node| {
         node.set_description(value.to_owned());
     });
+}
+
+/// A triangle that points up or down: a mark that no font has to draw.
+pub fn triangle(painter: &Painter, center: Pos2, side: f32, up: bool, colour: Color32) {
+    let (half, tip) = (side / 2.0, if up { -side / 2.0 } else { side / 2.0 });
+    let points = vec![
+        center + vec2(0.0, tip),
+        center + vec2(half, -tip),
+        center + vec2(-half, -tip),
+    ];
+    painter.add(Shape::convex_polygon(points, colour, Stroke::NONE));
 }
 
 /// A caption in secondary colour.
@@ -78,15 +92,22 @@ fn row(ui: &mut Ui, name: &str, colour: Option<Color32>, shown: &str, plain: &st
     let value_left = rect.max.x - value.size().x;
     let name_space = (value_left - left - 2.0 * theme::STEP).max(0.0);
     let caption = elided(ui, name, name_space);
-    painter.galley(pos2(left, rect.center().y - caption.size().y / 2.0), caption, theme::MUTED);
-    painter.galley(pos2(value_left, rect.center().y - value.size().y / 2.0), value, theme::TEXT);
+    painter.galley(
+        pos2(left, rect.center().y - caption.size().y / 2.0),
+        caption,
+        theme::MUTED,
+    );
+    painter.galley(
+        pos2(value_left, rect.center().y - value.size().y / 2.0),
+        value,
+        theme::TEXT,
+    );
     name_value(&response, name, plain);
 }
 
 /// A line of body text cut off with an ellipsis at a width.
 pub fn elided(ui: &Ui, text: &str, width: f32) -> std::sync::Arc<egui::Galley> {
-    let mut job =
-        egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::body(), theme::MUTED);
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::body(), theme::MUTED);
     job.wrap = egui::text::TextWrapping::truncate_at_width(width);
     ui.painter().layout_job(job)
 }

@@ -7,9 +7,9 @@ mod uniforms;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use egui::{self, PaintCallback, Rect};
 use eframe::egui_wgpu::{self, CallbackResources, CallbackTrait, RenderState, ScreenDescriptor};
 use eframe::wgpu;
+use egui::{self, PaintCallback, Rect};
 
 use crate::imaging::{Radiograph, VoiTable, VoiTransform};
 
@@ -44,10 +44,18 @@ impl Canvas {
         let frame = Arc::new(Mutex::new(Frame::default()));
         let callback = egui_wgpu::Callback::new_paint_callback(
             Rect::NOTHING,
-            ViewportCallback { frame: Arc::clone(&frame) },
+            ViewportCallback {
+                frame: Arc::clone(&frame),
+            },
         )
         .callback;
-        Self { frame, callback, baked: None, largest_side, queue: render_state.queue.clone() }
+        Self {
+            frame,
+            callback,
+            baked: None,
+            largest_side,
+            queue: render_state.queue.clone(),
+        }
     }
 
     /// Longest side of a picture that the adapter can show, in pixels.
@@ -73,12 +81,17 @@ impl Canvas {
             frame.overlay = overlay.cloned();
             frame.picture = Some(Arc::clone(&shown.picture));
         }
-        painter.add(PaintCallback { rect: state.screen.rect, callback: Arc::clone(&self.callback) });
+        painter.add(PaintCallback {
+            rect: state.screen.rect,
+            callback: Arc::clone(&self.callback),
+        });
     }
 
     /// Display values of the shown picture's VOI table, computed when it is chosen.
     fn table(&mut self, shown: &Shown) -> Option<Arc<[u16]>> {
-        let Some(VoiTransform::Table(table)) = &shown.view.voi else { return None };
+        let Some(VoiTransform::Table(table)) = &shown.view.voi else {
+            return None;
+        };
         let radiograph = &shown.picture.radiograph;
         if let Some((hash, baked, values)) = &self.baked
             && *hash == radiograph.content_hash
@@ -105,13 +118,21 @@ pub fn bake(radiograph: &Radiograph, table: &VoiTable) -> Arc<[u16]> {
 fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettings>) -> FrameView {
     let radiograph = &shown.picture.radiograph;
     let offset = radiograph.grey().map_or(0, |stored| stored.offset);
-    let voi = shown.view.voi.as_ref().map(|voi| SampleVoi::new(voi, radiograph.modality_lut, offset));
+    let voi = shown
+        .view
+        .voi
+        .as_ref()
+        .map(|voi| SampleVoi::new(voi, radiograph.modality_lut, offset));
     FrameView {
         transform: shown.transform(state.screen),
         size: [radiograph.width, radiograph.height],
         levels: shown.picture.level_count(),
         colour: voi.is_none(),
-        voi: voi.unwrap_or(SampleVoi { mode: VoiMode::Linear, center: 0.0, slope: 1.0 }),
+        voi: voi.unwrap_or(SampleVoi {
+            mode: VoiMode::Linear,
+            center: 0.0,
+            slope: 1.0,
+        }),
         inverted: FrameView::inversion(radiograph.polarity, shown.view.inverted),
         overlays,
         srgb_target: false,

@@ -87,7 +87,9 @@ impl ViewportRenderer {
 
     /// Fills the textures that show something else than before, and writes the uniform block.
     pub fn prepare(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, frame: &Frame) {
-        let (Some(picture), Some(view)) = (&frame.picture, &frame.view) else { return };
+        let (Some(picture), Some(view)) = (&frame.picture, &frame.view) else {
+            return;
+        };
         if !is_same(self.shown.picture.as_ref(), Some(picture)) {
             self.textures.picture = textures::picture(device, queue, picture);
             self.shown.picture = Some(Arc::clone(picture));
@@ -113,7 +115,10 @@ impl ViewportRenderer {
         if self.bind_group.is_none() {
             self.bind_group = Some(self.bind(device));
         }
-        let view = FrameView { srgb_target: self.srgb_target, ..*view };
+        let view = FrameView {
+            srgb_target: self.srgb_target,
+            ..*view
+        };
         queue.write_buffer(&self.uniforms, 0, bytemuck::cast_slice(&view.words()));
     }
 
@@ -136,10 +141,19 @@ impl ViewportRenderer {
     }
 
     fn bind(&self, device: &wgpu::Device) -> wgpu::BindGroup {
-        let Textures { picture, table, labels, shares, colour_maps } = &self.textures;
+        let Textures {
+            picture,
+            table,
+            labels,
+            shares,
+            colour_maps,
+        } = &self.textures;
         let views = [picture, table, labels, shares, colour_maps]
             .map(|texture| texture.create_view(&wgpu::TextureViewDescriptor::default()));
-        let uniforms = wgpu::BindGroupEntry { binding: 0, resource: self.uniforms.as_entire_binding() };
+        let uniforms = wgpu::BindGroupEntry {
+            binding: 0,
+            resource: self.uniforms.as_entire_binding(),
+        };
         let textures = views.iter().zip(1..).map(|(view, binding)| wgpu::BindGroupEntry {
             binding,
             resource: wgpu::BindingResource::TextureView(view),
@@ -196,8 +210,7 @@ fn pipeline(
     layout: &wgpu::BindGroupLayout,
     target: wgpu::TextureFormat,
 ) -> wgpu::RenderPipeline {
-    let module =
-        device.create_shader_module(wgpu::include_wgsl!("../../../assets/shaders/viewport.wgsl"));
+    let module = device.create_shader_module(wgpu::include_wgsl!("../../../assets/shaders/viewport.wgsl"));
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some("viewport"),
         bind_group_layouts: &[Some(layout)],

@@ -20,7 +20,11 @@ pub(super) fn texture(
 ) -> wgpu::Texture {
     device.create_texture(&wgpu::TextureDescriptor {
         label: Some(label),
-        size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        size: wgpu::Extent3d {
+            width,
+            height,
+            depth_or_array_layers: 1,
+        },
         mip_level_count: levels,
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
@@ -45,7 +49,11 @@ fn write(queue: &wgpu::Queue, texture: &wgpu::Texture, level: u32, [width, heigh
             bytes_per_row: Some(bytes.len() as u32 / height),
             rows_per_image: Some(height),
         },
-        wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        wgpu::Extent3d {
+            width,
+            height,
+            depth_or_array_layers: 1,
+        },
     );
 }
 
@@ -79,7 +87,13 @@ pub(super) fn voi_table(device: &wgpu::Device, queue: &wgpu::Queue, table: &[u16
 pub(super) fn overlay(device: &wgpu::Device, queue: &wgpu::Queue, overlay: &OverlayPixels) -> [wgpu::Texture; 2] {
     let labels = texture(device, "lung labels", overlay.size, 1, wgpu::TextureFormat::R8Uint);
     write(queue, &labels, 0, overlay.size, &overlay.labels);
-    let shares = texture(device, "activation shares", overlay.size, 1, wgpu::TextureFormat::R16Uint);
+    let shares = texture(
+        device,
+        "activation shares",
+        overlay.size,
+        1,
+        wgpu::TextureFormat::R16Uint,
+    );
     write(queue, &shares, 0, overlay.size, bytemuck::cast_slice(&overlay.map));
     [labels, shares]
 }
@@ -92,8 +106,10 @@ pub(super) fn colour_maps(device: &wgpu::Device, queue: &wgpu::Queue) -> wgpu::T
         let [r, g, b] = map.at(index as f32 / (MAP_ENTRIES - 1) as f32);
         [r, g, b, u8::MAX]
     };
-    let texels: Vec<[u8; 4]> =
-        ColourMap::ALL.iter().flat_map(|&map| (0..MAP_ENTRIES).map(move |index| entry(map, index))).collect();
+    let texels: Vec<[u8; 4]> = ColourMap::ALL
+        .iter()
+        .flat_map(|&map| (0..MAP_ENTRIES).map(move |index| entry(map, index)))
+        .collect();
     write(queue, &texture, 0, size, texels.as_flattened());
     texture
 }

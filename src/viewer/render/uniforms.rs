@@ -42,8 +42,18 @@ impl SampleVoi {
     ///
     /// `offset` is [`crate::imaging::StoredValues::offset`].
     pub fn new(voi: &VoiTransform, modality: ModalityLut, offset: i32) -> Self {
-        let Window { center, width, function } = match voi {
-            VoiTransform::Table(_) => return Self { mode: VoiMode::Table, center: 0.0, slope: 1.0 },
+        let Window {
+            center,
+            width,
+            function,
+        } = match voi {
+            VoiTransform::Table(_) => {
+                return Self {
+                    mode: VoiMode::Table,
+                    center: 0.0,
+                    slope: 1.0,
+                };
+            }
             VoiTransform::Window(window) => *window,
         };
         let (mode, middle, span) = match function {
@@ -54,9 +64,17 @@ impl SampleVoi {
         let middle = (middle - modality.intercept) / modality.slope - f64::from(offset);
         // A window of width 1 is a step; so is one too narrow to divide by.
         if span.abs() < 1e-9 {
-            return Self { mode: VoiMode::Step, center: middle, slope: modality.slope };
+            return Self {
+                mode: VoiMode::Step,
+                center: middle,
+                slope: modality.slope,
+            };
         }
-        Self { mode, center: middle, slope: modality.slope / span }
+        Self {
+            mode,
+            center: middle,
+            slope: modality.slope / span,
+        }
     }
 }
 
@@ -111,8 +129,18 @@ impl FrameView {
         let vectors = [
             floats([1.0 / zoom_x, 1.0 / zoom_y, -origin_x / zoom_x, -origin_y / zoom_y]),
             [self.size[0], self.size[1], self.level(), flag(self.colour)],
-            floats([self.voi.center, self.voi.slope, self.voi.slope.signum(), f64::from(u8::from(smooth))]),
-            [self.voi.mode as u32, flag(self.inverted), flag(self.srgb_target), flag(self.overlays.is_some())],
+            floats([
+                self.voi.center,
+                self.voi.slope,
+                self.voi.slope.signum(),
+                f64::from(u8::from(smooth)),
+            ]),
+            [
+                self.voi.mode as u32,
+                flag(self.inverted),
+                flag(self.srgb_target),
+                flag(self.overlays.is_some()),
+            ],
             floats([
                 mask_alpha(theme::FILL_ALPHA),
                 mask_alpha(theme::CONTOUR_ALPHA),

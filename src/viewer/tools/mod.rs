@@ -55,7 +55,11 @@ pub fn interact(ui: &Ui, response: &Response, state: &ViewerState, commands: &mu
     }
     if pointer.is_some() || response.dragged() {
         let tool = dragged_with(response).map_or(state.tool, |button| tool_of(button, state));
-        let cursor = if tool == Tool::Pan && response.dragged() { CursorIcon::Grabbing } else { tool.cursor() };
+        let cursor = if tool == Tool::Pan && response.dragged() {
+            CursorIcon::Grabbing
+        } else {
+            tool.cursor()
+        };
         ui.ctx().set_cursor_icon(cursor);
     }
 }
@@ -103,7 +107,12 @@ fn wheel(ui: &Ui, response: &Response, commands: &mut Vec<Command>) {
     let mut images = 0.0_f32;
     ui.input(|input| {
         for event in &input.events {
-            let Event::MouseWheel { unit, delta, modifiers, .. } = event else { continue };
+            let Event::MouseWheel {
+                unit, delta, modifiers, ..
+            } = event
+            else {
+                continue;
+            };
             let turned = notches(*unit, delta.y);
             if modifiers.command {
                 let factor = ZOOM_PER_NOTCH.powf(f64::from(turned));

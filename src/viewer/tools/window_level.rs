@@ -60,7 +60,11 @@ fn moved(window: Window, wider: f64, higher: f64) -> Window {
         VoiLutFunction::Linear => 1.0,
         VoiLutFunction::LinearExact | VoiLutFunction::Sigmoid => 1e-3,
     };
-    Window { center: window.center + higher, width: (window.width + wider).max(least), ..window }
+    Window {
+        center: window.center + higher,
+        width: (window.width + wider).max(least),
+        ..window
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +73,11 @@ mod tests {
 
     use super::*;
 
-    const WINDOW: Window = Window { center: 100.0, width: 50.0, function: VoiLutFunction::Linear };
+    const WINDOW: Window = Window {
+        center: 100.0,
+        width: 50.0,
+        function: VoiLutFunction::Linear,
+    };
 
     #[test]
     fn dragging_right_widens_and_up_brightens() {
@@ -85,7 +93,10 @@ mod tests {
     #[test]
     fn the_width_stays_legal() {
         assert_eq!(dragged(WINDOW, 400.0, Polarity::Normal, vec2(-1e6, 0.0)).width, 1.0);
-        let exact = Window { function: VoiLutFunction::LinearExact, ..WINDOW };
+        let exact = Window {
+            function: VoiLutFunction::LinearExact,
+            ..WINDOW
+        };
         assert!(dragged(exact, 400.0, Polarity::Normal, vec2(-1e6, 0.0)).width > 0.0);
     }
 }

@@ -1,0 +1,12 @@
+//! The window without a display: the shader against the CPU reference, overlays on their pixels, panels and keys
+//! driven with findings made by hand.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod alignment;
+mod commands;
+mod fixtures;
+mod gpu;
+mod panels;
+mod shader;
+mod stepping;
