@@ -103,7 +103,7 @@ fn greys_are_those_of_the_look_up_at_every_window_and_zoom() {
     compare_greys(&mut session, &Placement::fit(size, viewport), "after the drag");
 
     session.press("ctrl+1");
-    await_value(&mut session, "Zoom", "1:1");
+    await_value(&mut session, "Zoom factor", "1:1");
     compare_greys(&mut session, &Placement::one_to_one(size, viewport), "at 1:1");
 
     zoom_keeps_what_is_under_the_cursor(&mut session, (middle.0 + 101, middle.1 - 57));
@@ -118,7 +118,7 @@ fn mask_and_map_lie_on_their_pixels() {
     let viewport = session.viewport();
     let size = (session.phantom.width, session.phantom.height);
     session.press("ctrl+1");
-    await_value(&mut session, "Zoom", "1:1");
+    await_value(&mut session, "Zoom factor", "1:1");
     let placement = Placement::one_to_one(size, viewport);
     let placement = compare_greys(&mut session, &placement, "bare at 1:1");
     let bare = session.shot();
@@ -168,7 +168,7 @@ fn await_value(session: &mut Session, name: &str, expected: &str) {
 
 /// The window that the status bar names.
 fn shown_window(session: &mut Session) -> Result<Window, String> {
-    let text = session.value_now("Window")?;
+    let text = session.value_now("Window width and centre")?;
     let mut words = text.split_whitespace();
     let mut number = |name: &str| {
         let value = words.find(|word| *word == name).and_then(|_| words.next());
@@ -216,7 +216,10 @@ fn zoom_keeps_what_is_under_the_cursor(session: &mut Session, at: (i32, i32)) {
     });
     session.zoom_in();
     await_some("a larger picture with the same pixel under the cursor", || {
-        let (zoom, text) = (session.value_now("Zoom")?, session.value_now("Under the cursor")?);
+        let (zoom, text) = (
+            session.value_now("Zoom factor")?,
+            session.value_now("Under the cursor")?,
+        );
         let after = position(&text).ok_or(&text)?;
         let kept = (after.0 - before.0).abs() <= 1.0 && (after.1 - before.1).abs() <= 1.0;
         if kept && zoom != "1:1" {

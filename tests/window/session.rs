@@ -19,8 +19,6 @@ const CHECKED: u32 = 4;
 const IMAGE: u32 = 27;
 /// Steps after which a drag only waits.
 const MOST_STEPS: i32 = 20;
-/// AT-SPI's numbers of the roles that values are shown with: status bar and level bar.
-const VALUES: [u32; 2] = [54, 103];
 
 /// A running window with its picture predicted. Fields are dropped in this order: the program first.
 pub struct Session {
