@@ -78,7 +78,9 @@ fn stages(criterion: &mut Criterion) {
     let fixture = Fixture::new();
     let Fixture { models, .. } = &fixture;
     let file = fixture.file();
-    criterion.bench_function("decode", |b| b.iter(|| imaging::open(&file).expect("the phantom opens")));
+    criterion.bench_function("decode", |b| {
+        b.iter(|| imaging::open(&file).expect("the phantom opens"));
+    });
 
     let image = fixture.image();
     let spec = &models.segmenter.1.input;
@@ -90,13 +92,21 @@ fn stages(criterion: &mut Criterion) {
 
     let input = prepare();
     let segmenter = &models.segmenter.0;
-    criterion.bench_function("segment", |b| b.iter(|| segmenter.predict(&input).expect("the shapes fit")));
+    criterion.bench_function("segment", |b| {
+        b.iter(|| segmenter.predict(&input).expect("the shapes fit"));
+    });
 
     let classifier = &models.classifier.0;
-    criterion.bench_function("classify", |b| b.iter(|| classifier.predict(&input).expect("the shapes fit")));
+    criterion.bench_function("classify", |b| {
+        b.iter(|| classifier.predict(&input).expect("the shapes fit"));
+    });
 
     let output = classifier.predict(&input).expect("the shapes fit");
-    let explain = || classifier.activation_map(&output.features, 1, CamTarget::Logit).expect("the shapes fit");
+    let explain = || {
+        classifier
+            .activation_map(&output.features, 1, CamTarget::Logit)
+            .expect("the shapes fit")
+    };
     criterion.bench_function("explain", |b| b.iter(explain));
 }
 

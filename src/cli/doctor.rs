@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::inference::device::DeviceChoice;
+use crate::inference::device::{self, DeviceChoice};
 use crate::inference::models::{self, ClassifierName, Verified};
 use crate::report;
 use crate::viewer;
@@ -80,6 +80,7 @@ fn vectors() -> &'static str {
 fn cuda() -> String {
     match DeviceChoice::Cuda(0).open() {
         Ok(opened) => format!("{} opens", opened.label),
+        Err(device::Error::NoCuda { reason, .. }) => format!("not used: {reason}"),
         Err(error) => format!("not used: {error}"),
     }
 }

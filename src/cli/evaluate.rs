@@ -113,7 +113,11 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         args.data.display(),
         args.split.name()
     );
-    let models = Models::load(args.models.weights.as_deref(), args.classifier.name, &args.models.device)?;
+    let models = Models::load(
+        args.models.weights.as_deref(),
+        args.classifier.name,
+        &args.models.device,
+    )?;
     let mut lines = Lines::open(args.json.as_deref())?;
     let (records, failures) = predict_all(&models, &rows);
     let card = &models.classifier.1;

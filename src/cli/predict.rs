@@ -49,7 +49,11 @@ pub struct PredictArgs {
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let found = inputs::collect(&args.paths);
     check_outputs(args, &found)?;
-    let models = Models::load(args.models.weights.as_deref(), args.classifier.name, &args.models.device)?;
+    let models = Models::load(
+        args.models.weights.as_deref(),
+        args.classifier.name,
+        &args.models.device,
+    )?;
     let mut lines = Lines::open(args.json.as_deref())?;
     let bar = progress_bar(found.len());
     let mut failures = 0;

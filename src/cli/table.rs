@@ -63,7 +63,10 @@ fn class_block(text: &mut String, title: &str, metrics: &ClassMetrics) {
 }
 
 fn mask_block(text: &mut String, convention: &str, metrics: &MaskMetrics) {
-    let title = format!("\nLung masks, {convention}: {} images, means over images\n", metrics.images);
+    let title = format!(
+        "\nLung masks, {convention}: {} images, means over images\n",
+        metrics.images
+    );
     text.push_str(&title);
     let figures = [
         ("Dice", metrics.dice),

@@ -67,7 +67,7 @@ pub fn figure_png(image: &Radiograph, findings: &Findings) -> Result<Vec<u8>, Er
 
 /// What stands below the panels.
 fn caption(findings: &Findings) -> Vec<String> {
-    let percent = |share: Option<f64>| share.map_or("none".to_owned(), |share| format!("{:.0} %", 100.0 * share));
+    let percent = |share: Option<f64>| share.map_or("undefined".to_owned(), |share| format!("{:.0} %", 100.0 * share));
     let model = &findings.classifier;
     let hash: String = model.weights_sha256.chars().take(8).collect();
     vec![
@@ -142,8 +142,10 @@ fn with_contour(mut panel: RgbImage, mask: &Mask) -> RgbImage {
         x < width && y < height && mask.pixels[row * mask.width as usize + column] != 0
     };
     for (x, y) in (0..i64::from(height)).flat_map(|y| (0..i64::from(width)).map(move |x| (x, y))) {
+        let here = inside(x, y);
+        // Both sides of the border are drawn: a line of two pixels.
         let neighbours = [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)];
-        if inside(x, y) && neighbours.iter().any(|&(x, y)| !inside(x, y)) {
+        if neighbours.iter().any(|&(x, y)| inside(x, y) != here) {
             blend(&mut panel, (x, y), CONTOUR, 1.0);
         }
     }
@@ -169,6 +171,15 @@ fn with_map(mut panel: RgbImage, findings: &Findings) -> RgbImage {
     panel
 }
 
+/// A number in three digits, or `empty` for the maximum of an empty map.
+fn short(max: f32) -> String {
+    match max {
+        max if max <= 0.0 => "empty".to_owned(),
+        max if (0.01..1000.0).contains(&max) => format!("{max:.3}"),
+        max => format!("{max:.1e}"),
+    }
+}
+
 /// Colour bar from 0 (below) to the map's maximum (above).
 fn draw_bar(figure: &mut RgbImage, (left, top): (u32, u32), height: u32, max: f32, text: &Text) {
     for y in 0..height {
@@ -178,7 +189,7 @@ fn draw_bar(figure: &mut RgbImage, (left, top): (u32, u32), height: u32, max: f3
         }
     }
     let beside = left + BAR_PX + 6;
-    text.draw(figure, (beside, top), &format!("{max:.3}"), INK);
+    text.draw(figure, (beside, top), &short(max), INK);
     let bottom = (top + height).saturating_sub(text.line_height());
     text.draw(figure, (beside, bottom), "0", INK);
 }

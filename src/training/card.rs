@@ -59,18 +59,6 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
     } else {
         youden_threshold(&tally.scores, &tally.truth).unwrap_or(0.5)
     };
-    let validation = if segments {
-        json!({"images": tally.images, "mean_dice_on_network_input": mean(tally.dice.iter().copied())})
-    } else {
-        let counts = Confusion::at(threshold, &tally.scores, &tally.truth);
-        json!({
-            "images": tally.images,
-            "roc_auc": roc_auc(&tally.scores, &tally.truth),
-            "confusion": counts,
-            "sensitivity": counts.sensitivity(),
-            "specificity": counts.specificity(),
-        })
-    };
     let details = json!({
         "intended_use": "Research use only, not a diagnosis.",
         SPLIT_KEY: SPLIT_VERSION,
@@ -78,7 +66,7 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
         "code_version": env!("CARGO_PKG_VERSION"),
         "best_epoch": best.epoch,
         "threshold_rule": if segments { "fixed" } else { "largest Youden index on the validation part" },
-        "validation": validation,
+        "validation": validation(config.task, threshold, tally),
         "training": config,
         "training_note": training_note(config),
         "data": data,
@@ -98,6 +86,23 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
             _ => Map::new(),
         },
     }
+}
+
+fn validation(task: Task, threshold: f64, tally: &Tally) -> Value {
+    if task == Task::Segmenter {
+        return json!({
+            "images": tally.images,
+            "mean_dice_on_network_input": mean(tally.dice.iter().copied()),
+        });
+    }
+    let counts = Confusion::at(threshold, &tally.scores, &tally.truth);
+    json!({
+        "images": tally.images,
+        "roc_auc": roc_auc(&tally.scores, &tally.truth),
+        "confusion": counts,
+        "sensitivity": counts.sensitivity(),
+        "specificity": counts.specificity(),
+    })
 }
 
 fn training_note(config: &Config) -> &'static str {

@@ -149,27 +149,15 @@ impl<'a, P: Phase> Run<'a, P> {
         self.finish(data, &described)
     }
 
-    /// Rows of a part.
-    fn part(&self, part: Part) -> Vec<&Row> {
-        self.rows.iter().filter(|row| Part::of(&row.group) == part).collect()
-    }
-
     fn load(&mut self, size: usize) -> Result<Data, Error> {
-        let spec = self.config.input(size);
-        let (train, validation) = (self.part(Part::Train), self.part(Part::Validation));
-        let total = train.len() + validation.len();
-        let (first, cancel) = (train.len(), self.cancel);
-        let rows: Vec<&Row> = train.into_iter().chain(validation).collect();
-        let rows: Vec<Row> = rows.into_iter().cloned().collect();
+        let part = |part| self.rows.iter().filter(move |row| Part::of(&row.group) == part);
+        let first = part(Part::Train).count();
+        let rows: Vec<&Row> = part(Part::Train).chain(part(Part::Validation)).collect();
+        let total = rows.len();
         let listener = &mut self.listener;
         let mut on_progress = |done| listener(TrainingEvent::Loading { done, total, size });
-        let mut train = dataset::load(
-            &rows.iter().collect::<Vec<_>>(),
-            &spec,
-            P::MASKS,
-            cancel,
-            &mut on_progress,
-        )?;
+        let spec = self.config.input(size);
+        let mut train = dataset::load(&rows, &spec, P::MASKS, self.cancel, &mut on_progress)?;
         let validation = train.split_off(first);
         Ok(Data {
             size,
@@ -182,19 +170,12 @@ impl<'a, P: Phase> Run<'a, P> {
         let begin = Instant::now();
         let trained = self.train_epoch(epoch, data)?;
         (self.listener)(TrainingEvent::Validating { epoch: epoch + 1 });
-        let tally = evaluate::<P>(
-            &self.network,
-            &data.validation,
-            &self.config,
-            data.size,
-            &self.device,
-            self.cancel,
-        )?;
+        let tally = self.evaluate(data)?;
         let score = P::score(&tally).ok_or(Error::Diverged {
             epoch: epoch + 1,
             step: trained.steps,
         })?;
-        let mut record = EpochRecord {
+        let record = EpochRecord {
             epoch: epoch + 1,
             epochs: self.config.epochs(),
             size: data.size,
@@ -207,23 +188,26 @@ impl<'a, P: Phase> Run<'a, P> {
             images: trained.images,
             seconds: begin.elapsed().as_secs_f64(),
             images_per_second: trained.images as f64 / trained.seconds,
-        }
-        .rounded();
-        let score = record.validation_score;
-        record.best = match self.progress.best {
-            Some(best) if best.size == data.size => score > best.score,
-            _ => true,
         };
+        self.keep(record.rounded(), &tally, described)
+    }
+
+    /// Puts an epoch's checkpoints on disk and tells of it.
+    fn keep(&mut self, mut record: EpochRecord, tally: &Tally, described: &serde_json::Value) -> Result<(), Error> {
+        let reached = Best {
+            epoch: record.epoch,
+            score: record.validation_score,
+            size: record.size,
+        };
+        record.best = self
+            .progress
+            .best
+            .is_none_or(|best| best.size != reached.size || best.score < reached.score);
         if record.best {
-            let best = Best {
-                epoch: epoch + 1,
-                score,
-                size: data.size,
-            };
-            self.progress.best = Some(best);
-            let sha256 = self.folder.save_best(&self.network, &self.metadata(best))?;
-            self.folder
-                .save_card(&card::card(&self.config, described, best, &tally, sha256))?;
+            self.progress.best = Some(reached);
+            let sha256 = self.folder.save_best(&self.network, &self.metadata(reached))?;
+            let card = card::card(&self.config, described, reached, tally, sha256);
+            self.folder.save_card(&card)?;
         }
         self.progress.steps = self.adam.steps();
         self.progress.records.push(record.clone());
@@ -293,6 +277,24 @@ impl<'a, P: Phase> Run<'a, P> {
         Ok(loss)
     }
 
+    /// Evaluates the validation part as it is, with running statistics.
+    fn evaluate(&self, data: &Data) -> Result<Tally, Error> {
+        let spec = self.config.input(data.size);
+        let mut tally = Tally::default();
+        for chunk in data.validation.chunks(self.config.batch) {
+            if self.cancel.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
+            let mut batch = Batch::plain(chunk, &spec);
+            let images = images(&mut batch, data.size, &self.device)?;
+            let output = P::forward(&self.network, &images, &mut Tape::evaluation())?;
+            let logits = output.tensor().flatten_all().and_then(|z| z.to_vec1::<f32>());
+            P::tally(&logits.map_err(nn::Error::from)?, &batch, &mut tally);
+        }
+        Ok(tally)
+    }
+
+    /// What a weights file says of itself.
     fn metadata(&self, best: Best) -> BTreeMap<String, String> {
         let entries = [
             ("name", self.config.model_name()),
@@ -320,16 +322,9 @@ impl<'a, P: Phase> Run<'a, P> {
         };
         let sha256 = nn::weights::sha256_of(&weights)?;
         nn::weights::load_into(&mut self.network, &weights, &self.device)?;
-        let tally = evaluate::<P>(
-            &self.network,
-            &data.validation,
-            &self.config,
-            best.size,
-            &self.device,
-            self.cancel,
-        )?;
-        self.folder
-            .save_card(&card::card(&self.config, described, best, &tally, sha256))?;
+        let tally = self.evaluate(&data)?;
+        let card = card::card(&self.config, described, best, &tally, sha256);
+        self.folder.save_card(&card)?;
         Ok(Outcome { weights, best })
     }
 }
@@ -351,34 +346,6 @@ fn images(batch: &mut Batch, size: usize, device: &Device) -> nn::Result<Tensor>
         (batch.len(), 3, size, size),
         device,
     )?)
-}
-
-/// Evaluates samples as they are, with running statistics.
-fn evaluate<P: Phase>(
-    network: &P::Network,
-    samples: &[Sample],
-    config: &Config,
-    size: usize,
-    device: &Device,
-    cancel: &AtomicBool,
-) -> Result<Tally, Error> {
-    let spec = config.input(size);
-    let mut tally = Tally::default();
-    for chunk in samples.chunks(config.batch) {
-        if cancel.load(Ordering::Relaxed) {
-            return Err(Error::Cancelled);
-        }
-        let mut batch = Batch::plain(chunk, &spec);
-        let images = images(&mut batch, size, device)?;
-        let output = P::forward(network, &images, &mut Tape::evaluation())?;
-        let logits = output
-            .tensor()
-            .flatten_all()
-            .and_then(|z| z.to_vec1::<f32>())
-            .map_err(nn::Error::from)?;
-        P::tally(&logits, &batch, &mut tally);
-    }
-    Ok(tally)
 }
 
 /// Refuses data that a run would find out too late to be useless.

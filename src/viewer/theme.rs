@@ -51,8 +51,6 @@ pub const FINDINGS_WIDTH: f32 = 316.0;
 pub const STATUS_HEIGHT: f32 = 28.0;
 /// Height of the menu bar, in ui points.
 pub const MENU_HEIGHT: f32 = 32.0;
-/// Alpha of results that are being computed anew.
-pub const DIMMED: f32 = 0.45;
 
 /// Alpha of the lung fill, in 0..=1.
 pub const FILL_ALPHA: f32 = 0.18;

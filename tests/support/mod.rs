@@ -58,7 +58,11 @@ fn balance(segmenter: &mut Segmenter, folder: &Path) {
 }
 
 fn input_spec() -> InputSpec {
-    InputSpec { width: INPUT, height: INPUT, ..InputSpec::default() }
+    InputSpec {
+        width: INPUT,
+        height: INPUT,
+        ..InputSpec::default()
+    }
 }
 
 /// Writes a network with a card that fits it.

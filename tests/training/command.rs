@@ -59,7 +59,7 @@ fn every_epoch_is_a_json_line() {
     let run = runs.path().join("run");
     let output = train(data.path(), &run, &["baseline", "--schedule", "32x2", "--batch", "8"]);
     assert_eq!(output.status.code(), Some(0), "{}", words(&output));
-    let printed = String::from_utf8(output.stdout).expect("text");
+    let printed = String::from_utf8(output.stdout.clone()).expect("text");
     assert_eq!(printed.lines().count(), 2);
     for line in printed.lines() {
         let record: serde_json::Value = serde_json::from_str(line).expect("JSON");

@@ -274,7 +274,7 @@ fn missing_models_are_said_and_the_picture_stays() {
         .events
         .push_back(Event::Failed(RequestId(1), reason.to_owned()));
     window.until("the message", |state| matches!(state.analysis, Analysis::Failed(_)));
-    assert_eq!(window.value("No prediction").as_deref(), Some(reason));
+    assert_eq!(window.value("Reason").as_deref(), Some(reason));
     assert!(window.state().shown.is_some());
     window.keep_picture("no-models.png");
 }
@@ -303,7 +303,7 @@ fn dialogs_open_by_key_and_close_by_escape() {
     };
     for (modifiers, key, title) in [
         (Modifiers::COMMAND, Key::L, "Open a path"),
-        (Modifiers::NONE, Key::F1, "Keys and mouse"),
+        (Modifiers::NONE, Key::F1, "Keyboard and mouse"),
     ] {
         window.press(modifiers, key);
         window.harness.get_by_label(title);

@@ -20,9 +20,6 @@ pub struct Element {
     pub role: u32,
     pub name: String,
     pub description: String,
-    pub text: String,
-    /// Numeric value of a slider or progress bar.
-    pub value: Option<f64>,
     /// AT-SPI state bits.
     pub states: u64,
     /// x, y, width, height in pixels of the screen.
@@ -76,19 +73,6 @@ impl Reader {
         };
         let (name, description) = (word("Name"), word("Description"));
         let states: Vec<u32> = self.call(at, ACCESSIBLE, "GetState", &()).await?;
-        let text = if has(".Text") {
-            let all = (0_i32, -1_i32);
-            self.call(at, "org.a11y.atspi.Text", "GetText", &all).await?
-        } else {
-            String::new()
-        };
-        let value = if has(".Value") {
-            let name = ("org.a11y.atspi.Value", "CurrentValue");
-            let value: OwnedValue = self.call(at, "org.freedesktop.DBus.Properties", "Get", &name).await?;
-            f64::try_from(value).ok()
-        } else {
-            None
-        };
         let extents = if has(".Component") {
             self.call(at, "org.a11y.atspi.Component", "GetExtents", &0_u32).await?
         } else {
@@ -98,8 +82,6 @@ impl Reader {
             role: self.call::<_, u32>(at, ACCESSIBLE, "GetRole", &()).await?,
             name,
             description,
-            text,
-            value,
             states: states.iter().rev().fold(0, |bits, half| bits << 32 | u64::from(*half)),
             extents,
         })

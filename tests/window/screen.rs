@@ -27,7 +27,9 @@ impl Screenshot {
         let picture = image::RgbImage::from_fn(self.width as u32, self.height as u32, |x, y| {
             image::Rgb(self.pixel(x as i32, y as i32))
         });
-        picture.save(path).expect("a screenshot can be written");
+        if let Err(error) = picture.save(path) {
+            println!("{}: {error}", path.display());
+        }
     }
 }
 

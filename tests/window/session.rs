@@ -17,8 +17,8 @@ const DISPLAY: (u32, u32) = (1600, 1000);
 const CHECKED: u32 = 4;
 /// AT-SPI's number of the role 'image'.
 const IMAGE: u32 = 27;
-/// Pixels of one step of a drag.
-const DRAG_STEP: i32 = 15;
+/// Steps after which a drag only waits.
+const MOST_STEPS: i32 = 20;
 
 /// A running window with its picture predicted. Fields are dropped in this order: the program first.
 pub struct Session {
@@ -60,7 +60,7 @@ impl Session {
         finish(&desktop, &predict);
         let line = std::fs::read_to_string(&lines).expect("predict wrote its line");
         let mut command = desktop.command(PROGRAM);
-        let program = Running::start(command.arg(&phantom).arg("--weights").arg(&weights));
+        let program = Running::start("the program", command.arg(&phantom).arg("--weights").arg(&weights));
         let mut session = Self {
             program,
             reader: Reader::new(desktop.accessibility()),
@@ -141,7 +141,8 @@ impl Session {
 
     /// Presses the key of a check box that is on or off and waits until it is the other.
     pub fn switch(&mut self, key: &str, name: &str, on: bool) {
-        assert_eq!(self.is_checked(name), Ok(!on), "{name} before it is switched");
+        let before = await_some(name, || self.is_checked(name));
+        assert_eq!(before, !on, "{name} before it is switched");
         self.press(key);
         await_some(name, || {
             if self.is_checked(name)? == on {
@@ -156,14 +157,22 @@ impl Session {
         self.desktop.input(&["mousemove", &x.to_string(), &y.to_string()]);
     }
 
-    /// Drags with the left button in steps, as a hand does.
-    pub fn drag(&self, from: (i32, i32), by: (i32, i32)) {
+    /// Drags with the left button, a step at a time, until something has come of it; waits for that.
+    pub fn drag_until(
+        &mut self,
+        from: (i32, i32),
+        step: (i32, i32),
+        mut done: impl FnMut(&mut Self) -> Result<(), String>,
+    ) {
         self.point_at(from.0, from.1);
         self.desktop.input(&["mousedown", "1"]);
-        let steps = (by.0.abs().max(by.1.abs()) / DRAG_STEP).max(1);
-        for step in 1..=steps {
-            self.point_at(from.0 + by.0 * step / steps, from.1 + by.1 * step / steps);
-        }
+        let mut steps = 0;
+        await_some("what the drag is for", || {
+            // The program reads the mouse once a frame: further steps follow while nothing has changed.
+            steps = (steps + 1).min(MOST_STEPS);
+            self.point_at(from.0 + step.0 * steps, from.1 + step.1 * steps);
+            done(self)
+        });
         self.desktop.input(&["mouseup", "1"]);
     }
 
@@ -173,9 +182,22 @@ impl Session {
     }
 }
 
-/// The weights that come with the program.
+impl Drop for Session {
+    /// Leaves a picture of what went wrong.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let name = std::thread::current().name().unwrap_or("window").to_owned();
+            let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name + ".png");
+            self.shot().save(&path);
+            println!("the display at that moment: {}", path.display());
+        }
+    }
+}
+
+/// The weights that come with the program, or those that `RECOVNET_WEIGHTS` names.
 fn weights() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("weights")
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("weights");
+    std::env::var_os("RECOVNET_WEIGHTS").map_or_else(own, PathBuf::from)
 }
 
 fn finish(desktop: &Desktop, arguments: &[&Path]) {

@@ -43,7 +43,7 @@ fn buttons(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     let total = actions.len() as f32 * width + (actions.len() as f32 - 1.0) * gap;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
-        ui.add_space(((ui.available_width() - total) / 2.0).max(0.0) - gap);
+        ui.add_space(((ui.available_width() - total) / 2.0).max(0.0));
         for action in actions {
             let info = action.info();
             let button = Button::new(info.text).min_size(vec2(width, 36.0));

@@ -3,10 +3,10 @@
 
 use std::time::Instant;
 
-use egui::{self, Button, ComboBox, Label, ProgressBar, RichText, ScrollArea, Slider, Ui};
+use egui::{Button, ComboBox, Label, RichText, ScrollArea, Slider, Ui};
 
 use super::card;
-use super::widgets::{block, caption, coloured_row, name_value, tick_bar, value_row, with_tooltip};
+use super::widgets::{block, caption, coloured_row, name_value, tick_bar, triangle, value_row, with_tooltip};
 use crate::findings::{Decision, Findings, Lungs};
 use crate::imaging::Radiograph;
 use crate::inference::pipeline::Stage;
@@ -22,23 +22,18 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         ui.set_width(ui.available_width());
         let Some(shown) = &state.shown else {
-            if state.picture_error().is_none() {
-                pending_blocks(ui, None);
+            if state.is_decoding() {
+                pending_blocks(ui, state, commands);
             }
             return;
         };
-        status(ui, state, commands);
         let findings = shown.findings.as_deref();
         match (findings, &state.analysis) {
-            (Some(findings), analysis) => {
-                // Results of the same picture that are being computed anew are dimmed, not removed.
-                if analysis.running().is_some() {
-                    ui.multiply_opacity(theme::DIMMED);
-                }
-                results(ui, state, shown, findings, commands);
-            }
-            (None, Analysis::Running { stage, .. }) => pending_blocks(ui, *stage),
-            (None, _) => {}
+            (Some(findings), _) => results(ui, state, shown, findings, commands),
+            (None, Analysis::Failed(reason)) => message(ui, "No prediction", reason, true, commands),
+            (None, Analysis::OutOfScope(reason)) => message(ui, "Not predicted", reason, false, commands),
+            (None, Analysis::Cancelled) => message(ui, "Cancelled", "The prediction was cancelled.", true, commands),
+            (None, Analysis::Running { .. } | Analysis::None | Analysis::Done) => pending_blocks(ui, state, commands),
         }
         warnings(ui, &shown.picture.radiograph, findings);
         model(ui, state, findings, commands);
@@ -48,49 +43,89 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     });
 }
 
-/// Progress, or why there is no result.
-fn status(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
-    match &state.analysis {
-        Analysis::Running { stage, since, .. } => progress(ui, state, *stage, *since, commands),
-        Analysis::Failed(reason) => message(ui, "No prediction", reason, true, commands),
-        Analysis::OutOfScope(reason) => message(ui, "Not predicted", reason, false, commands),
-        Analysis::Cancelled => message(ui, "Cancelled", "The prediction was cancelled.", true, commands),
-        Analysis::None | Analysis::Done => {}
+/// The blocks in their places and sizes, while there is nothing to put into them yet.
+fn pending_blocks(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
+    let running = match state.analysis {
+        Analysis::Running { stage, since, .. } => Some((stage, since)),
+        _ => None,
+    };
+    let cancel = |ui: &mut Ui| {
+        let response = running.map(|_| with_tooltip(ui.add(Button::new("Cancel").small()), Action::CancelAnalysis));
+        if response.is_some_and(|response| response.clicked()) {
+            commands.push(Command::Do(Action::CancelAnalysis));
+        }
+    };
+    block(ui, "Prediction", cancel, |ui| {
+        reserve(ui, "Prediction", 96.0, |ui| {
+            if let Some((stage, since)) = running {
+                progress(ui, state, stage, since);
+            }
+        });
+    });
+    let at = running.and_then(|(stage, _)| stage);
+    for (title, stage, height) in [
+        ("Activation in the lungs", Stage::Explain, 70.0),
+        ("Lungs", Stage::Segment, 78.0),
+        ("Activation map", Stage::Explain, 132.0),
+    ] {
+        block(
+            ui,
+            title,
+            |_| {},
+            |ui| {
+                reserve(ui, title, height, |ui| {
+                    if at == Some(stage) {
+                        caption(ui, "Computing");
+                    }
+                });
+            },
+        );
     }
 }
 
-fn progress(ui: &mut Ui, state: &ViewerState, stage: Option<Stage>, since: Instant, commands: &mut Vec<Command>) {
+/// Contents in a space as high as the block was when it last had results, or of a usual height: nothing jumps when
+/// they come.
+fn reserve(ui: &mut Ui, title: &'static str, usual: f32, contents: impl FnOnce(&mut Ui)) {
+    let height = ui.data(|data| data.get_temp(height_id(title))).unwrap_or(usual);
+    ui.allocate_ui(egui::vec2(ui.available_width(), height), |ui| {
+        ui.set_min_height(height);
+        contents(ui);
+    });
+}
+
+/// A block with results; its height is kept for [`reserve`].
+fn result_block(ui: &mut Ui, title: &'static str, at_end: impl FnOnce(&mut Ui), contents: impl FnOnce(&mut Ui)) {
+    block(ui, title, at_end, |ui| {
+        let top = ui.cursor().min.y;
+        contents(ui);
+        let height = ui.min_rect().max.y - top;
+        ui.data_mut(|data| data.insert_temp(height_id(title), height));
+    });
+}
+
+fn height_id(title: &'static str) -> egui::Id {
+    egui::Id::unique(("height of block", title))
+}
+
+fn progress(ui: &mut Ui, state: &ViewerState, stage: Option<Stage>, since: Instant) {
     // The elapsed time is printed four times a second; a spinner would keep the processor busy instead.
     ui.ctx().request_repaint_after(std::time::Duration::from_millis(250));
     let elapsed = since.elapsed();
-    block(
-        ui,
-        "Computing",
-        |ui| {
-            let response = with_tooltip(ui.add(Button::new("Cancel").small()), Action::CancelAnalysis);
-            if response.clicked() {
-                commands.push(Command::Do(Action::CancelAnalysis));
-            }
-        },
-        |ui| {
-            let done = stage
-                .and_then(|stage| STAGES.iter().position(|&other| other == stage))
-                .unwrap_or(0);
-            let share = match state.last_total {
-                Some(total) => (elapsed.as_secs_f32() / total.as_secs_f32().max(0.001)).min(0.97),
-                None => done as f32 / STAGES.len() as f32,
-            };
-            let bar = ProgressBar::new(share.max(0.02))
-                .desired_height(6.0)
-                .fill(theme::ACCENT);
-            name_value(&ui.add(bar), "Progress", stage_words(stage));
-            let left = state.last_total.and_then(|total| total.checked_sub(elapsed));
-            let left = left
-                .filter(|left| left.as_secs() >= 1)
-                .map(|left| format!(", about {} s left", left.as_secs() + 1));
-            caption(ui, format!("{}{}", stage_words(stage), left.unwrap_or_default()));
-        },
-    );
+    let done = stage
+        .and_then(|stage| STAGES.iter().position(|&other| other == stage))
+        .unwrap_or(0);
+    let share = match state.last_total {
+        Some(total) => (elapsed.as_secs_f32() / total.as_secs_f32().max(0.001)).min(0.97),
+        None => done as f32 / STAGES.len() as f32,
+    };
+    ui.add_space(2.0 * theme::STEP);
+    let bar = tick_bar(ui, f64::from(share.max(0.02)), None, theme::ACCENT);
+    name_value(&bar, "Progress", stage_words(stage));
+    let left = state.last_total.and_then(|total| total.checked_sub(elapsed));
+    let left = left
+        .filter(|left| left.as_secs() >= 1)
+        .map(|left| format!(", about {} s left", left.as_secs() + 1));
+    caption(ui, format!("{}{}", stage_words(stage), left.unwrap_or_default()));
 }
 
 fn message(ui: &mut Ui, title: &str, reason: &str, again: bool, commands: &mut Vec<Command>) {
@@ -100,7 +135,7 @@ fn message(ui: &mut Ui, title: &str, reason: &str, again: bool, commands: &mut V
         |_| {},
         |ui| {
             let response = ui.add(Label::new(reason).wrap());
-            name_value(&response, title, reason);
+            name_value(&response, "Reason", reason);
             ui.horizontal(|ui| {
                 if again && with_tooltip(ui.button("Predict again"), Action::Analyse).clicked() {
                     commands.push(Command::Do(Action::Analyse));
@@ -113,28 +148,6 @@ fn message(ui: &mut Ui, title: &str, reason: &str, again: bool, commands: &mut V
     );
 }
 
-/// The blocks as they will be, while there is nothing to put into them.
-fn pending_blocks(ui: &mut Ui, at: Option<Stage>) {
-    let blocks = [
-        ("Prediction", Stage::Classify, 92.0),
-        ("Activation in the lungs", Stage::Explain, 78.0),
-        ("Lungs", Stage::Segment, 84.0),
-        ("Activation map", Stage::Explain, 132.0),
-    ];
-    for (title, stage, height) in blocks {
-        block(
-            ui,
-            title,
-            |_| {},
-            |ui| {
-                let words = if at == Some(stage) { stage_words(at) } else { "" };
-                caption(ui, words);
-                ui.add_space(height - 20.0);
-            },
-        );
-    }
-}
-
 fn results(ui: &mut Ui, state: &ViewerState, shown: &Shown, findings: &Findings, commands: &mut Vec<Command>) {
     score(ui, findings);
     in_lung(ui, findings);
@@ -144,11 +157,9 @@ fn results(ui: &mut Ui, state: &ViewerState, shown: &Shown, findings: &Findings,
 
 fn score(ui: &mut Ui, findings: &Findings) {
     let value = findings.probabilities.covid19;
-    let (colour, mark) = match findings.decision {
-        Decision::Covid19 => (theme::ALARM, "▲"),
-        Decision::Control => (theme::GOOD, "▼"),
-    };
-    block(
+    let above = findings.decision == Decision::Covid19;
+    let colour = if above { theme::ALARM } else { theme::GOOD };
+    result_block(
         ui,
         "Prediction",
         |_| {},
@@ -157,22 +168,22 @@ fn score(ui: &mut Ui, findings: &Findings) {
                 let number = wording::number(value);
                 let shown = ui.label(RichText::new(&number).font(theme::score()).color(theme::TEXT));
                 name_value(&shown, "Score", &number);
-                let class = format!("{mark} {}", wording::class(findings.decision));
-                let class = ui.label(RichText::new(class).color(colour).strong());
+                let (mark, _) = ui.allocate_exact_size(egui::Vec2::splat(9.0), egui::Sense::hover());
+                triangle(ui.painter(), mark.center(), 9.0, above, colour);
+                let class = ui.label(RichText::new(wording::class(findings.decision)).color(colour).strong());
                 name_value(&class, "Decision", findings.decision.name());
             });
             tick_bar(ui, value, Some(findings.threshold), colour);
-            let sentence = wording::score_sentence(value, findings.threshold, findings.decision);
-            let response = caption(ui, sentence);
-            name_value(&response, "Threshold", &wording::number(findings.threshold));
-            let margin = wording::number(findings.margin);
+            caption(ui, wording::decision_sentence(findings.decision));
+            let [threshold, margin] = [findings.threshold, findings.margin].map(wording::number);
+            value_row(ui, "Threshold", &threshold, &threshold);
             value_row(ui, "Margin", &margin, &margin);
         },
     );
 }
 
 fn in_lung(ui: &mut Ui, findings: &Findings) {
-    block(
+    result_block(
         ui,
         "Activation in the lungs",
         |_| {},
@@ -188,19 +199,13 @@ fn in_lung(ui: &mut Ui, findings: &Findings) {
 }
 
 fn in_lung_ratio(ui: &mut Ui, ratio: f64, chance: Option<f64>) {
-    let above = chance.is_none_or(|chance| ratio >= chance);
-    let colour = if above { theme::GOOD } else { theme::CAUTION };
-    let bar = tick_bar(ui, ratio, chance, colour);
+    let below = chance.is_some_and(|chance| ratio < chance);
+    let bar = tick_bar(ui, ratio, chance, if below { theme::CAUTION } else { theme::GOOD });
     bar.on_hover_text("The tick is what a map without any preference would score");
+    caption(ui, wording::in_lung_sentence(ratio, chance));
     let [ratio, chance] = [Some(ratio), chance].map(wording::number_or_unknown);
     value_row(ui, "In-lung activation", &ratio, &ratio);
     value_row(ui, "In-lung chance", &chance, &chance);
-    let words = if above {
-        "The network responded in the lungs at least as much as by chance."
-    } else {
-        "The network responded outside the lungs more than by chance."
-    };
-    caption(ui, words);
 }
 
 fn toggle(ui: &mut Ui, on: bool, action: Action, commands: &mut Vec<Command>) {
@@ -216,7 +221,7 @@ fn toggle(ui: &mut Ui, on: bool, action: Action, commands: &mut Vec<Command>) {
 
 fn lungs(ui: &mut Ui, state: &ViewerState, radiograph: &Radiograph, findings: &Findings, commands: &mut Vec<Command>) {
     let toggle = |ui: &mut Ui| toggle(ui, state.overlays.mask, Action::ToggleMask, commands);
-    block(ui, "Lungs", toggle, |ui| {
+    result_block(ui, "Lungs", toggle, |ui| {
         let picture = radiograph.pixel_count() as u64;
         let area = |pixels| wording::area(pixels, picture, radiograph.spacing);
         let fraction = wording::number(findings.lung_area_fraction);
@@ -250,12 +255,12 @@ fn lungs(ui: &mut Ui, state: &ViewerState, radiograph: &Radiograph, findings: &F
 fn map(ui: &mut Ui, state: &ViewerState, findings: &Findings, commands: &mut Vec<Command>) {
     let mut settings = state.overlays;
     let toggle = |ui: &mut Ui| toggle(ui, state.overlays.map, Action::ToggleMap, commands);
-    block(ui, "Activation map", toggle, |ui| {
+    result_block(ui, "Activation map", toggle, |ui| {
         caption(ui, "Where the network responded, not where a disease is.");
         ui.add_enabled_ui(settings.map, |ui| controls(ui, &mut settings));
         let maximum = format!("{:.4}", findings.activation.max);
         value_row(ui, "Map maximum", &maximum, &maximum);
-        caption(ui, "Grad-CAM of the COVID-19 logit at the last feature map");
+        caption(ui, "Grad-CAM of the COVID-19 logit, last feature map");
     });
     if settings != state.overlays {
         commands.push(Command::Overlays(settings));
@@ -265,9 +270,10 @@ fn map(ui: &mut Ui, state: &ViewerState, findings: &Findings, commands: &mut Vec
 fn controls(ui: &mut Ui, settings: &mut OverlaySettings) {
     egui::Grid::new("map controls")
         .num_columns(2)
-        .spacing([12.0, 4.0])
+        .spacing([12.0, 2.0])
         .show(ui, |ui| {
             ui.spacing_mut().slider_width = 118.0;
+            ui.spacing_mut().interact_size.y = 22.0;
             let percent = |value: f64, _: std::ops::RangeInclusive<usize>| format!("{:.0} %", value * 100.0);
             for (name, value) in [
                 ("Opacity", &mut settings.opacity),
@@ -355,7 +361,8 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
         );
         if let Some(findings) = findings {
             let segmenter = &findings.segmenter;
-            let text = format!("{} {}", segmenter.name, segmenter.version);
+            let name = segmenter.name.trim_start_matches("segmenter-");
+            let text = format!("{name} {}", segmenter.version);
             value_row(ui, "Segmenter", &text, &text);
         }
         let device = findings

@@ -2,6 +2,7 @@
 
 use egui::{Align2, CornerRadius, Rect, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
+use super::widgets::triangle;
 use crate::viewer::command::Command;
 use crate::viewer::picture::PictureKey;
 use crate::viewer::state::{EntryStatus, ImageEntry, ViewerState};
@@ -120,7 +121,9 @@ fn thumbnail(ui: &Ui, entry: &ImageEntry, frame: Rect) {
             painter.image(texture.id(), rect, whole, theme::grey(u8::MAX));
         }
         None if matches!(entry.status, EntryStatus::Bad(_)) => {
-            painter.text(frame.center(), Align2::CENTER_CENTER, "⚠", theme::score(), theme::ALARM);
+            triangle(painter, frame.center(), 24.0, true, theme::ALARM);
+            let at = frame.center() + vec2(0.0, 3.0);
+            painter.text(at, Align2::CENTER_CENTER, "!", theme::body(), theme::VIEWPORT);
         }
         None => {}
     }
@@ -130,7 +133,6 @@ fn thumbnail(ui: &Ui, entry: &ImageEntry, frame: Rect) {
 fn wrapped(ui: &Ui, name: &str, width: f32) -> std::sync::Arc<egui::Galley> {
     let mut job = egui::text::LayoutJob::simple(name.to_owned(), theme::caption(), theme::MUTED, width);
     job.wrap.max_rows = 2;
-    job.wrap.break_anywhere = true;
     ui.painter().layout_job(job)
 }
 

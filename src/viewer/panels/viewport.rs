@@ -21,7 +21,7 @@ pub fn input(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     if screen != state.screen {
         commands.push(Command::Screen(screen));
     }
-    let response = ui.allocate_rect(rect, Sense::click_and_drag());
+    let response = ui.allocate_rect(rect, Sense::CLICK | Sense::DRAG);
     let name = state
         .shown
         .as_ref()

@@ -1,8 +1,8 @@
 //! What several panels are built from: buttons of actions, values with names, bars with ticks, blocks.
 
 use egui::{
-    Button, Color32, CornerRadius, InnerResponse, Label, Rect, Response, RichText, Role, Sense, Ui, Vec2, WidgetInfo,
-    pos2, vec2,
+    Button, Color32, CornerRadius, InnerResponse, Label, Painter, Pos2, Rect, Response, RichText, Role, Sense, Shape,
+    Stroke, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
 use crate::viewer::command::{Action, Command};
@@ -50,6 +50,17 @@ pub fn name_value(response: &Response, name: &str, value: &str) {
     response.ctx.accesskit_node_builder(response.id, |node| {
         node.set_description(value.to_owned());
     });
+}
+
+/// A triangle that points up or down: a mark that no font has to draw.
+pub fn triangle(painter: &Painter, center: Pos2, side: f32, up: bool, colour: Color32) {
+    let (half, tip) = (side / 2.0, if up { -side / 2.0 } else { side / 2.0 });
+    let points = vec![
+        center + vec2(0.0, tip),
+        center + vec2(half, -tip),
+        center + vec2(-half, -tip),
+    ];
+    painter.add(Shape::convex_polygon(points, colour, Stroke::NONE));
 }
 
 /// A caption in secondary colour.
@@ -131,9 +142,9 @@ pub fn block<R>(
 ) -> InnerResponse<R> {
     theme::block_frame().show(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.spacing_mut().item_spacing.y = theme::STEP;
+        ui.spacing_mut().item_spacing.y = theme::STEP / 2.0;
         ui.horizontal(|ui| {
-            ui.set_min_height(22.0);
+            ui.set_min_height(20.0);
             ui.label(RichText::new(title).font(theme::body()).color(theme::MUTED).strong());
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), at_end);
         });
