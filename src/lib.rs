@@ -9,6 +9,7 @@
 //! training: labelled files -> the same imaging and preprocess -> nn -> weights
 //! ```
 
+pub mod atomic_file;
 pub mod findings;
 pub mod imaging;
 pub mod inference;

@@ -9,43 +9,26 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-/// Writes a file under a temporary name in its folder, which is made if need be, and renames it.
+use crate::atomic_file;
+
+/// Writes a whole file; its folder is made if need be.
 ///
 /// # Errors
 /// If the folder cannot be made or the file not be written; nothing is left under `path` then that was not there.
 pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut file = temporary(path)?;
-    let written = file.write_all(bytes);
-    written.with_context(|| cannot_write(path))?;
-    keep(file, path)
+    make_folder(path)?;
+    atomic_file::write(path, bytes).with_context(|| cannot_write(path))
 }
 
 fn cannot_write(path: &Path) -> String {
     format!("{}: cannot be written", path.display())
 }
 
-fn temporary(path: &Path) -> anyhow::Result<NamedTempFile> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(|| format!("{}: the folder cannot be made", folder.display()))?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".recovnet-");
-    #[cfg(unix)]
-    {
-        // As any new file: the umask decides who may read it.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder).with_context(|| cannot_write(path))
-}
-
-fn keep(file: NamedTempFile, path: &Path) -> anyhow::Result<()> {
-    // Some file systems report a full disk only here.
-    file.as_file().sync_all().with_context(|| cannot_write(path))?;
-    let kept = file.persist(path).map_err(|error| error.error);
-    kept.map(drop).with_context(|| cannot_write(path))
+fn make_folder(path: &Path) -> anyhow::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    fs::create_dir_all(folder).with_context(|| format!("{}: the folder cannot be made", folder.display()))
 }
 
 /// Where JSON lines go.
@@ -72,7 +55,8 @@ impl Lines {
         match json {
             Some(path) if path.as_os_str() == "-" => Ok(Self::Stdout),
             Some(path) => {
-                let file = io::BufWriter::new(temporary(path)?);
+                make_folder(path)?;
+                let file = io::BufWriter::new(atomic_file::create(path).with_context(|| cannot_write(path))?);
                 Ok(Self::File {
                     file,
                     path: path.to_owned(),
@@ -112,7 +96,7 @@ impl Lines {
             .into_inner()
             .map_err(io::IntoInnerError::into_error)
             .with_context(|| cannot_write(&path))?;
-        keep(file, &path)
+        atomic_file::keep(file, &path).with_context(|| cannot_write(&path))
     }
 }
 

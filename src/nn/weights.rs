@@ -2,7 +2,6 @@
 //! turn is made here and nowhere else. The only file of `nn`, beside the model card, that touches the disk.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -10,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::network::Network;
 use super::{Error, Result};
+use crate::atomic_file;
 
 /// Tensors by name, in memory layout.
 pub type State = BTreeMap<String, Tensor>;
@@ -76,20 +76,8 @@ pub fn save(path: &Path, state: &State, metadata: &Metadata, precision: Precisio
     }
     let metadata: HashMap<String, String> = metadata.clone().into_iter().collect();
     let bytes = safetensors::serialize(&tensors, Some(metadata)).map_err(|e| fail(path, e.to_string()))?;
-    write_atomically(path, &bytes).map_err(|e| fail(path, format!("cannot be written: {e}")))?;
+    atomic_file::write(path, &bytes).map_err(|e| fail(path, format!("cannot be written: {e}")))?;
     Ok(sha256(&bytes))
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".weights-").tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// Reads a file: tensors as f32 in memory layout (64-bit ones stay so), and its metadata.

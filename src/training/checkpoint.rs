@@ -2,11 +2,11 @@
 //! put in place whole; what belongs together lies in one file.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::atomic_file;
 use crate::nn::weights::{self, Precision};
 use crate::nn::{Device, ModelCard, Network, Tensor};
 
@@ -154,7 +154,7 @@ impl RunFolder {
             lines += &json(&file, record)?;
             lines.push('\n');
         }
-        write_atomically(&file, lines.as_bytes())
+        atomic_file::write(&file, lines.as_bytes()).map_err(|e| cannot_write(&file, &e))
     }
 
     /// Puts network and optimiser back as they were after the last finished epoch; `None` where none was finished.
@@ -220,26 +220,5 @@ fn json<T: Serialize>(file: &Path, value: &T) -> Result<String, Error> {
 /// Writes a value as JSON for people to read.
 fn write_json<T: Serialize>(file: &Path, value: &T) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value).map_err(|e| cannot_write(file, &e.into()))?;
-    write_atomically(file, format!("{text}\n").as_bytes())
-}
-
-/// Writes a file under a temporary name beside its own and renames it.
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let write = || {
-        let mut file = temporary_names().tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)
-    };
-    write().map(drop).map_err(|e| cannot_write(path, &e))
-}
-
-/// Temporary files that become real ones are as readable as any the user makes.
-fn temporary_names() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".run-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
+    atomic_file::write(file, format!("{text}\n").as_bytes()).map_err(|e| cannot_write(file, &e))
 }

@@ -146,7 +146,10 @@ impl ViewerApp {
 
     fn viewport(&mut self, ui: &mut Ui) {
         viewport::input(ui, &self.state, &mut self.commands);
-        // Applied at once: what is drawn below already follows the mouse.
+        // Applied at once: what is drawn below already follows the mouse. The bars follow in the next frame.
+        if !self.commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
         self.apply_all();
         viewport::paint(ui, &self.state, self.canvas.as_mut());
         viewport::message(ui, &self.state, &mut self.commands);

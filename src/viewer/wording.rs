@@ -29,17 +29,21 @@ pub fn class(decision: Decision) -> &'static str {
     }
 }
 
-/// Score, threshold and class in one sentence.
-pub fn score_sentence(score: f64, threshold: f64, decision: Decision) -> String {
-    let side = match decision {
-        Decision::Covid19 => "at or above",
-        Decision::Control => "below",
-    };
-    format!(
-        "{} is {side} this model version's threshold of {}.",
-        number(score),
-        number(threshold)
-    )
+/// Which side of the threshold the score lies on, in a sentence.
+pub fn decision_sentence(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Covid19 => "At or above this model version's threshold.",
+        Decision::Control => "Below this model version's threshold.",
+    }
+}
+
+/// What the share of the activation in the lungs means beside its chance level, in a sentence.
+pub fn in_lung_sentence(ratio: f64, chance: Option<f64>) -> &'static str {
+    match chance {
+        Some(chance) if ratio < chance => "The network responded less in the lungs than by chance.",
+        Some(chance) if ratio > chance => "The network responded more in the lungs than by chance.",
+        _ => "The network responded in the lungs as by chance.",
+    }
 }
 
 /// An area as a share of the picture, and in cm² where the spacing is known, with the word that says which.

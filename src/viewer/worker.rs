@@ -50,6 +50,7 @@ struct Queue {
     listings: VecDeque<Vec<PathBuf>>,
     overlays: VecDeque<Arc<Findings>>,
     wanted: Vec<PictureKey>,
+    urgent: Option<PictureKey>,
     under_way: HashSet<PictureKey>,
     closed: bool,
 }
@@ -101,9 +102,12 @@ impl Loader {
         self.shared.work.notify_one();
     }
 
-    /// Replaces the list of pictures to decode, most urgent first.
-    pub fn want(&self, keys: Vec<PictureKey>) {
-        self.shared.lock().wanted = keys;
+    /// Replaces the list of pictures to decode, in order; `urgent` is the one that the user waits for.
+    pub fn want(&self, keys: Vec<PictureKey>, urgent: Option<PictureKey>) {
+        let mut queue = self.shared.lock();
+        queue.wanted = keys;
+        queue.urgent = urgent;
+        drop(queue);
         self.shared.work.notify_all();
     }
 
@@ -149,7 +153,12 @@ impl Queue {
         if let Some(findings) = self.overlays.pop_front() {
             return Some(Job::Overlay(findings));
         }
-        let next = self.wanted.iter().position(|key| !self.under_way.contains(key))?;
+        // One picture at a time is decoded ahead: a thread stays free for what the user waits for.
+        let may = |key: &PictureKey| self.under_way.is_empty() || self.urgent.as_ref() == Some(key);
+        let next = self
+            .wanted
+            .iter()
+            .position(|key| !self.under_way.contains(key) && may(key))?;
         let key = self.wanted.remove(next);
         self.under_way.insert(key.clone());
         Some(Job::Decode(key))
@@ -171,6 +180,7 @@ fn work(shared: &Shared, events: &Sender<LoaderEvent>, wake: &dyn Fn()) {
             Job::Decode(key) => {
                 let result = decode(&key);
                 shared.lock().under_way.remove(&key);
+                shared.work.notify_one();
                 LoaderEvent::Decoded(key, result)
             }
         };
@@ -215,7 +225,7 @@ pub struct PictureCache {
 }
 
 /// Most bytes of decoded pictures kept.
-const CACHE_BYTES: usize = 384 << 20;
+const CACHE_BYTES: usize = 256 << 20;
 
 impl PictureCache {
     /// A picture, if it is there.

@@ -97,6 +97,10 @@ fn mutants_behave_as_their_manifest_says() {
         let (file, expect, note) = (path_of(&row[0]), &row[3], String::from_utf8_lossy(&row[4]).into_owned());
         println!("{}", file.display());
         let path = folder.join(&file);
+        if note.contains("non-root") && std::fs::File::open(&path).is_ok() {
+            println!("    passed over: this user may read everything");
+            continue;
+        }
         let result = imaging::open(&path);
         match (&result, expect) {
             (Ok(_), b"error") => faults.push(format!("{} was shown ({note})", file.display())),

@@ -209,6 +209,7 @@ fn broken_files_are_refused_in_a_sentence() {
     refusal(&broken);
     let jpeg = encoded(&grey8(), ImageFormat::Jpeg);
     refusal(&jpeg[..30]);
+    assert!(refusal(&jpeg[..jpeg.len() - 5]).contains("cut short"));
 }
 
 /// A PNG whose header promises `width` x `height` pixels, with next to no data.

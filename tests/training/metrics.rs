@@ -141,7 +141,11 @@ proptest! {
             for (b, other) in &pairs {
                 if *positive && !*other {
                     all += 1.0;
-                    wins += if a > b { 1.0 } else if a == b { 0.5 } else { 0.0 };
+                    wins += match a.cmp(b) {
+                        std::cmp::Ordering::Greater => 1.0,
+                        std::cmp::Ordering::Equal => 0.5,
+                        std::cmp::Ordering::Less => 0.0,
+                    };
                 }
             }
         }

@@ -21,7 +21,7 @@ fn write(folder: &Path, number: u32, covid: bool) {
     let shift = f64::from(number % 5) * 0.012 - 0.024;
     let chest = GrayImage::from_fn(WIDTH, HEIGHT, |x, y| {
         let grain = (x * 7 + y * 13 + number * 29) % 17;
-        let patch = covid && (x / 4 + y / 4 + number) % 3 == 0;
+        let patch = covid && (x / 4 + y / 4 + number).is_multiple_of(3);
         let level = match (in_lung(x, y, shift), patch) {
             (true, true) => 130,
             (true, false) => 40,

@@ -120,7 +120,7 @@ fn a_segmenter_learns_and_its_encoder_goes_on_to_recovnet() {
     assert_eq!(
         card.details["data"]["parts"]["train"]["by_source"]["phantom"]
             .as_object()
-            .map(|o| o.len()),
+            .map(serde_json::Map::len),
         Some(2)
     );
 

@@ -19,8 +19,6 @@ const CHECKED: u32 = 4;
 const IMAGE: u32 = 27;
 /// Steps after which a drag only waits.
 const MOST_STEPS: i32 = 20;
-/// AT-SPI's numbers of the roles that values are shown with: status bar and level bar.
-const VALUES: [u32; 2] = [54, 103];
 
 /// A running window with its picture predicted. Fields are dropped in this order: the program first.
 pub struct Session {
@@ -62,7 +60,7 @@ impl Session {
         finish(&desktop, &predict);
         let line = std::fs::read_to_string(&lines).expect("predict wrote its line");
         let mut command = desktop.command(PROGRAM);
-        let program = Running::start(command.arg(&phantom).arg("--weights").arg(&weights));
+        let program = Running::start("the program", command.arg(&phantom).arg("--weights").arg(&weights));
         let mut session = Self {
             program,
             reader: Reader::new(desktop.accessibility()),
@@ -143,7 +141,8 @@ impl Session {
 
     /// Presses the key of a check box that is on or off and waits until it is the other.
     pub fn switch(&mut self, key: &str, name: &str, on: bool) {
-        assert_eq!(self.is_checked(name), Ok(!on), "{name} before it is switched");
+        let before = await_some(name, || self.is_checked(name));
+        assert_eq!(before, !on, "{name} before it is switched");
         self.press(key);
         await_some(name, || {
             if self.is_checked(name)? == on {

@@ -33,7 +33,7 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
         Action::CloseAll => {
             state.list = ImageList::default();
             hide(state, services);
-            services.loader.want(Vec::new());
+            services.loader.want(Vec::new(), None);
             services.ctx.send_viewport_cmd(ViewportCommand::Title(TITLE.to_owned()));
         }
         Action::PreviousImage => step(state, services, -1),
@@ -213,9 +213,9 @@ fn want(state: &ViewerState, services: &Services) {
     let rows = state.list.rows_in_sight.clone();
     let in_sight = state.list.entries.iter().skip(rows.start).take(rows.len());
     let in_sight = in_sight.filter(|entry| entry.thumbnail.is_none() && entry.status == EntryStatus::Unread);
-    services
-        .loader
-        .want(near.chain(in_sight).map(|entry| entry.key.clone()).collect());
+    let urgent = state.list.entries.get(current).map(|entry| entry.key.clone());
+    let keys = near.chain(in_sight).map(|entry| entry.key.clone()).collect();
+    services.loader.want(keys, urgent);
 }
 
 fn fits_adapter(picture: Arc<Picture>, largest_side: u32) -> Result<Arc<Picture>, String> {

@@ -23,9 +23,13 @@ pub fn paint(painter: &Painter, viewport: Rect, map: &ActivationMap, settings: O
             pos2(bar.min.x, top),
             vec2(bar.width(), bar.height() / steps as f32 + 0.5),
         );
-        // The alpha is drawn too: over black, the bar looks as the map does over a black picture.
-        let alpha = activation_map::alpha(share, settings.opacity, settings.threshold);
-        let colour = theme::mapped(settings.colours.at(share)).gamma_multiply(alpha);
+        // What is not drawn on the picture is dark here.
+        let shown = if activation_map::alpha(share, 1.0, settings.threshold) > 0.0 {
+            1.0
+        } else {
+            0.3
+        };
+        let colour = theme::mapped(settings.colours.at(share)).gamma_multiply(shown);
         painter.rect_filled(slice.intersect(bar), CornerRadius::ZERO, colour);
     }
     painter.rect_stroke(

@@ -56,7 +56,7 @@ fn pending_blocks(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>)
         }
     };
     block(ui, "Prediction", cancel, |ui| {
-        reserve(ui, PREDICTION_HEIGHT, |ui| {
+        reserve(ui, "Prediction", 96.0, |ui| {
             if let Some((stage, since)) = running {
                 progress(ui, state, stage, since);
             }
@@ -64,16 +64,16 @@ fn pending_blocks(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>)
     });
     let at = running.and_then(|(stage, _)| stage);
     for (title, stage, height) in [
-        ("Activation in the lungs", Stage::Explain, IN_LUNG_HEIGHT),
-        ("Lungs", Stage::Segment, LUNGS_HEIGHT),
-        ("Activation map", Stage::Explain, MAP_HEIGHT),
+        ("Activation in the lungs", Stage::Explain, 70.0),
+        ("Lungs", Stage::Segment, 78.0),
+        ("Activation map", Stage::Explain, 132.0),
     ] {
         block(
             ui,
             title,
             |_| {},
             |ui| {
-                reserve(ui, height, |ui| {
+                reserve(ui, title, height, |ui| {
                     if at == Some(stage) {
                         caption(ui, "Computing");
                     }
@@ -83,18 +83,28 @@ fn pending_blocks(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>)
     }
 }
 
-/// Heights of what will stand in the blocks, in ui points: nothing jumps when it comes.
-const PREDICTION_HEIGHT: f32 = 100.0;
-const IN_LUNG_HEIGHT: f32 = 90.0;
-const LUNGS_HEIGHT: f32 = 84.0;
-const MAP_HEIGHT: f32 = 160.0;
-
-/// Contents in a space of fixed height.
-fn reserve(ui: &mut Ui, height: f32, contents: impl FnOnce(&mut Ui)) {
+/// Contents in a space as high as the block was when it last had results, or of a usual height: nothing jumps when
+/// they come.
+fn reserve(ui: &mut Ui, title: &'static str, usual: f32, contents: impl FnOnce(&mut Ui)) {
+    let height = ui.data(|data| data.get_temp(height_id(title))).unwrap_or(usual);
     ui.allocate_ui(egui::vec2(ui.available_width(), height), |ui| {
         ui.set_min_height(height);
         contents(ui);
     });
+}
+
+/// A block with results; its height is kept for [`reserve`].
+fn result_block(ui: &mut Ui, title: &'static str, at_end: impl FnOnce(&mut Ui), contents: impl FnOnce(&mut Ui)) {
+    block(ui, title, at_end, |ui| {
+        let top = ui.cursor().min.y;
+        contents(ui);
+        let height = ui.min_rect().max.y - top;
+        ui.data_mut(|data| data.insert_temp(height_id(title), height));
+    });
+}
+
+fn height_id(title: &'static str) -> egui::Id {
+    egui::Id::unique(("height of block", title))
 }
 
 fn progress(ui: &mut Ui, state: &ViewerState, stage: Option<Stage>, since: Instant) {
@@ -149,7 +159,7 @@ fn score(ui: &mut Ui, findings: &Findings) {
     let value = findings.probabilities.covid19;
     let above = findings.decision == Decision::Covid19;
     let colour = if above { theme::ALARM } else { theme::GOOD };
-    block(
+    result_block(
         ui,
         "Prediction",
         |_| {},
@@ -164,10 +174,7 @@ fn score(ui: &mut Ui, findings: &Findings) {
                 name_value(&class, "Decision", findings.decision.name());
             });
             tick_bar(ui, value, Some(findings.threshold), colour);
-            caption(
-                ui,
-                wording::score_sentence(value, findings.threshold, findings.decision),
-            );
+            caption(ui, wording::decision_sentence(findings.decision));
             let [threshold, margin] = [findings.threshold, findings.margin].map(wording::number);
             value_row(ui, "Threshold", &threshold, &threshold);
             value_row(ui, "Margin", &margin, &margin);
@@ -176,7 +183,7 @@ fn score(ui: &mut Ui, findings: &Findings) {
 }
 
 fn in_lung(ui: &mut Ui, findings: &Findings) {
-    block(
+    result_block(
         ui,
         "Activation in the lungs",
         |_| {},
@@ -192,19 +199,13 @@ fn in_lung(ui: &mut Ui, findings: &Findings) {
 }
 
 fn in_lung_ratio(ui: &mut Ui, ratio: f64, chance: Option<f64>) {
-    let above = chance.is_none_or(|chance| ratio >= chance);
-    let colour = if above { theme::GOOD } else { theme::CAUTION };
-    let bar = tick_bar(ui, ratio, chance, colour);
+    let below = chance.is_some_and(|chance| ratio < chance);
+    let bar = tick_bar(ui, ratio, chance, if below { theme::CAUTION } else { theme::GOOD });
     bar.on_hover_text("The tick is what a map without any preference would score");
+    caption(ui, wording::in_lung_sentence(ratio, chance));
     let [ratio, chance] = [Some(ratio), chance].map(wording::number_or_unknown);
     value_row(ui, "In-lung activation", &ratio, &ratio);
     value_row(ui, "In-lung chance", &chance, &chance);
-    let words = if above {
-        "The network responded in the lungs at least as much as by chance."
-    } else {
-        "The network responded outside the lungs more than by chance."
-    };
-    caption(ui, words);
 }
 
 fn toggle(ui: &mut Ui, on: bool, action: Action, commands: &mut Vec<Command>) {
@@ -220,7 +221,7 @@ fn toggle(ui: &mut Ui, on: bool, action: Action, commands: &mut Vec<Command>) {
 
 fn lungs(ui: &mut Ui, state: &ViewerState, radiograph: &Radiograph, findings: &Findings, commands: &mut Vec<Command>) {
     let toggle = |ui: &mut Ui| toggle(ui, state.overlays.mask, Action::ToggleMask, commands);
-    block(ui, "Lungs", toggle, |ui| {
+    result_block(ui, "Lungs", toggle, |ui| {
         let picture = radiograph.pixel_count() as u64;
         let area = |pixels| wording::area(pixels, picture, radiograph.spacing);
         let fraction = wording::number(findings.lung_area_fraction);
@@ -254,12 +255,12 @@ fn lungs(ui: &mut Ui, state: &ViewerState, radiograph: &Radiograph, findings: &F
 fn map(ui: &mut Ui, state: &ViewerState, findings: &Findings, commands: &mut Vec<Command>) {
     let mut settings = state.overlays;
     let toggle = |ui: &mut Ui| toggle(ui, state.overlays.map, Action::ToggleMap, commands);
-    block(ui, "Activation map", toggle, |ui| {
+    result_block(ui, "Activation map", toggle, |ui| {
         caption(ui, "Where the network responded, not where a disease is.");
         ui.add_enabled_ui(settings.map, |ui| controls(ui, &mut settings));
         let maximum = format!("{:.4}", findings.activation.max);
         value_row(ui, "Map maximum", &maximum, &maximum);
-        caption(ui, "Grad-CAM of the COVID-19 logit at the last feature map");
+        caption(ui, "Grad-CAM of the COVID-19 logit, last feature map");
     });
     if settings != state.overlays {
         commands.push(Command::Overlays(settings));
@@ -269,9 +270,10 @@ fn map(ui: &mut Ui, state: &ViewerState, findings: &Findings, commands: &mut Vec
 fn controls(ui: &mut Ui, settings: &mut OverlaySettings) {
     egui::Grid::new("map controls")
         .num_columns(2)
-        .spacing([12.0, 4.0])
+        .spacing([12.0, 2.0])
         .show(ui, |ui| {
             ui.spacing_mut().slider_width = 118.0;
+            ui.spacing_mut().interact_size.y = 22.0;
             let percent = |value: f64, _: std::ops::RangeInclusive<usize>| format!("{:.0} %", value * 100.0);
             for (name, value) in [
                 ("Opacity", &mut settings.opacity),
@@ -359,7 +361,8 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
         );
         if let Some(findings) = findings {
             let segmenter = &findings.segmenter;
-            let text = format!("{} {}", segmenter.name, segmenter.version);
+            let name = segmenter.name.trim_start_matches("segmenter-");
+            let text = format!("{name} {}", segmenter.version);
             value_row(ui, "Segmenter", &text, &text);
         }
         let device = findings

@@ -133,7 +133,6 @@ fn thumbnail(ui: &Ui, entry: &ImageEntry, frame: Rect) {
 fn wrapped(ui: &Ui, name: &str, width: f32) -> std::sync::Arc<egui::Galley> {
     let mut job = egui::text::LayoutJob::simple(name.to_owned(), theme::caption(), theme::MUTED, width);
     job.wrap.max_rows = 2;
-    job.wrap.break_anywhere = true;
     ui.painter().layout_job(job)
 }
 

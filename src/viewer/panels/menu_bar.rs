@@ -67,6 +67,8 @@ fn item(ui: &mut Ui, info: &ActionInfo, state: &ViewerState, commands: &mut Vec<
 }
 
 fn toolbar(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
+    ui.spacing_mut().button_padding.x = 2.0 * theme::STEP;
+    ui.spacing_mut().item_spacing.x = theme::STEP;
     for tool in [Tool::WindowLevel, Tool::Zoom, Tool::Pan] {
         let action = Action::Use(tool);
         let text = match tool {

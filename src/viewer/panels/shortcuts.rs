@@ -6,7 +6,7 @@ use crate::viewer::command::{ACTIONS, Action, BARE_KEY, Command, Menu};
 use crate::viewer::theme;
 
 const MOUSE: [(&str, &str); 7] = [
-    ("Left drag", "The active tool: window/level to begin with"),
+    ("Left drag", "The active tool"),
     ("Middle drag", "Move the picture"),
     ("Right drag", "Zoom"),
     ("Wheel", "Next and previous image"),
@@ -21,7 +21,8 @@ pub fn ui(ui: &Ui, commands: &mut Vec<Command>) {
         .frame(theme::dialog_frame())
         .backdrop_color(theme::HALO)
         .show(ui.ctx(), |ui| {
-            ui.set_width(640.0);
+            ui.set_width(660.0);
+            ui.spacing_mut().interact_size.y = 16.0;
             ui.heading("Keyboard and mouse");
             ui.add_space(2.0 * theme::STEP);
             let height = (ui.ctx().content_rect().height() - 220.0).max(200.0);

@@ -142,9 +142,9 @@ pub fn block<R>(
 ) -> InnerResponse<R> {
     theme::block_frame().show(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.spacing_mut().item_spacing.y = theme::STEP;
+        ui.spacing_mut().item_spacing.y = theme::STEP / 2.0;
         ui.horizontal(|ui| {
-            ui.set_min_height(22.0);
+            ui.set_min_height(20.0);
             ui.label(RichText::new(title).font(theme::body()).color(theme::MUTED).strong());
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), at_end);
         });
