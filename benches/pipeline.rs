@@ -79,7 +79,7 @@ fn stages(criterion: &mut Criterion) {
     let Fixture { models, .. } = &fixture;
     let file = fixture.file();
     criterion.bench_function("decode", |b| {
-        b.iter(|| imaging::open(&file).expect("the phantom opens"))
+        b.iter(|| imaging::open(&file).expect("the phantom opens"));
     });
 
     let image = fixture.image();
@@ -93,12 +93,12 @@ fn stages(criterion: &mut Criterion) {
     let input = prepare();
     let segmenter = &models.segmenter.0;
     criterion.bench_function("segment", |b| {
-        b.iter(|| segmenter.predict(&input).expect("the shapes fit"))
+        b.iter(|| segmenter.predict(&input).expect("the shapes fit"));
     });
 
     let classifier = &models.classifier.0;
     criterion.bench_function("classify", |b| {
-        b.iter(|| classifier.predict(&input).expect("the shapes fit"))
+        b.iter(|| classifier.predict(&input).expect("the shapes fit"));
     });
 
     let output = classifier.predict(&input).expect("the shapes fit");

@@ -84,6 +84,9 @@ pub struct MaskMetrics {
     pub sensitivity: Measured,
     /// Share of the rest that is left alone.
     pub specificity: Measured,
+    /// Share of the predicted lung that the true mask covers: the figure to read where the mask holds more than the
+    /// lung fields.
+    pub precision: Measured,
 }
 
 /// Distribution of the in-lung activation ratio over some images.
@@ -202,6 +205,7 @@ impl MaskMetrics {
             dice: figure(&Confusion::dice),
             sensitivity: figure(&Confusion::sensitivity),
             specificity: figure(&Confusion::specificity),
+            precision: figure(&Confusion::precision),
         }
     }
 }

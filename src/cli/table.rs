@@ -72,6 +72,7 @@ fn mask_block(text: &mut String, convention: &str, metrics: &MaskMetrics) {
         ("Dice", metrics.dice),
         ("sensitivity", metrics.sensitivity),
         ("specificity", metrics.specificity),
+        ("precision", metrics.precision),
     ];
     rows(text, &figures);
 }

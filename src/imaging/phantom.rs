@@ -78,13 +78,13 @@ pub fn lung_mask(width: u32, height: u32) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// If a side is not 1 to 8192 pixels.
 pub fn png_bytes(width: u32, height: u32) -> Result<Vec<u8>, Error> {
-    // Fifteen times 4369 is 65535: the top four bits are repeated at the bottom.
+    // The top four bits are repeated at the bottom, so that white stays white.
     let samples = render(width, height)?
         .into_iter()
         .map(|grey| grey << 4 | grey >> 8)
         .collect();
     let picture: ImageBuffer<Luma<u16>, Vec<u16>> =
-        ImageBuffer::from_raw(width, height, samples).expect("there are width x height samples");
+        ImageBuffer::from_raw(width, height, samples).ok_or(Error::Size { width, height })?;
     let mut bytes = Cursor::new(Vec::new());
     picture
         .write_to(&mut bytes, ImageFormat::Png)

@@ -20,8 +20,8 @@ const MAX_DECODED_BYTES: u64 = 512 << 20;
 
 /// The container a file's first bytes announce, or `None` for one that is not read here.
 pub(super) fn sniff(head: &[u8]) -> Option<ImageFormat> {
-    let format = image::guess_format(head).ok()?;
     use ImageFormat::{Bmp, Jpeg, Png, Tiff, WebP};
+    let format = image::guess_format(head).ok()?;
     matches!(format, Bmp | Jpeg | Png | Tiff | WebP).then_some(format)
 }
 

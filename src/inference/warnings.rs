@@ -23,64 +23,46 @@ pub(super) fn about(image: &Radiograph, lungs: &Lungs, lung_share: f64, map: &Ac
         }
     };
     say(
-        is_lateral(image),
-        "lateral view: the networks were trained on frontal pictures only",
-    );
-    say(
-        is_unusual_view(image),
-        "decubitus or oblique view: the networks were trained on frontal pictures only",
+        is_decubitus(image),
+        "Decubitus view: the networks were trained on upright and supine pictures.",
     );
     say(
         is_child(image),
-        "the patient is a child: the networks are meant for adults",
+        "The patient is a child: the networks are meant for adults.",
     );
     say(
         image.width.min(image.height) < SMALL_SIDE_PX,
-        "the picture is very small: the result is not reliable",
+        "The picture is very small: the result is not reliable.",
     );
     let ratio = f64::from(image.width) / f64::from(image.height);
     say(
         !(1.0 / ODD_SHAPE..=ODD_SHAPE).contains(&ratio),
-        "the picture's shape is unusual for a chest X-ray, and it is distorted for the networks",
+        "The picture's shape is unusual for a chest X-ray, and it is distorted for the networks.",
     );
     say(
         *lungs == Lungs::None,
-        "no lung was found: the picture may not be a chest X-ray",
+        "No lung was found: the picture may not be a chest X-ray.",
     );
     say(
         matches!(lungs, Lungs::Merged(_)),
-        "right and left lung could not be told apart",
+        "Right and left lung could not be told apart.",
     );
     say(
         *lungs != Lungs::None && !(SMALL_LUNGS..=LARGE_LUNGS).contains(&lung_share),
-        "the lung mask has an implausible size",
+        "The lung mask has an implausible size.",
     );
     say(
         map.max <= 0.0,
-        "the activation map of COVID-19 is empty: no cell speaks for the class",
+        "The activation map of COVID-19 is empty: no cell speaks for the class.",
     );
     sentences
 }
 
-/// View Position says that the picture is a lateral one.
-fn is_lateral(image: &Radiograph) -> bool {
-    matches!(view(image).as_str(), "LL" | "RL" | "LAT" | "LATERAL")
-}
-
-/// View Position says that it is a decubitus or an oblique picture.
-fn is_unusual_view(image: &Radiograph) -> bool {
-    matches!(view(image).as_str(), "LLD" | "RLD" | "LLO" | "RLO")
-}
-
-/// View Position (0018,5101) in capitals; empty if the file does not tell.
-fn view(image: &Radiograph) -> String {
-    image
-        .acquisition
-        .view_position
-        .as_deref()
-        .unwrap_or_default()
-        .trim()
-        .to_uppercase()
+/// View Position (0018,5101) says that the patient lay on one side. Lateral and oblique views do not come this far:
+/// they are out of scope.
+fn is_decubitus(image: &Radiograph) -> bool {
+    let view = image.acquisition.view_position.as_deref().unwrap_or_default();
+    matches!(view.trim(), "LLD" | "RLD")
 }
 
 /// Whole years between birth and study are below [`ADULT_YEARS`]; unknown dates say nothing.

@@ -100,13 +100,11 @@ fn the_three_parts_make_up_the_whole() {
     let images = |split: &str| {
         let arguments = ["evaluate", "--data", ".", "--split", split, "--json", "-"];
         let output = run(folder.path(), &arguments);
-        match output.status.code() {
-            Some(0) => count(&lines(&output)[0]["overall"]["images"]),
-            _ => {
-                assert!(stderr(&output).contains("no images in split"), "{}", stderr(&output));
-                0
-            }
+        if output.status.code() == Some(0) {
+            return count(&lines(&output)[0]["overall"]["images"]);
         }
+        assert!(stderr(&output).contains("no images in split"), "{}", stderr(&output));
+        0
     };
     assert_eq!(images("train") + images("val") + images("test"), images("all"));
 }

@@ -1,5 +1,7 @@
 //! The program as people run it: exit codes, what it prints, what it writes, what it says about bad input.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,6 +1,7 @@
 //! Every file with a golden: the stored values, the display and the look-ups that an independent decoder
 //! found. `RECOVNET_DICOM` names another folder with `files` and `golden`.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use recovnet::imaging::{self, Radiograph, Samples};
@@ -74,7 +75,10 @@ fn stored_hash(radiograph: &Radiograph) -> String {
             }
         }
     }
-    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    sha.finalize().iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
 }
 
 fn integers(value: &Value) -> Vec<i64> {

@@ -214,7 +214,7 @@ fn broken_files_are_refused_in_a_sentence() {
 
 /// A PNG whose header promises `width` x `height` pixels, with next to no data.
 fn promising_png(width: u32, height: u32) -> Vec<u8> {
-    fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
         let mut body = kind.to_vec();
         body.extend_from_slice(data);
         let mut bytes = (data.len() as u32).to_be_bytes().to_vec();
@@ -226,9 +226,9 @@ fn promising_png(width: u32, height: u32) -> Vec<u8> {
     header.extend_from_slice(&height.to_be_bytes());
     header.extend_from_slice(&[16, 6, 0, 0, 0]);
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    png.extend(chunk(b"IHDR", &header));
-    png.extend(chunk(b"IDAT", &[0x78, 0x9c, 3, 0, 0, 0, 0, 1]));
-    png.extend(chunk(b"IEND", &[]));
+    png.extend(chunk(*b"IHDR", &header));
+    png.extend(chunk(*b"IDAT", &[0x78, 0x9c, 3, 0, 0, 0, 0, 1]));
+    png.extend(chunk(*b"IEND", &[]));
     png
 }
 

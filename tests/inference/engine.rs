@@ -16,7 +16,7 @@ use recovnet::inference::pipeline::{Error, Stage};
 use crate::support;
 
 /// How long a test waits for an event before it fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Stands in for the models: waits at every stage until the test lets it go on.
 struct Stepper {

@@ -1,5 +1,7 @@
 //! Exports read back: values, sizes, and that no identity is in them.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,7 +1,9 @@
 //! A private desktop: a virtual display, a session bus and an accessibility bus, all ended on drop.
 //! Knows nothing of the program that runs on it.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -11,10 +13,10 @@ use pollster::block_on;
 use zbus::zvariant::Value;
 
 /// Programs that the desktop is made of.
-const PROGRAMS: [&str; 3] = ["Xvfb", "dbus-daemon", "xdotool"];
+const PROGRAMS: [&str; 4] = ["Xvfb", "dbus-daemon", "setpriv", "xdotool"];
 
 /// Long enough for a busy machine; only a failure ever waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two looks at something that is awaited.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -46,14 +48,12 @@ pub fn missing_programs() -> Vec<&'static str> {
 /// A process with what it starts, ended on drop.
 pub struct Running {
     child: Child,
-    name: String,
+    name: &'static str,
 }
 
 impl Running {
-    /// Starts a program at the head of its own process group.
-    pub fn start(command: &mut Command) -> Self {
-        use std::os::unix::process::CommandExt;
-        let name = command.get_program().to_string_lossy().into_owned();
+    /// Starts a program at the head of its own process group; it ends with this thread even if that is killed.
+    pub fn start(name: &'static str, command: &mut Command) -> Self {
         let child = command.stdin(Stdio::null()).process_group(0).spawn();
         let child = child.unwrap_or_else(|e| panic!("{name} does not start: {e}"));
         Self { child, name }
@@ -109,7 +109,8 @@ impl Desktop {
         let folder = tempfile::tempdir().expect("a folder for the desktop");
         let screen = format!("{width}x{height}x24");
         let mut display = Running::start(
-            Command::new("Xvfb")
+            "the display",
+            mortal("Xvfb")
                 .args(["-displayfd", "1", "-screen", "0", &screen])
                 .args(["-nolisten", "tcp", "-noreset", "-dpi", "96"])
                 .stdout(Stdio::piped())
@@ -117,10 +118,11 @@ impl Desktop {
         );
         let display_name = format!(":{}", display.first_line());
 
-        let mut command = Command::new("dbus-daemon");
+        let mut command = mortal("dbus-daemon");
         private(&mut command, folder.path(), &display_name);
         let socket = format!("unix:path={}", folder.path().join("bus").display());
         let mut session = Running::start(
+            "the session bus",
             command
                 .args(["--session", "--nofork", "--print-address=1"])
                 .arg(format!("--address={socket}"))
@@ -141,8 +143,8 @@ impl Desktop {
     }
 
     /// A program that is to run on this desktop.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = mortal(program);
         private(&mut command, self.folder.path(), &self.display_name);
         command
             .env("DBUS_SESSION_BUS_ADDRESS", &self.bus_address)
@@ -187,6 +189,13 @@ impl Desktop {
         let status = self.command("xdotool").args(arguments).status();
         assert!(status.expect("xdotool starts").success(), "xdotool {arguments:?}");
     }
+}
+
+/// A program that the kernel kills when the thread that started it ends.
+fn mortal(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
 }
 
 /// Keeps a program away from the user's own desktop, settings and files.

@@ -114,7 +114,7 @@ impl Placement {
     }
 
     /// Picture pixel under a display pixel.
-    fn picture_pixel(&self, x: i32, y: i32) -> (u32, u32) {
+    pub fn picture_pixel(&self, x: i32, y: i32) -> (u32, u32) {
         let (u, v) = self.picture_position(x, y);
         (u as u32, v as u32)
     }

@@ -60,7 +60,7 @@ impl Session {
         finish(&desktop, &predict);
         let line = std::fs::read_to_string(&lines).expect("predict wrote its line");
         let mut command = desktop.command(PROGRAM);
-        let program = Running::start(command.arg(&phantom).arg("--weights").arg(&weights));
+        let program = Running::start("the program", command.arg(&phantom).arg("--weights").arg(&weights));
         let mut session = Self {
             program,
             reader: Reader::new(desktop.accessibility()),
@@ -141,7 +141,8 @@ impl Session {
 
     /// Presses the key of a check box that is on or off and waits until it is the other.
     pub fn switch(&mut self, key: &str, name: &str, on: bool) {
-        assert_eq!(self.is_checked(name), Ok(!on), "{name} before it is switched");
+        let before = await_some(name, || self.is_checked(name));
+        assert_eq!(before, !on, "{name} before it is switched");
         self.press(key);
         await_some(name, || {
             if self.is_checked(name)? == on {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
-use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
+use dicom_encoding::transfer_syntax::{Codec, TransferSyntax, TransferSyntaxIndex};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::dataset::{DataSet, Encoding};
@@ -103,7 +103,7 @@ impl<'a> Part10<'a> {
 
 fn inflate(body: &[u8]) -> Result<Vec<u8>, String> {
     let syntax = TransferSyntaxRegistry.get(DEFLATED);
-    let Some(Codec::Dataset(Some(adapter))) = syntax.map(|syntax| syntax.codec()) else {
+    let Some(Codec::Dataset(Some(adapter))) = syntax.map(TransferSyntax::codec) else {
         return Err("this build cannot inflate deflated data sets".to_owned());
     };
     let mut bytes = Vec::new();

@@ -64,21 +64,20 @@ pub(super) fn scope(file: &DataSet, acquisition: &Acquisition, frames: u32, colo
 }
 
 fn other_kind(acquisition: &Acquisition) -> Option<String> {
-    match acquisition.modality.as_deref() {
-        Some(modality) => (!RADIOGRAPH_MODALITIES.contains(&modality))
-            .then(|| format!("its modality is {modality}, and the networks read radiographs")),
-        None => {
-            let tail = acquisition
-                .sop_class_uid
-                .as_deref()?
-                .strip_prefix("1.2.840.10008.5.1.4.1.1.")?;
-            let other = OTHER_STORAGE.iter().any(|class| {
-                tail.strip_prefix(class)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            });
-            other.then(|| "its storage class is of another kind, and the networks read radiographs".to_owned())
-        }
+    if let Some(modality) = acquisition.modality.as_deref() {
+        return (!RADIOGRAPH_MODALITIES.contains(&modality))
+            .then(|| format!("its modality is {modality}, and the networks read radiographs"));
     }
+    let class = acquisition.sop_class_uid.as_deref()?;
+    let tail = class.strip_prefix("1.2.840.10008.5.1.4.1.1.")?;
+    let is_of = |class: &str| {
+        tail.strip_prefix(class)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    OTHER_STORAGE
+        .iter()
+        .any(|class| is_of(class))
+        .then(|| "its storage class is of another kind, and the networks read radiographs".to_owned())
 }
 
 fn oblique(acquisition: &Acquisition) -> Option<String> {
