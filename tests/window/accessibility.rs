@@ -100,6 +100,6 @@ impl Reader {
             .bus
             .call_method(Some(bus.as_str()), path, Some(interface), method, arguments)
             .await?;
-        Ok(answer.body().deserialize()?)
+        answer.body().deserialize()
     }
 }

@@ -16,7 +16,7 @@ use zbus::zvariant::Value;
 const PROGRAMS: [&str; 4] = ["Xvfb", "dbus-daemon", "setpriv", "xdotool"];
 
 /// Long enough for a busy machine; only a failure ever waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Between two looks at something that is awaited.
 const PAUSE: Duration = Duration::from_millis(50);
