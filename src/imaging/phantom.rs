@@ -186,7 +186,7 @@ impl Lung {
     /// How much of the beam's way leads through air, 0 to 1: the chest gets thinner towards its sides.
     fn aeration(&self) -> f64 {
         let edge = 0.004;
-        (self.lateral / 0.10).clamp(0.0, 1.0).powf(0.45)
+        (self.lateral / 0.06).clamp(0.0, 1.0).powf(0.40)
             * rise(-edge, 2.5 * edge, self.medial)
             * rise(-edge, edge, self.diaphragm)
     }
@@ -247,7 +247,8 @@ fn bones(point: Point, aeration: f64) -> f64 {
     let clavicle = bell(collar, 0.0, 0.0115) * rise(0.025, 0.060, d) * rise(0.42, 0.34, d);
     let cage = rise(-0.03, 0.0, Lung::at(point).lateral);
     let ribs: f64 = (0..10).map(|index| rib(d, y, f64::from(index))).sum();
-    spine + 0.13 * clavicle + ribs * cage * (0.30 + 0.70 * aeration)
+    let wall = 0.05 * bell(Lung::at(point).lateral, -0.006, 0.012) * rise(-0.02, 0.02, Lung::at(point).diaphragm);
+    spine + wall + 0.13 * clavicle + ribs * cage * (0.30 + 0.70 * aeration)
 }
 
 /// Posterior part of a rib, sloping outwards and down, and its fainter anterior part, sloping inwards.

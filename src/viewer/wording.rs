@@ -46,6 +46,16 @@ pub fn in_lung_sentence(ratio: f64, chance: Option<f64>) -> &'static str {
     }
 }
 
+/// A message as a sentence: with a capital letter and a full stop.
+pub fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let Some(first) = letters.next() else {
+        return String::new();
+    };
+    let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{end}", first.to_uppercase(), letters.as_str())
+}
+
 /// An area as a share of the picture, and in cm² where the spacing is known, with the word that says which.
 pub fn area(pixels: u64, picture: u64, spacing: Option<PixelSpacing>) -> String {
     let share = 100.0 * pixels as f64 / picture.max(1) as f64;

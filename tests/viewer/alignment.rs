@@ -50,7 +50,11 @@ fn overlay() -> (Frame, Findings) {
         let (x, y) = (index as u32 % SIZE[0], index as u32 / SIZE[0]);
         let inside = (left..right).contains(&x) && (top..bottom).contains(&y);
         *pixel = u8::from(inside);
-        *value = if inside && x < (left + right) / 2 { 2.0 } else { 0.0 };
+        *value = if inside && x < u32::midpoint(left, right) {
+            2.0
+        } else {
+            0.0
+        };
     }
     findings.activation.max = 2.0;
     findings.lungs = Lungs::None;

@@ -51,7 +51,7 @@ pub fn findings(radiograph: &Radiograph) -> Findings {
     };
     let at = |index: u32| (index % width, index / width);
     let pixels: Vec<u8> = (0..width * height)
-        .map(|index| at(index))
+        .map(at)
         .map(|(x, y)| u8::from(inside(x, y)))
         .collect();
     let value = |(x, y): (u32, u32)| (x + y) as f32 / (width + height) as f32;

@@ -1,6 +1,6 @@
 //! A graphics adapter to draw on, and the viewport drawn into a picture.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use eframe::wgpu;
 use recovnet::viewer::render::{Frame, Uploads, ViewportRenderer};
@@ -127,9 +127,4 @@ fn extent([width, height]: [u32; 2]) -> wgpu::Extent3d {
         height,
         depth_or_array_layers: 1,
     }
-}
-
-/// For frames that keep a picture.
-pub fn shared<T>(value: T) -> Option<Arc<T>> {
-    Some(Arc::new(value))
 }

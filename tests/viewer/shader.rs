@@ -1,11 +1,13 @@
 //! Window/level in the shader against `imaging::lut`: at most one level of 255 apart.
 
+use std::sync::Arc;
+
 use recovnet::imaging::{ModalityLut, Polarity, Radiograph, Samples, VoiLutFunction, VoiTable, VoiTransform, Window};
 use recovnet::viewer::render::{Frame, FrameView, SampleVoi, bake};
 use recovnet::viewer::viewport::ImageTransform;
 
 use crate::fixtures::{picture, radiograph};
-use crate::gpu::{Stage, shared};
+use crate::gpu::Stage;
 
 const SIDE: u32 = 256;
 
@@ -80,12 +82,11 @@ fn window(center: f64, width: f64, function: VoiLutFunction) -> VoiTransform {
 fn windows_of_every_function_match_the_reference() {
     let Some(mut stage) = Stage::new() else { return };
     let radiograph = every_sample();
-    use VoiLutFunction::{Linear, LinearExact, Sigmoid};
     for center in [0.0, 127.5, 2048.0, 32_768.0, 65_535.0] {
         for (function, widths) in [
-            (Linear, &[1.0, 2.0, 256.0, 4096.0, 65_536.0][..]),
-            (LinearExact, &[0.5, 1.0, 300.7, 65_535.0]),
-            (Sigmoid, &[1.0, 100.0, 4096.0, 50_000.0]),
+            (VoiLutFunction::Linear, &[1.0, 2.0, 256.0, 4096.0, 65_536.0][..]),
+            (VoiLutFunction::LinearExact, &[0.5, 1.0, 300.7, 65_535.0]),
+            (VoiLutFunction::Sigmoid, &[1.0, 100.0, 4096.0, 50_000.0]),
         ] {
             for &width in widths {
                 check(&mut stage, &radiograph, &window(center, width, function));
@@ -170,7 +171,9 @@ fn colour_pictures_are_drawn_as_they_are() {
 fn zoomed_out_the_mean_of_what_a_pixel_covers_is_shown() {
     let Some(mut stage) = Stage::new() else { return };
     // Stripes one pixel wide: drawing every fourth pixel would give one of the two, not their mean.
-    let stripes = (0..512 * 512).map(|i: u32| if i % 2 == 0 { 0 } else { 200 }).collect();
+    let stripes = (0..512 * 512)
+        .map(|i: u32| if i.is_multiple_of(2) { 0 } else { 200 })
+        .collect();
     let radiograph = radiograph([512; 2], stripes);
     let voi = window(127.5, 255.0, VoiLutFunction::LinearExact);
     let mut frame = frame(&radiograph, &voi);
@@ -201,7 +204,7 @@ fn window_level_uploads_nothing() {
         stage.draw(&dragged, [SIDE; 2]);
     }
     assert_eq!(stage.uploads(), before);
-    dragged.picture = shared((**dragged.picture.as_ref().unwrap()).clone());
+    dragged.picture = Some(Arc::new((**dragged.picture.as_ref().unwrap()).clone()));
     stage.draw(&dragged, [SIDE; 2]);
     assert_eq!(
         stage.uploads().pictures,

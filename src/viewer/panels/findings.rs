@@ -134,7 +134,7 @@ fn message(ui: &mut Ui, title: &str, reason: &str, again: bool, commands: &mut V
         title,
         |_| {},
         |ui| {
-            let response = ui.add(Label::new(reason).wrap());
+            let response = ui.add(Label::new(wording::sentence(reason)).wrap());
             name_value(&response, "Reason", reason);
             ui.horizontal(|ui| {
                 if again && with_tooltip(ui.button("Predict again"), Action::Analyse).clicked() {
@@ -323,7 +323,8 @@ fn warnings(ui: &mut Ui, radiograph: &Radiograph, findings: Option<&Findings>) {
         |_| {},
         |ui| {
             for sentence in sentences {
-                ui.add(Label::new(RichText::new(sentence).color(theme::CAUTION)).wrap());
+                let sentence = RichText::new(wording::sentence(sentence)).color(theme::CAUTION);
+                ui.add(Label::new(sentence).wrap());
             }
         },
     );
