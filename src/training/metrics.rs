@@ -174,10 +174,10 @@ pub fn youden_threshold(scores: &[f64], truth: &[bool]) -> Option<f64> {
         } else {
             fp += 1.0;
         }
-        let next = order.get(i + 1).map_or(0.0, |next| next.0);
+        let next = order.get(i + 1).map(|next| next.0);
         let index = tp / positives - fp / negatives;
-        if next != score && index > best.0 {
-            best = (index, f64::midpoint(score, next));
+        if next != Some(score) && index > best.0 {
+            best = (index, f64::midpoint(score, next.unwrap_or(0.0)));
         }
     }
     Some(best.1)

@@ -175,6 +175,12 @@ proptest! {
     }
 }
 
+/// Where the lowest score is 0, that score is a threshold like any other.
+#[test]
+fn the_lowest_score_can_be_the_threshold() {
+    assert_eq!(youden_threshold(&[0.001, 0.0], &[false, true]), Some(0.0));
+}
+
 #[test]
 fn groups_are_drawn_whole() {
     let groups = ["a", "b", "a", "c", "b", "a"];
