@@ -23,10 +23,10 @@ impl Colormap {
     /// Name in menus and captions.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Inferno => "inferno",
-            Self::Viridis => "viridis",
-            Self::Cividis => "cividis",
-            Self::Grey => "grey",
+            Self::Inferno => "Inferno",
+            Self::Viridis => "Viridis",
+            Self::Cividis => "Cividis",
+            Self::Grey => "Grey",
         }
     }
 

@@ -29,7 +29,7 @@ pub fn paint(painter: &Painter, viewport: Rect, map: &ActivationMap, settings: O
         } else {
             0.3
         };
-        let colour = theme::mapped(settings.colours.at(share)).gamma_multiply(shown);
+        let colour = theme::mapped(settings.colours.rgb(share)).gamma_multiply(shown);
         painter.rect_filled(slice.intersect(bar), CornerRadius::ZERO, colour);
     }
     painter.rect_stroke(

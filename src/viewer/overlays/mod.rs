@@ -3,14 +3,13 @@
 
 pub mod activation_map;
 pub mod colour_bar;
-pub mod colour_map;
 pub mod lung_mask;
 
 use std::sync::Arc;
 
 use crate::findings::Findings;
 
-pub use colour_map::ColourMap;
+pub use crate::report::colormap::Colormap;
 
 /// Findings as textures want them, in image pixels.
 #[derive(Debug, Clone)]
@@ -59,7 +58,7 @@ pub struct OverlaySettings {
     /// Share of the maximum below which the map is not drawn, in 0..=1.
     pub threshold: f32,
     /// Colours of the map.
-    pub colours: ColourMap,
+    pub colours: Colormap,
 }
 
 impl Default for OverlaySettings {
@@ -69,7 +68,7 @@ impl Default for OverlaySettings {
             map: true,
             opacity: 0.6,
             threshold: 0.15,
-            colours: ColourMap::Inferno,
+            colours: Colormap::Inferno,
         }
     }
 }

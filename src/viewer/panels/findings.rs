@@ -12,7 +12,7 @@ use crate::imaging::Radiograph;
 use crate::inference::pipeline::Stage;
 use crate::viewer::analysis::{Analysis, EngineStatus, STAGES, stage_words};
 use crate::viewer::command::{Action, Command};
-use crate::viewer::overlays::{ColourMap, OverlaySettings};
+use crate::viewer::overlays::{Colormap, OverlaySettings};
 use crate::viewer::state::{Shown, ViewerState};
 use crate::viewer::{theme, wording};
 
@@ -292,7 +292,7 @@ fn controls(ui: &mut Ui, settings: &mut OverlaySettings) {
                 .selected_text(settings.colours.name())
                 .width(118.0);
             let response = combo.show_ui(ui, |ui| {
-                for map in ColourMap::ALL {
+                for map in Colormap::ALL {
                     ui.selectable_value(&mut settings.colours, map, map.name());
                 }
             });

@@ -2,7 +2,7 @@
 
 use eframe::wgpu;
 
-use crate::viewer::overlays::{ColourMap, OverlayPixels};
+use crate::viewer::overlays::{Colormap, OverlayPixels};
 use crate::viewer::picture::{Levels, Picture, level_size};
 
 /// Entries of a colour map row.
@@ -100,15 +100,12 @@ pub(super) fn overlay(device: &wgpu::Device, queue: &wgpu::Queue, overlay: &Over
 
 /// All colour maps, one a row.
 pub(super) fn colour_maps(device: &wgpu::Device, queue: &wgpu::Queue) -> wgpu::Texture {
-    let size = [MAP_ENTRIES as u32, ColourMap::ALL.len() as u32];
+    let size = [MAP_ENTRIES as u32, Colormap::ALL.len() as u32];
     let texture = texture(device, "colour maps", size, 1, wgpu::TextureFormat::Rgba8Unorm);
-    let entry = |map: ColourMap, index: usize| {
-        let [r, g, b] = map.at(index as f32 / (MAP_ENTRIES - 1) as f32);
-        [r, g, b, u8::MAX]
-    };
-    let texels: Vec<[u8; 4]> = ColourMap::ALL
+    let texels: Vec<[u8; 4]> = Colormap::ALL
         .iter()
-        .flat_map(|&map| (0..MAP_ENTRIES).map(move |index| entry(map, index)))
+        .flat_map(|map| map.table())
+        .map(|[r, g, b]| [r, g, b, u8::MAX])
         .collect();
     write(queue, &texture, 0, size, texels.as_flattened());
     texture

@@ -150,7 +150,7 @@ impl FrameView {
             floats([
                 f64::from(settings.opacity),
                 f64::from(settings.threshold),
-                f64::from(settings.colours.row()),
+                f64::from(settings.colours as u32),
                 f64::from(u8::from(settings.map)),
             ]),
             lung(theme::RIGHT_LUNG),

@@ -36,12 +36,16 @@ pub fn statistics<T: Element>(x: &[T], channels: usize) -> (Vec<f64>, Vec<f64>) 
         .unwrap_or_else(|| vec![0.0; channels])
     };
     let mut mean = sum(&|_, x| x.to_f64());
-    mean.iter_mut().for_each(|m| *m /= rows);
+    for m in &mut mean {
+        *m /= rows;
+    }
     let mut variance = sum(&|c, x| {
         let d = x.to_f64() - mean[c];
         d * d
     });
-    variance.iter_mut().for_each(|v| *v /= rows);
+    for v in &mut variance {
+        *v /= rows;
+    }
     (mean, variance)
 }
 

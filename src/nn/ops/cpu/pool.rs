@@ -89,7 +89,9 @@ pub fn average<T: Element>(g: &Geometry, include_padding: bool, x: &[T]) -> Vec<
                         *y += *x;
                     }
                 }
-                y.iter_mut().for_each(|y| *y /= divisor);
+                for y in y.iter_mut() {
+                    *y /= divisor;
+                }
             }
         });
     });
