@@ -1,8 +1,9 @@
 //! Files that appear whole or not at all: written under a temporary name in their folder, then renamed. Knows no
 //! format.
 
+use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -19,8 +20,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Begins a file that [`keep`] will name `path`; it is removed if it is dropped before.
 ///
 /// # Errors
-/// If the folder is not there or nothing can be written into it.
+/// If the folder is not there, nothing can be written into it, or `path` is a device, a pipe or a folder: renaming a
+/// file over one of those would destroy it.
 pub fn create(path: &Path) -> io::Result<NamedTempFile> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is there and is no regular file",
+        ));
+    }
+    let path = behind_links(path);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".recovnet-");
@@ -36,5 +45,43 @@ pub fn create(path: &Path) -> io::Result<NamedTempFile> {
 /// If they cannot be written (some file systems report a full disk only here), or the file not be renamed.
 pub fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    file.persist(behind_links(path)).map(drop).map_err(|error| error.error)
+}
+
+/// The file that a symbolic link stands for, so that the link stays one.
+fn behind_links(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write(&path, b"first").unwrap();
+        write(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write(folder.path(), b"x").is_err());
+        #[cfg(unix)]
+        {
+            let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+            write(&file, b"first").unwrap();
+            std::os::unix::fs::symlink(&file, &link).unwrap();
+            write(&link, b"second").unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(fs::read(&file).unwrap(), b"second");
+            let device = folder.path().join("device");
+            std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+            assert!(write(&device, b"x").is_err());
+        }
+    }
 }

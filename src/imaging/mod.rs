@@ -24,12 +24,12 @@ pub use spacing::{PixelSpacing, SpacingSource};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("{path}: cannot be read: {source}")]
+    #[error("{path}: cannot be read: {cause}")]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is no picture this program knows, or a broken one.
     #[error("{path}: {reason}")]
@@ -117,9 +117,9 @@ fn one_line(reason: &str) -> String {
 
 /// Opens a file that is neither a folder, a pipe nor a device, empty or too large, and reads its first bytes.
 fn open_regular(path: &Path) -> Result<(File, Vec<u8>), Error> {
-    let unreadable = |source| Error::Read {
+    let unreadable = |cause| Error::Read {
         path: path.to_owned(),
-        source,
+        cause,
     };
     let refused = |reason: &str| Error::Undecodable {
         path: path.to_owned(),

@@ -19,12 +19,12 @@ pub enum Error {
         reason: String,
     },
     /// The device is there, but the networks do not run on it.
-    #[error("the networks do not run on {device}: {source}; choose --device auto or cpu")]
+    #[error("the networks do not run on {device}: {cause}; choose --device auto or cpu")]
     CannotCompute {
         /// As it was asked for.
         device: String,
         /// What the network said.
-        source: nn::Error,
+        cause: nn::Error,
     },
 }
 

@@ -126,12 +126,12 @@ pub enum Error {
         reason: String,
     },
     /// The network refuses the tensors of the file.
-    #[error("{}: the weights do not fit the network: {source}", .path.display())]
+    #[error("{}: the weights do not fit the network: {cause}", .path.display())]
     Refused {
         /// The weights file.
         path: PathBuf,
         /// What the network said.
-        source: nn::Error,
+        cause: nn::Error,
     },
     /// The device cannot be used.
     #[error(transparent)]
@@ -172,13 +172,13 @@ impl Models {
         let models = Self::load_on(&segmenter, &classifier, &opened.device, opened.label)?;
         match models.check_device() {
             Ok(()) => Ok(models),
-            Err(source) if choice == DeviceChoice::Auto && !models.device.is_cpu() => {
-                let cpu = device::cpu(Some(&source.to_string()));
+            Err(cause) if choice == DeviceChoice::Auto && !models.device.is_cpu() => {
+                let cpu = device::cpu(Some(&cause.to_string()));
                 Self::load_on(&segmenter, &classifier, &cpu.device, cpu.label)
             }
-            Err(source) => Err(device::Error::CannotCompute {
+            Err(cause) => Err(device::Error::CannotCompute {
                 device: device.to_owned(),
-                source,
+                cause,
             }
             .into()),
         }
@@ -192,7 +192,7 @@ impl Models {
     ) -> Result<Self, Error> {
         let refused = |path: &Path| {
             let path = path.to_owned();
-            move |source| Error::Refused { path, source }
+            move |cause| Error::Refused { path, cause }
         };
         let Verified { path, card } = segmenter;
         let segmenter = nn::Segmenter::load(path, card.backbone, card.graph, device).map_err(refused(path))?;

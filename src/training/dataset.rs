@@ -24,12 +24,12 @@ pub enum Error {
     #[error(transparent)]
     Image(#[from] imaging::Error),
     /// The image gives no network input.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Input {
         /// The image.
         path: PathBuf,
         /// Cause.
-        source: preprocess::Error,
+        cause: preprocess::Error,
     },
     /// The mask cannot be used.
     #[error("{path}: {reason}")]
@@ -95,9 +95,9 @@ pub fn load(
 
 fn load_one(row: &Row, spec: &InputSpec, with_mask: bool) -> Result<Sample, Error> {
     let image = imaging::open(&row.path)?;
-    let input = preprocess::grey(&image, spec).map_err(|source| Error::Input {
+    let input = preprocess::grey(&image, spec).map_err(|cause| Error::Input {
         path: row.path.clone(),
-        source,
+        cause,
     })?;
     let mask = match &row.mask {
         Some(file) if with_mask => {

@@ -1,22 +1,11 @@
 //! The optimiser's first step on the goldens' own gradients.
 
-use recovnet::nn::{Device, Gradients, Network, Role, Tensor};
+use recovnet::nn::{Device, Gradients, Tensor};
 use recovnet::training::adam::{Adam, AdamForm};
 
-use crate::reference::{flat, goldens, within};
-
-/// A network of one vector.
-struct Vector(Tensor);
-
-impl Network for Vector {
-    fn visit(&self, f: &mut dyn FnMut(&str, &Tensor, Role)) {
-        f("vector", &self.0, Role::Bias);
-    }
-
-    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Tensor, Role)) {
-        f("vector", &mut self.0, Role::Bias);
-    }
-}
+use crate::golden::goldens;
+use crate::reference::{flat, within};
+use crate::vector::Vector;
 
 #[test]
 fn golden_first_adam_step() {

@@ -1,8 +1,10 @@
 //! Evaluation of the networks against the goldens: every checkpoint, head, mask and Grad-CAM.
 
 use recovnet::nn::{CamTarget, Classifier, Device, Segmenter, Tape, Tensor, Value};
+use recovnet::preprocess;
 
-use crate::reference::{Golden, close, flat, goldens, within};
+use crate::golden::{Golden, close, goldens};
+use crate::reference::{flat, within};
 
 fn channels_first(parts: &[Value]) -> Tensor {
     let tensors: Vec<&Tensor> = parts.iter().map(Value::tensor).collect();
@@ -76,7 +78,9 @@ fn golden_classifier_and_gradcam() {
     for golden in goldens("forward") {
         let mut network = Classifier::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
         golden.fill(&mut network);
-        let found = network.predict(&golden.input("input")).unwrap();
+        let input = golden.input("input");
+        let found = network.predict(&input).unwrap();
+        let (_, _, rows, columns) = input.dims4().unwrap();
         close(
             &found.features,
             &golden.sampled("features"),
@@ -85,7 +89,8 @@ fn golden_classifier_and_gradcam() {
         );
         check_head(&golden, &found.features, &found.logits);
         for class in 0..2 {
-            check_maps(&golden, &network, &found.features, class);
+            let relu = check_maps(&golden, &network, &found.features, class);
+            check_resized(&golden, &relu, found.features.dims(), (columns, rows), class);
         }
     }
 }
@@ -125,7 +130,8 @@ fn check_head(golden: &Golden, features: &Tensor, logits: &Tensor) {
     );
 }
 
-fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: usize) {
+/// Compares the raw maps of every target, and gives the logit's after `ReLU`.
+fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: usize) -> Vec<f64> {
     let name = format!("{} cam.c{class}", golden.name);
     let raw = network.activation_map(features, class, CamTarget::Logit).unwrap();
     let reference = golden.values(&format!("cam.c{class}.raw"));
@@ -156,4 +162,35 @@ fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: u
     let relu: Vec<f64> = flat(&raw).iter().map(|v| v.max(0.0)).collect();
     let reference = golden.values(&format!("cam.c{class}.relu"));
     within(&relu, &reference, 1e-4 * largest(&reference), &format!("{name}.relu"));
+    relu
+}
+
+/// Compares each image's map, divided by its largest value and resized to the input.
+fn check_resized(golden: &Golden, relu: &[f64], features: &[usize], input: (usize, usize), class: usize) {
+    let grid = (features[3], features[2]);
+    let (mut normed, mut resized) = (Vec::new(), Vec::new());
+    for map in relu.chunks_exact(grid.0 * grid.1) {
+        let most = largest(map);
+        let map: Vec<f32> = map
+            .iter()
+            .map(|v| if most > 0.0 { (v / most) as f32 } else { 0.0 })
+            .collect();
+        resized.extend(preprocess::bilinear(&map, grid, input));
+        normed.extend(map.into_iter().map(f64::from));
+    }
+    let name = format!("{} cam.c{class}", golden.name);
+    within(
+        &normed,
+        &golden.values(&format!("cam.c{class}.norm")),
+        1e-4,
+        &format!("{name}.norm"),
+    );
+    let key = format!("cam.c{class}.up");
+    if golden.has(&key) {
+        let resized: Vec<f64> = resized.into_iter().map(f64::from).collect();
+        within(&resized, &golden.values(&key), 1e-4, &key);
+    } else {
+        let resized = Tensor::from_vec(resized, (features[0], input.1, input.0), &Device::Cpu).unwrap();
+        close(&resized, &golden.sampled(&key), 1e-4, &format!("{name}.up"));
+    }
 }

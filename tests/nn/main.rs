@@ -4,7 +4,11 @@
 
 mod adam;
 mod forward;
+mod golden;
 mod gradients;
 mod ops;
+#[path = "../support/reference.rs"]
 mod reference;
 mod train;
+#[path = "../support/vector.rs"]
+mod vector;

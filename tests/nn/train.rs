@@ -3,12 +3,8 @@
 use recovnet::nn::{Backward, Classifier, Device, Network, RunningVariance, Segmenter, Tape, Tensor};
 use recovnet::training::loss;
 
-use crate::reference::{Golden, flat, folder, goldens, relative_l2, within};
-
-fn tolerances() -> serde_json::Value {
-    let path = folder().expect("a golden was found").join("tolerances.json");
-    serde_json::from_str(&std::fs::read_to_string(path).expect("tolerances.json")).expect("JSON")
-}
+use crate::golden::{Golden, goldens, relative_l2};
+use crate::reference::{flat, json, within};
 
 /// A gradient in the order of the golden: kernels as OIHW.
 fn torch_layout(gradient: &Tensor) -> Vec<f64> {
@@ -20,7 +16,8 @@ fn torch_layout(gradient: &Tensor) -> Vec<f64> {
 }
 
 fn check_gradients(golden: &Golden, found: &Backward) {
-    let noise = &tolerances()[golden.name.trim_end_matches(".safetensors")]["grad_l2_rel_f32"];
+    let tolerances = json("tolerances.json").expect("a golden was found");
+    let noise = &tolerances[golden.name.trim_end_matches(".safetensors")]["grad_l2_rel_f32"];
     let names: Vec<String> = golden
         .keys()
         .filter_map(|k| Some(k.strip_prefix("grad.")?.strip_suffix(".idx")?.to_owned()))

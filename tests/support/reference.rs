@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 
 use recovnet::nn::{DType, Device, Tensor};
 
+/// Where the folder lies if the environment does not say.
+fn default_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/open")
+}
+
 /// The folder; `None` (said on standard error) where it is missing and may be.
 pub fn folder() -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/open");
-    let folder = std::env::var_os("RECOVNET_REFERENCE").map_or(default, PathBuf::from);
+    let folder = std::env::var_os("RECOVNET_REFERENCE").map_or_else(default_folder, PathBuf::from);
     if folder.is_dir() {
         return Some(folder);
     }
@@ -21,17 +25,28 @@ pub fn folder() -> Option<PathBuf> {
     None
 }
 
+/// A file of the folder; of the usual folder where another one, which may hold networks only, lacks it.
+fn file(name: &str) -> Option<PathBuf> {
+    let path = folder()?.join(name);
+    Some(if path.exists() {
+        path
+    } else {
+        default_folder().join(name)
+    })
+}
+
 /// A JSON file of the folder.
 #[allow(dead_code, reason = "not every test binary reads JSON")]
 pub fn json(name: &str) -> Option<serde_json::Value> {
-    let path = folder()?.join(name);
+    let path = file(name)?;
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     Some(serde_json::from_str(&text).expect("JSON"))
 }
 
 /// A safetensors file of the folder.
+#[allow(dead_code, reason = "as above")]
 pub fn tensors(name: &str) -> Option<HashMap<String, Tensor>> {
-    let path = folder()?.join(name);
+    let path = file(name)?;
     Some(candle_core::safetensors::load(&path, &Device::Cpu).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 }
 

@@ -1,22 +1,10 @@
 //! Both forms of Adam over several steps against torch and Keras.
 
-use recovnet::nn::{Device, Gradients, Network, Role, Tensor};
+use recovnet::nn::{Device, Gradients, Tensor};
 use recovnet::training::adam::{Adam, AdamForm};
 
 use crate::reference::{flat, json, numbers, within};
-
-/// A network of one vector.
-struct Vector(Tensor);
-
-impl Network for Vector {
-    fn visit(&self, f: &mut dyn FnMut(&str, &Tensor, Role)) {
-        f("vector", &self.0, Role::Bias);
-    }
-
-    fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Tensor, Role)) {
-        f("vector", &mut self.0, Role::Bias);
-    }
-}
+use crate::vector::Vector;
 
 fn vector(values: &[f64]) -> Tensor {
     let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();

@@ -12,3 +12,5 @@ mod phantoms;
 #[path = "../support/reference.rs"]
 mod reference;
 mod runs;
+#[path = "../support/vector.rs"]
+mod vector;

@@ -1,25 +1,11 @@
-//! Reads the reference folder: the value rule that Rust and Python share, and the sampled tensors.
+//! Goldens of the networks: the value rule that Rust and Python share, and the sampled tensors.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use recovnet::nn::{BackboneKind, DType, Device, Graph, Network, Role, Tensor};
+use recovnet::nn::{BackboneKind, Device, Graph, Network, Role, Tensor};
 
-/// The folder of goldens; `None` (said on standard error) where it is missing and may be.
-pub fn folder() -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/open");
-    let folder = std::env::var_os("RECOVNET_REFERENCE").map_or(default, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{}: the goldens must be there in CI",
-        folder.display()
-    );
-    eprintln!("skipped: {} is not there", folder.display());
-    None
-}
+use crate::reference::{flat, folder, json, within};
 
 /// A configuration that is built, by the name that begins its files.
 fn configuration(name: &str) -> Option<(BackboneKind, Graph)> {
@@ -147,14 +133,6 @@ impl Golden {
     }
 }
 
-/// All elements as f64, row-major.
-pub fn flat(tensor: &Tensor) -> Vec<f64> {
-    tensor
-        .to_dtype(DType::F64)
-        .and_then(|t| t.flatten_all()?.to_vec1())
-        .expect("a host tensor")
-}
-
 fn fnv1a64(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| {
         (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
@@ -241,14 +219,6 @@ pub fn close(found: &Tensor, golden: &Sampled, tolerance: f64, what: &str) {
     );
 }
 
-/// Fails unless every value lies within an absolute limit of its reference.
-pub fn within(found: &[f64], reference: &[f64], limit: f64, what: &str) {
-    assert_eq!(found.len(), reference.len(), "{what}: length");
-    for (i, (f, r)) in found.iter().zip(reference).enumerate() {
-        assert!((f - r).abs() <= limit, "{what}[{i}]: {f}, reference {r}, limit {limit}");
-    }
-}
-
 /// Relative L2 distance.
 pub fn relative_l2(found: &[f64], reference: &[f64]) -> f64 {
     let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|d| d * d).sum::<f64>().sqrt();
@@ -257,9 +227,7 @@ pub fn relative_l2(found: &[f64], reference: &[f64]) -> f64 {
 
 #[test]
 fn golden_value_rule_matches_its_self_test() {
-    let Some(folder) = folder() else { return };
-    let text = std::fs::read_to_string(folder.join("rule_selftest.json")).expect("rule_selftest.json");
-    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let Some(json) = json("rule_selftest.json") else { return };
     let seed = json["seed"].as_u64().expect("a seed");
     for (name, hash) in json["fnv1a64"].as_object().expect("hashes") {
         assert_eq!(fnv1a64(name).to_string(), hash.as_str().expect("a string"));
