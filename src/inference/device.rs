@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::nn::{self, Device};
+use crate::nn::{self, DType, Device, Tape, Tensor, Value, ops};
 
 /// Why a device cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(cpu(None)),
             Self::Auto if !cfg!(feature = "cuda") => Ok(cpu(None)),
-            Self::Auto => Ok(cuda(0).unwrap_or_else(|reason| cpu(Some(&reason)))),
+            Self::Auto => Ok(cuda(0).and_then(computes).unwrap_or_else(|reason| cpu(Some(&reason)))),
             Self::Cuda(ordinal) => cuda(ordinal).map_err(|reason| Error::NoCuda { ordinal, reason }),
         }
     }
@@ -93,6 +93,18 @@ pub fn cpu(instead_of_cuda: Option<&str>) -> Opened {
     }
 }
 
+/// The device if our operations run on it, or the reason why not.
+fn computes(opened: Opened) -> Result<Opened, String> {
+    let probe = || {
+        let pixel = Tensor::zeros((1, 1, 1, 1), DType::F32, &opened.device)?;
+        ops::upsample_x2(&mut Tape::evaluation(), &Value::constant(pixel)).map(drop)
+    };
+    match probe() {
+        Ok(()) => Ok(opened),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Opens a CUDA device, or says why not. The binding panics where the driver's libraries are missing, so a panic
 /// counts as a reason.
 fn cuda(ordinal: usize) -> Result<Opened, String> {
@@ -106,5 +118,15 @@ fn cuda(ordinal: usize) -> Result<Opened, String> {
         }),
         Ok(Err(error)) => Err(error.to_string().lines().next().unwrap_or("no reason given").to_owned()),
         Err(_) => Err("the CUDA libraries or the driver are not there".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_probe_lets_the_cpu_pass() {
+        assert_eq!(computes(cpu(None)).map(|opened| opened.label), Ok(cpu(None).label));
     }
 }

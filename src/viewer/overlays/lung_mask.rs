@@ -50,7 +50,8 @@ pub fn labels(mask: &Mask, lungs: &Lungs) -> Vec<u8> {
     labels
 }
 
-/// Number of the 8-connected component of each pixel, from 1, and what is known of each.
+/// Number of the 4-connected component of each pixel, from 1, and what is known of each: the components that the
+/// findings were told apart by.
 fn components(mask: &Mask) -> (Vec<u32>, Vec<Component>) {
     let (width, height) = (mask.width as usize, mask.height as usize);
     let mut ids = vec![0_u32; mask.pixels.len()];
@@ -72,13 +73,16 @@ fn components(mask: &Mask) -> (Vec<u32>, Vec<Component>) {
             let (x, y) = (at % width, at / width);
             component.area += 1;
             component.sum_x += x as u64;
-            for ny in y.saturating_sub(1)..=(y + 1).min(height - 1) {
-                for nx in x.saturating_sub(1)..=(x + 1).min(width - 1) {
-                    let neighbour = ny * width + nx;
-                    if mask.pixels[neighbour] != 0 && ids[neighbour] == 0 {
-                        ids[neighbour] = id;
-                        open.push(neighbour);
-                    }
+            let beside = [
+                (x > 0).then(|| at - 1),
+                (x + 1 < width).then_some(at + 1),
+                (y > 0).then(|| at - width),
+                (y + 1 < height).then_some(at + width),
+            ];
+            for neighbour in beside.into_iter().flatten() {
+                if mask.pixels[neighbour] != 0 && ids[neighbour] == 0 {
+                    ids[neighbour] = id;
+                    open.push(neighbour);
                 }
             }
         }
@@ -119,6 +123,19 @@ mod tests {
         };
         let expected = [0, 0, 2, 2, 0, 3, 0, 0, 2, 2, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 3, 3];
         assert_eq!(labels(&mask, &pair), expected);
+    }
+
+    /// Pixels that touch at a corner only belong to different components, here as in the findings.
+    #[test]
+    fn sides_cover_the_areas_of_the_findings() {
+        let mask = mask(&["##.#...", "##.##..", "..##.##", "#....##", ".##..##"]);
+        let lungs = crate::inference::components::lungs(&mask);
+        let Lungs::Pair { right, left } = &lungs else {
+            panic!("{lungs:?}")
+        };
+        let labels = labels(&mask, &lungs);
+        let count = |side: u8| labels.iter().filter(|&&label| label == side).count() as u64;
+        assert_eq!((count(RIGHT), count(LEFT)), (right.area_px, left.area_px));
     }
 
     #[test]
