@@ -1,5 +1,7 @@
 //! `recovnet doctor`: what this program and this machine have, line by line.
 
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,20 +22,24 @@ pub struct DoctorArgs {
 
 /// Runs the command; exit code 1 if the weights of the segmenter or of ReCovNet-v1 are missing or not right.
 pub fn run(args: &DoctorArgs) -> ExitCode {
-    println!(
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
         "recovnet {} (commit {}, features: {})",
         env!("CARGO_PKG_VERSION"),
         commit(),
         features()
     );
-    println!("CPU: {}", cpu());
-    println!("CUDA: {}", cuda());
-    println!("GPU driver: {}", gpu_driver());
+    let _ = writeln!(text, "CPU: {}", cpu());
+    let _ = writeln!(text, "CUDA: {}", cuda());
+    let _ = writeln!(text, "GPU driver: {}", gpu_driver());
     for line in viewer::adapter_report() {
-        println!("Display: {line}");
+        let _ = writeln!(text, "Display: {line}");
     }
-    let usable = weights(args);
-    println!("{}.", report::NOTICE);
+    let usable = weights(args, &mut text);
+    let _ = writeln!(text, "{}.", report::NOTICE);
+    // A reader that has seen enough may have closed the pipe.
+    let _ = io::stdout().write_all(text.as_bytes());
     ExitCode::from(u8::from(!usable))
 }
 
@@ -94,13 +100,13 @@ fn gpu_driver() -> String {
     }
 }
 
-/// Prints where weights are looked for and what is there; whether the main job can run.
-fn weights(args: &DoctorArgs) -> bool {
+/// Tells where weights are looked for and what is there; whether the main job can run.
+fn weights(args: &DoctorArgs, text: &mut String) -> bool {
     let folders = models::weights_folders(args.weights.as_deref());
     let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-    println!("Weights are looked for in: {}", names.join(", "));
+    let _ = writeln!(text, "Weights are looked for in: {}", names.join(", "));
     let segmenter = models::verified_segmenter(&folders);
-    let mut usable = tell(models::SEGMENTER, &segmenter);
+    let mut usable = tell(models::SEGMENTER, &segmenter, text);
     for name in ClassifierName::ALL {
         let verified = models::verified_classifier(&folders, name);
         let optional = matches!(
@@ -108,25 +114,28 @@ fn weights(args: &DoctorArgs) -> bool {
             Err(models::Error::NotBuilt(_) | models::Error::Missing { .. })
         );
         if name == ClassifierName::RecovnetV1 || !optional {
-            usable &= tell(name.name(), &verified);
+            usable &= tell(name.name(), &verified, text);
         } else {
-            println!("Weights {name}: not there (optional)");
+            let _ = writeln!(text, "Weights {name}: not there (optional)");
         }
     }
     usable
 }
 
-fn tell(name: &str, verified: &Result<Verified, models::Error>) -> bool {
+fn tell(name: &str, verified: &Result<Verified, models::Error>, text: &mut String) -> bool {
     match verified {
         Ok(Verified { path, card }) => {
             let hash = card.sha256.get(..8).unwrap_or_default();
-            println!(
+            let _ = writeln!(
+                text,
                 "Weights {name}: version {}, SHA-256 {hash} verified, {}",
                 card.version,
                 path.display()
             );
         }
-        Err(error) => println!("Weights {name}: {error}"),
+        Err(error) => {
+            let _ = writeln!(text, "Weights {name}: {error}");
+        }
     }
     verified.is_ok()
 }

@@ -148,13 +148,17 @@ fn predict_all(models: &Models, rows: &[&Row]) -> (Vec<Record>, Vec<Failure>) {
     let bar = progress_bar(rows.len());
     let (mut records, mut failures) = (Vec::new(), Vec::new());
     for row in rows {
-        match predict(models, row) {
-            Ok(record) => records.push(record),
-            Err(error) => {
-                let (file, error) = (row.file.clone(), format!("{error:#}"));
-                bar.suspend(|| eprintln!("{error}"));
-                failures.push(Failure { file, error });
+        let failure = match predict(models, row) {
+            Ok((record, failure)) => {
+                records.push(record);
+                failure
             }
+            Err(error) => Some(error),
+        };
+        if let Some(error) = failure {
+            let (file, error) = (row.file.clone(), format!("{error:#}"));
+            bar.suspend(|| eprintln!("{error}"));
+            failures.push(Failure { file, error });
         }
         bar.inc(1);
     }
@@ -162,20 +166,25 @@ fn predict_all(models: &Models, rows: &[&Row]) -> (Vec<Record>, Vec<Failure>) {
     (records, failures)
 }
 
-fn predict(models: &Models, row: &Row) -> anyhow::Result<Record> {
+/// One image's record; a mask that cannot be used costs the image's mask only, and is told beside it.
+fn predict(models: &Models, row: &Row) -> anyhow::Result<(Record, Option<anyhow::Error>)> {
     let image = imaging::open(&row.path)?;
     let findings = pipeline::analyse(models, &image, &mut |_| true).with_context(|| row.path.display().to_string())?;
-    let mask = match &row.mask {
-        Some(file) => {
-            let truth = dataset::read_mask(&file.path, image.width, image.height)?;
-            Some((
-                convention(&file.style, &file.origin),
-                Confusion::of_masks(&findings.mask.pixels, &truth),
-            ))
-        }
-        None => None,
-    };
-    Ok(Record {
+    let mut failure = None;
+    let mask = row
+        .mask
+        .as_ref()
+        .and_then(|file| match dataset::read_mask(&file.path, image.width, image.height) {
+            Ok(truth) => {
+                let counts = Confusion::of_masks(&findings.mask.pixels, &truth);
+                Some((convention(&file.style, &file.origin), counts))
+            }
+            Err(error) => {
+                failure = Some(error.into());
+                None
+            }
+        });
+    let record = Record {
         group: row.group.clone(),
         source: row.source.clone().unwrap_or_default(),
         is_child: is_child(row),
@@ -184,7 +193,8 @@ fn predict(models: &Models, row: &Row) -> anyhow::Result<Record> {
         mask,
         in_lung: findings.in_lung.ratio,
         chance: findings.in_lung.chance,
-    })
+    };
+    Ok((record, failure))
 }
 
 /// Style and origin of a mask in one word, such as `lung-field/manual`.

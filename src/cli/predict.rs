@@ -1,5 +1,6 @@
 //! `recovnet predict`: one line of JSON an image, and masks, maps and figures as files.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -78,22 +79,42 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
 /// Refuses outputs that would have one name, or that would replace an input.
 fn check_outputs(args: &PredictArgs, found: &[Result<Input, Failure>]) -> anyhow::Result<()> {
     let folders = [(&args.mask_dir, MASK), (&args.map_dir, MAP), (&args.figure_dir, FIGURE)];
-    if folders.iter().all(|(folder, _)| folder.is_none()) {
-        return Ok(());
-    }
     let inputs: Vec<&Input> = found.iter().filter_map(|input| input.as_ref().ok()).collect();
-    inputs::check_names(&inputs)?;
-    let sources: std::collections::HashSet<&Path> = inputs.iter().map(|input| input.path.as_path()).collect();
+    if folders.iter().any(|(folder, _)| folder.is_some()) {
+        inputs::check_names(&inputs)?;
+    }
+    let sources: HashSet<PathBuf> = inputs.iter().map(|input| real_path(&input.path)).collect();
+    let mut targets: Vec<PathBuf> = args
+        .json
+        .iter()
+        .filter(|json| json.as_os_str() != "-")
+        .cloned()
+        .collect();
     for (folder, ending) in folders {
         let Some(folder) = folder else { continue };
-        for input in &inputs {
-            let target = inputs::output_path(folder, &input.name, ending);
-            if sources.contains(target.as_path()) {
-                return Err(Usage(format!("{}: is an input and would be overwritten", target.display())).into());
-            }
-        }
+        targets.extend(
+            inputs
+                .iter()
+                .map(|input| inputs::output_path(folder, &input.name, ending)),
+        );
     }
-    Ok(())
+    match targets.iter().find(|target| sources.contains(&real_path(target))) {
+        Some(target) => Err(Usage(format!("{}: is an input and would be overwritten", target.display())).into()),
+        None => Ok(()),
+    }
+}
+
+/// A path without links and detours, so that two spellings of one file are equal; the file itself need not be there.
+fn real_path(path: &Path) -> PathBuf {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let in_folder = || Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?));
+    std::fs::canonicalize(path)
+        .ok()
+        .or_else(in_folder)
+        .unwrap_or_else(|| path.to_owned())
 }
 
 const MASK: &str = ".mask.png";

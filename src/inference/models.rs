@@ -93,6 +93,9 @@ pub enum Error {
         /// Where it was looked for.
         folders: Vec<PathBuf>,
     },
+    /// The folder that was named for weights is not there; others would be a surprise.
+    #[error("{}: no such folder; --weights names a folder with weights and their model cards", .0.display())]
+    NoFolder(PathBuf),
     /// The network is not part of this version.
     #[error("{0} is not built into this version; there are recovnet-v1, recovnet-v2, densenet121 and resnet50")]
     NotBuilt(ClassifierName),
@@ -126,10 +129,8 @@ pub enum Error {
         reason: String,
     },
     /// The network refuses the tensors of the file.
-    #[error("{}: the weights do not fit the network: {cause}", .path.display())]
+    #[error("the weights do not fit the network: {cause}")]
     Refused {
-        /// The weights file.
-        path: PathBuf,
         /// What the network said.
         cause: nn::Error,
     },
@@ -164,6 +165,9 @@ impl Models {
     /// # Errors
     /// If weights are missing, do not match their card or the network, or the device cannot be used.
     pub fn load(weights: Option<&Path>, classifier: ClassifierName, device: &str) -> Result<Self, Error> {
+        if let Some(folder) = weights.filter(|folder| !folder.is_dir()) {
+            return Err(Error::NoFolder(folder.to_owned()));
+        }
         let folders = weights_folders(weights);
         let choice: DeviceChoice = device.parse()?;
         let segmenter = verified_segmenter(&folders)?;
@@ -190,15 +194,12 @@ impl Models {
         device: &nn::Device,
         device_label: String,
     ) -> Result<Self, Error> {
-        let refused = |path: &Path| {
-            let path = path.to_owned();
-            move |cause| Error::Refused { path, cause }
-        };
+        let refused = |cause| Error::Refused { cause };
         let Verified { path, card } = segmenter;
-        let segmenter = nn::Segmenter::load(path, card.backbone, card.graph, device).map_err(refused(path))?;
+        let segmenter = nn::Segmenter::load(path, card.backbone, card.graph, device).map_err(refused)?;
         let segmenter = (segmenter, card.clone());
         let Verified { path, card } = classifier;
-        let classifier = nn::Classifier::load(path, card.backbone, card.graph, device).map_err(refused(path))?;
+        let classifier = nn::Classifier::load(path, card.backbone, card.graph, device).map_err(refused)?;
         let classifier = (classifier, card.clone());
         Ok(Self {
             segmenter,
@@ -281,7 +282,7 @@ fn verify(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Re
     let card = ModelCard::beside(&path).map_err(|e| fail(e.to_string()))?;
     check_card(&path, &card, expected)?;
     let sha256 = nn::weights::sha256_of(&path).map_err(|e| fail(e.to_string()))?;
-    if sha256 != card.sha256 {
+    if !sha256.eq_ignore_ascii_case(&card.sha256) {
         return Err(Error::WrongHash {
             path,
             found: sha256,

@@ -78,8 +78,12 @@ pub trait Network {
                 expected,
             });
         }
-        self.visit_mut(&mut |name, tensor, _| *tensor = state[name].clone());
-        Ok(())
+        let mut result = Ok(());
+        self.visit_mut(&mut |name, tensor, _| match state[name].to_dtype(tensor.dtype()) {
+            Ok(loaded) => *tensor = loaded,
+            Err(e) => result = Err(e.into()),
+        });
+        result
     }
 
     /// Moves the running statistics towards a batch's: `running = (1 - momentum) * running + momentum * batch`.

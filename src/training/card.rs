@@ -108,6 +108,10 @@ fn validation(task: Task, threshold: f64, tally: &Tally) -> Value {
 fn training_note(config: &Config) -> &'static str {
     match config.recipe {
         Recipe::Paper => "The paper's settings: Keras's Adam and batch-norm momentum (0.99 in Keras's terms).",
+        Recipe::Scratch if config.init.is_some() => {
+            "Begins with the weights that training.init names, with the scratch recipe's rates and schedule; batch-norm \
+             momentum 0.1 in every layer, the decoder's too, because Keras's 0.99 never settles in so few steps."
+        }
         Recipe::Scratch => {
             "From random initial weights, with rates and schedule of its own; batch-norm momentum 0.1 in every layer, \
              the decoder's too, because Keras's 0.99 never settles in so few steps."

@@ -123,7 +123,7 @@ pub fn read_mask(path: &Path, width: u32, height: u32) -> Result<Vec<u8>, Error>
         .map_err(|e| fail(format!("the mask cannot be read: {e}")))?
         .decode()
         .map_err(|e| fail(format!("the mask cannot be read: {e}")))?
-        .into_luma8();
+        .into_luma16();
     if mask.dimensions() != (width, height) {
         let (w, h) = mask.dimensions();
         return Err(fail(format!("the mask has {w}x{h} pixels, its image {width}x{height}")));

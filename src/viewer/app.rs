@@ -96,7 +96,7 @@ impl ViewerApp {
     fn hear_workers(&mut self) {
         while let Some(event) = self.services.loader.try_recv() {
             self.commands.push(match event {
-                LoaderEvent::Listed(listing) => Command::Listed(listing),
+                LoaderEvent::Listed(request, listing) => Command::Listed(request, listing),
                 LoaderEvent::Decoded(key, result) => Command::Decoded(key, result),
                 LoaderEvent::Overlay(overlay) => Command::Overlay(overlay),
             });

@@ -58,6 +58,10 @@ pub struct ImageList {
     pub current: Option<usize>,
     /// Paths are being looked through.
     pub listing: bool,
+    /// Number of the latest request to open something; what answers an earlier one is out of date.
+    pub request: u64,
+    /// The next listing is of files that were opened anew: nothing known of them counts any more.
+    pub reread: bool,
     /// Rows of the list that can be seen: their thumbnails are wanted.
     pub rows_in_sight: std::ops::Range<usize>,
 }

@@ -23,8 +23,8 @@ use super::picture::{Picture, PictureKey};
 /// What the workers say.
 #[derive(Debug)]
 pub enum LoaderEvent {
-    /// Paths were looked through.
-    Listed(Listing),
+    /// Paths were looked through, for the request of this number.
+    Listed(u64, Listing),
     /// A picture is ready, or cannot be shown, for a reason in a sentence.
     Decoded(PictureKey, Result<Arc<Picture>, String>),
     /// Overlays are ready.
@@ -47,18 +47,20 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    listings: VecDeque<Vec<PathBuf>>,
+    listing: Option<(u64, Vec<PathBuf>)>,
     overlays: VecDeque<Arc<Findings>>,
     wanted: Vec<PictureKey>,
     urgent: Option<PictureKey>,
     under_way: HashSet<PictureKey>,
+    /// What was read before it last grew is out of date.
+    generation: u64,
     closed: bool,
 }
 
 enum Job {
-    List(Vec<PathBuf>),
+    List(u64, Vec<PathBuf>),
     Overlay(Arc<Findings>),
-    Decode(PictureKey),
+    Decode(u64, PictureKey),
 }
 
 /// One thread for the picture on the screen, one for those beside it.
@@ -87,10 +89,15 @@ impl Loader {
         Ok(Self { shared, events })
     }
 
-    /// Looks through paths.
-    pub fn list(&self, paths: Vec<PathBuf>) {
-        self.shared.lock().listings.push_back(paths);
+    /// Looks through paths; a request that was not begun is replaced.
+    pub fn list(&self, request: u64, paths: Vec<PathBuf>) {
+        self.shared.lock().listing = Some((request, paths));
         self.shared.work.notify_one();
+    }
+
+    /// Files may have changed: what is being read now will not be reported.
+    pub fn reread(&self) {
+        self.shared.lock().generation += 1;
     }
 
     /// Makes the overlays of findings ready; only the latest are of interest.
@@ -147,8 +154,8 @@ impl Shared {
 
 impl Queue {
     fn take(&mut self) -> Option<Job> {
-        if let Some(paths) = self.listings.pop_front() {
-            return Some(Job::List(paths));
+        if let Some((request, paths)) = self.listing.take() {
+            return Some(Job::List(request, paths));
         }
         if let Some(findings) = self.overlays.pop_front() {
             return Some(Job::Overlay(findings));
@@ -161,26 +168,32 @@ impl Queue {
             .position(|key| !self.under_way.contains(key) && may(key))?;
         let key = self.wanted.remove(next);
         self.under_way.insert(key.clone());
-        Some(Job::Decode(key))
+        Some(Job::Decode(self.generation, key))
     }
 }
 
 fn work(shared: &Shared, events: &Sender<LoaderEvent>, wake: &dyn Fn()) {
     while let Some(job) = shared.next_job() {
         let event = match job {
-            Job::List(paths) => {
+            Job::List(request, paths) => {
                 // The file itself is decoded while its folder is looked through.
                 if let Some(first) = Listing::at_once(&paths) {
-                    let _ = events.send(LoaderEvent::Listed(first));
+                    let _ = events.send(LoaderEvent::Listed(request, first));
                     wake();
                 }
-                LoaderEvent::Listed(list(&paths))
+                LoaderEvent::Listed(request, list(&paths))
             }
             Job::Overlay(findings) => LoaderEvent::Overlay(Arc::new(OverlayPixels::new(findings))),
-            Job::Decode(key) => {
+            Job::Decode(generation, key) => {
                 let result = decode(&key);
-                shared.lock().under_way.remove(&key);
+                let mut queue = shared.lock();
+                queue.under_way.remove(&key);
+                let is_stale = generation != queue.generation;
+                drop(queue);
                 shared.work.notify_one();
+                if is_stale {
+                    continue;
+                }
                 LoaderEvent::Decoded(key, result)
             }
         };
@@ -241,6 +254,17 @@ impl PictureCache {
     /// Whether a picture is there.
     pub fn contains(&self, key: &PictureKey) -> bool {
         self.pictures.contains_key(key)
+    }
+
+    /// Drops all pictures but these.
+    pub fn keep_only(&mut self, keys: &[&PictureKey]) {
+        self.pictures.retain(|key, _| keys.contains(&key));
+    }
+
+    /// Whether one more picture, as large as the largest, fits without dropping another.
+    pub fn has_room(&self) -> bool {
+        let sizes = || self.pictures.values().map(|(_, picture)| picture.bytes());
+        sizes().sum::<usize>() + sizes().max().unwrap_or(0) <= CACHE_BYTES
     }
 
     /// Adds a picture, and drops the oldest until the rest fits; the newest always stays.

@@ -54,6 +54,8 @@ pub(super) struct Decoded {
     pub bytes: Vec<u8>,
     /// 1 or 2.
     pub sample_bytes: usize,
+    /// Bits of a sample in the codestream.
+    pub precision: u8,
     /// Colour samples are luma and chroma in full range, still to be turned into RGB.
     pub is_ybr: bool,
     /// One colour plane after the other, not interleaved.
@@ -75,6 +77,7 @@ pub(super) fn decode(family: Family, uid: &str, frame: &[u8], module: &PixelModu
             Decoded {
                 bytes,
                 sample_bytes,
+                precision: module.bits.stored,
                 is_ybr: untouched_ybr(module)?,
                 by_plane: false,
             }
@@ -83,7 +86,8 @@ pub(super) fn decode(family: Family, uid: &str, frame: &[u8], module: &PixelModu
         Family::JpegLs => decode_jpeg_ls(uid, frame, module)?,
         Family::Jpeg2000 => decode_jpeg2000(uid, frame, module)?,
     };
-    if LOSSY.contains(&uid) && decoded.sample_bytes == 2 {
+    // A codestream of just the stored bits cannot overshoot, and its words may be two's complement of that width.
+    if LOSSY.contains(&uid) && decoded.sample_bytes == 2 && decoded.precision > module.bits.stored {
         clamp(&mut decoded.bytes, module.bits);
     }
     Ok(decoded)
@@ -131,6 +135,7 @@ fn decode_jpeg(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded,
             Ok(Decoded {
                 bytes,
                 sample_bytes: 2,
+                precision: header.precision,
                 is_ybr: false,
                 by_plane: false,
             })
@@ -203,6 +208,7 @@ fn through_registry(
     Ok(Decoded {
         bytes,
         sample_bytes,
+        precision: header.precision,
         is_ybr,
         by_plane: false,
     })

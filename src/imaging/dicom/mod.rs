@@ -106,6 +106,7 @@ fn decode(
     Ok(Decoded {
         bytes,
         sample_bytes: usize::from(module.bits.allocated / 8),
+        precision: module.bits.stored,
         is_ybr: module.photometric == Photometric::YbrFull,
         by_plane: module.planar,
     })

@@ -13,6 +13,7 @@ use crate::viewer::dialogs::{Choice, Chosen};
 use crate::viewer::listing::Listing;
 use crate::viewer::picture::{Picture, PictureKey, Thumbnail};
 use crate::viewer::state::{Dialog, EntryStatus, ImageEntry, ImageList, Shown, ViewSettings, ViewerState};
+use crate::viewer::worker::PictureCache;
 use crate::viewer::{TITLE, theme};
 
 /// Neighbours that are decoded ahead, nearest first.
@@ -26,13 +27,18 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
         Action::OpenFolder => services.dialogs.show(Choice::Folder),
         Action::OpenPath => state.dialog = Some(Dialog::OpenPath { reason: None }),
         Action::OpenSample => {
+            state.list.request += 1;
+            state.list.listing = false;
             state.list.entries = vec![ImageEntry::new(PictureKey::Sample)];
             state.notice = None;
             select(state, services, 0);
         }
         Action::CloseAll => {
-            state.list = ImageList::default();
-            hide(state, services);
+            state.list = ImageList {
+                request: state.list.request + 1,
+                ..ImageList::default()
+            };
+            forget(state, services);
             services.loader.want(Vec::new(), None);
             services.ctx.send_viewport_cmd(ViewportCommand::Title(TITLE.to_owned()));
         }
@@ -49,8 +55,10 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
 pub(super) fn open(state: &mut ViewerState, services: &mut Services, paths: Vec<PathBuf>) {
     if !paths.is_empty() {
         state.list.listing = true;
+        state.list.request += 1;
+        state.list.reread = true;
         state.notice = None;
-        services.loader.list(paths);
+        services.loader.list(state.list.request, paths);
     }
 }
 
@@ -67,13 +75,27 @@ pub(super) fn chosen(state: &mut ViewerState, services: &mut Services, chosen: C
     }
 }
 
-pub(super) fn listed(state: &mut ViewerState, services: &mut Services, listing: Listing) {
+/// Takes the picture off the screen, and everything that was read before out of memory.
+fn forget(state: &mut ViewerState, services: &mut Services) {
+    services.cache = PictureCache::default();
+    services.loader.reread();
+    hide(state, services);
+}
+
+pub(super) fn listed(state: &mut ViewerState, services: &mut Services, request: u64, listing: Listing) {
+    if request != state.list.request {
+        return;
+    }
     state.list.listing = listing.more;
     if !listing.problems.is_empty() {
         state.notice = Some(listing.problems.join("\n"));
     }
     if listing.files.is_empty() {
         return;
+    }
+    if std::mem::take(&mut state.list.reread) {
+        state.list.entries.clear();
+        forget(state, services);
     }
     // What is known of pictures that stay in the list is kept.
     let old = std::mem::take(&mut state.list.entries);
@@ -202,18 +224,30 @@ fn leave(state: &mut ViewerState) {
 }
 
 /// Tells the workers what to decode: the chosen picture, its neighbours, then thumbnails in sight.
-fn want(state: &ViewerState, services: &Services) {
+fn want(state: &ViewerState, services: &mut Services) {
     let Some(current) = state.list.current else { return };
-    let near = std::iter::once(0)
+    let near: Vec<&ImageEntry> = std::iter::once(0)
         .chain(AHEAD)
-        .filter_map(|by| current.checked_add_signed(by));
-    let near = near
-        .filter_map(|index| state.list.entries.get(index))
-        .filter(|entry| !matches!(entry.status, EntryStatus::Bad(_)) && !services.cache.contains(&entry.key));
+        .filter_map(|by| state.list.entries.get(current.checked_add_signed(by)?))
+        .collect();
+    let keys: Vec<&PictureKey> = near.iter().map(|entry| &entry.key).collect();
+    services.cache.keep_only(&keys);
+    // Where pictures are so large that one would push out another, none is decoded ahead.
+    let room = services.cache.has_room();
+    let shown = state.shown.as_ref().map(|shown| &shown.key);
+    let urgent = state.list.current_entry().map(|entry| &entry.key);
+    let near = near.into_iter().filter(|entry| {
+        let due = if Some(&entry.key) == urgent {
+            shown != urgent
+        } else {
+            room
+        };
+        due && !matches!(entry.status, EntryStatus::Bad(_)) && !services.cache.contains(&entry.key)
+    });
     let rows = state.list.rows_in_sight.clone();
     let in_sight = state.list.entries.iter().skip(rows.start).take(rows.len());
     let in_sight = in_sight.filter(|entry| entry.thumbnail.is_none() && entry.status == EntryStatus::Unread);
-    let urgent = state.list.entries.get(current).map(|entry| entry.key.clone());
+    let urgent = urgent.cloned();
     let keys = near.chain(in_sight).map(|entry| entry.key.clone()).collect();
     services.loader.want(keys, urgent);
 }

@@ -38,7 +38,7 @@ pub fn apply(state: &mut ViewerState, services: &mut Services, command: Command)
         Command::Select(index) => files::select(state, services, index),
         Command::Step(by) => files::step(state, services, by),
         Command::RowsInSight(rows) => files::rows_in_sight(state, services, rows),
-        Command::Listed(listing) => files::listed(state, services, listing),
+        Command::Listed(request, listing) => files::listed(state, services, request, listing),
         Command::Decoded(key, result) => files::decoded(state, services, &key, result),
         Command::Chosen(chosen) => files::chosen(state, services, chosen),
         Command::Screen(screen) => state.screen = screen,

@@ -61,7 +61,7 @@ pub enum Command {
     /// Fold or unfold the model card.
     ToggleCard,
     /// A worker looked through paths.
-    Listed(Listing),
+    Listed(u64, Listing),
     /// A worker decoded a picture, or could not.
     Decoded(PictureKey, Result<Arc<Picture>, String>),
     /// A worker made overlays ready.

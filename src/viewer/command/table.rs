@@ -3,6 +3,7 @@
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 use super::{Action, ActionInfo, Direction, Menu, WindowStep};
+use crate::viewer::picture::PictureKey;
 use crate::viewer::state::{Annotations, IdentityDisplay, ViewerState};
 use crate::viewer::tools::Tool;
 use crate::viewer::viewport::Placement;
@@ -71,7 +72,14 @@ fn frame_of(state: &ViewerState) -> Option<(u32, u32)> {
 }
 
 fn has_previous_frame(state: &ViewerState) -> bool {
-    frame_of(state).is_some_and(|(frame, _)| frame > 1)
+    match frame_of(state) {
+        Some((frame, _)) => frame > 1,
+        // A frame that cannot be shown must not be a dead end.
+        None => state
+            .list
+            .current_entry()
+            .is_some_and(|entry| matches!(entry.key, PictureKey::File { frame, .. } if frame > 1)),
+    }
 }
 
 fn has_next_frame(state: &ViewerState) -> bool {

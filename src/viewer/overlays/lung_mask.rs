@@ -134,7 +134,7 @@ mod tests {
             panic!("{lungs:?}")
         };
         let labels = labels(&mask, &lungs);
-        let count = |side: u8| labels.iter().filter(|&&label| label == side).count() as u64;
+        let count = |side: u8| labels.iter().map(|&label| u64::from(label == side)).sum::<u64>();
         assert_eq!((count(RIGHT), count(LEFT)), (right.area_px, left.area_px));
     }
 

@@ -43,15 +43,16 @@ pub fn interact(ui: &Ui, response: &Response, state: &ViewerState, commands: &mu
     if pointer != state.pointer {
         commands.push(Command::Pointer(pointer));
     }
+    // The list can be stepped through where there is no picture, too.
+    if response.contains_pointer() {
+        wheel(ui, response, commands);
+    }
     if state.shown.is_none() {
         return;
     }
     drag(response, state, commands);
     if response.double_clicked() {
         commands.push(Command::Do(Action::Fit));
-    }
-    if response.contains_pointer() {
-        wheel(ui, response, commands);
     }
     if pointer.is_some() || response.dragged() {
         let tool = dragged_with(response).map_or(state.tool, |button| tool_of(button, state));
