@@ -227,9 +227,18 @@ fn weights_that_are_missing_or_wrong_are_said_once() {
     };
     let output = predict(Path::new("nowhere"));
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
+    assert!(
+        stderr(&output).contains("nowhere: no such folder"),
+        "{}",
+        stderr(&output)
+    );
+
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let output = predict(Path::new("empty"));
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
     let error = stderr(&output);
     assert!(
-        error.contains("segmenter-densenet121") && error.contains("nowhere"),
+        error.contains("segmenter-densenet121") && error.contains("empty"),
         "{error}"
     );
 
@@ -241,6 +250,34 @@ fn weights_that_are_missing_or_wrong_are_said_once() {
     let output = predict(broken.path());
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("SHA-256"), "{}", stderr(&output));
+}
+
+/// However the two paths are spelt.
+#[test]
+fn an_output_over_an_input_is_a_usage_error() {
+    let folder = pictures();
+    let picture = folder.path().join("in/a.png");
+    let before = fs::read(&picture).unwrap();
+    fs::copy(&picture, folder.path().join("in/a.png.mask.png")).unwrap();
+    let absolute = picture.display().to_string();
+    for arguments in [
+        vec!["predict", "in/a.png", "--json", "in/../in/a.png"],
+        vec!["predict", "in/a.png", "--json", &absolute],
+        vec![
+            "predict",
+            "in/a.png",
+            "in/a.png.mask.png",
+            "--json",
+            "-",
+            "--mask-dir",
+            "./in",
+        ],
+    ] {
+        let output = run(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("overwritten"), "{}", stderr(&output));
+    }
+    assert_eq!(fs::read(&picture).unwrap(), before);
 }
 
 #[cfg(target_os = "linux")]

@@ -190,6 +190,13 @@ fn bad_masks_are_named() {
         .save(&dim)
         .expect("written");
     assert_eq!(dataset::read_mask(&dim, 2, 1).expect("a mask of 0 and 1"), [0, 1]);
+    let deep = folder.path().join("deep.png");
+    let values = image::ImageBuffer::<image::Luma<u16>, _>::from_raw(2, 1, vec![0_u16, 1]).expect("two pixels");
+    values.save(&deep).expect("a 16-bit mask");
+    assert_eq!(
+        dataset::read_mask(&deep, 2, 1).expect("a 16-bit mask of 0 and 1"),
+        [0, 1]
+    );
 }
 
 #[test]
