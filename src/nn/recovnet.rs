@@ -39,10 +39,13 @@ impl Classifier {
     /// # Errors
     /// If the device has no room for it.
     pub fn new(kind: BackboneKind, graph: Graph, seed: u64, device: &Device) -> Result<Self> {
-        let mut init = Init::new(seed, device);
+        Self::build(kind, graph, &mut Init::new(seed, device), device)
+    }
+
+    fn build(kind: BackboneKind, graph: Graph, init: &mut Init<'_>, device: &Device) -> Result<Self> {
         Ok(Self {
-            encoder: Backbone::new(kind, graph, &mut init)?,
-            fc: Linear::new("fc", kind.feature_channels(), CLASSES, &mut init)?,
+            encoder: Backbone::new(kind, graph, init)?,
+            fc: Linear::new("fc", kind.feature_channels(), CLASSES, init)?,
             device: device.clone(),
         })
     }
@@ -66,7 +69,7 @@ impl Classifier {
     /// # Errors
     /// If the file cannot be read, or lacks a tensor or has one of another shape.
     pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
-        let mut network = Self::new(kind, graph, 0, device)?;
+        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
         weights::load_into(&mut network, weights, device)?;
         Ok(network)
     }

@@ -88,10 +88,13 @@ impl Segmenter {
     /// # Errors
     /// If the device has no room for it.
     pub fn new(kind: BackboneKind, graph: Graph, seed: u64, device: &Device) -> Result<Self> {
-        let mut init = Init::new(seed, device);
+        Self::build(kind, graph, &mut Init::new(seed, device), device)
+    }
+
+    fn build(kind: BackboneKind, graph: Graph, init: &mut Init<'_>, device: &Device) -> Result<Self> {
         Ok(Self {
-            encoder: Backbone::new(kind, graph, &mut init)?,
-            decoder: Decoder::new(kind.feature_channels(), &mut init)?,
+            encoder: Backbone::new(kind, graph, init)?,
+            decoder: Decoder::new(kind.feature_channels(), init)?,
             device: device.clone(),
         })
     }
@@ -101,7 +104,7 @@ impl Segmenter {
     /// # Errors
     /// If the file cannot be read, or lacks a tensor or has one of another shape.
     pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
-        let mut network = Self::new(kind, graph, 0, device)?;
+        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
         weights::load_into(&mut network, weights, device)?;
         Ok(network)
     }
