@@ -27,7 +27,7 @@ macro_rules! by_type {
         match $tensor.dtype() {
             candle_core::DType::F32 => $function::<f32>($($argument),*),
             candle_core::DType::F64 => $function::<f64>($($argument),*),
-            other => Err(Error::Unsupported { operation: stringify!($function), on: format!("{other:?}") }),
+            other => Err($crate::nn::Error::Unsupported { operation: stringify!($function), on: format!("{other:?}") }),
         }
     };
 }
