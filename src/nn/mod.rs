@@ -14,6 +14,7 @@ pub mod recovnet;
 pub mod segmenter;
 pub mod tape;
 pub mod weights;
+pub mod workspace;
 
 pub use candle_core::{DType, Device, Tensor};
 pub use card::ModelCard;
@@ -24,6 +25,7 @@ pub use network::{Network, Role, RunningVariance};
 pub use recovnet::{Classification, Classifier};
 pub use segmenter::Segmenter;
 pub use tape::{Backward, BatchStatistics, Gradients, Tape, Value};
+pub use workspace::Workspace;
 
 use std::path::PathBuf;
 
