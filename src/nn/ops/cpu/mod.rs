@@ -9,6 +9,7 @@ pub mod pool;
 pub mod resize;
 mod scratch;
 pub mod tile;
+pub mod winograd;
 
 use std::sync::LazyLock;
 
@@ -34,6 +35,11 @@ pub fn threads() -> usize {
 /// Runs a kernel on the compute pool and waits for it.
 pub(super) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
     POOL.install(kernel)
+}
+
+/// Runs a kernel on every thread of the compute pool at once, telling it how many they are, and waits for all.
+pub(in crate::nn) fn on_every_thread(kernel: impl Fn(usize) + Sync) {
+    POOL.broadcast(|context| kernel(context.num_threads()));
 }
 
 /// A number that the kernels compute with: f32, and f64 for gradient checks.
