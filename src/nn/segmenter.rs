@@ -109,6 +109,22 @@ impl Segmenter {
         Ok(network)
     }
 
+    /// Loads a weights file whose SHA-256 is the model card's.
+    ///
+    /// # Errors
+    /// As [`Segmenter::load`], and if the hash differs.
+    pub fn load_verified(
+        weights: &std::path::Path,
+        sha256: &str,
+        kind: BackboneKind,
+        graph: Graph,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
+        weights::load_verified_into(&mut network, weights, sha256, device)?;
+        Ok(network)
+    }
+
     /// Mask logits at the input's size: `[n, 3, h, w]` to `[n, h, w, 1]`.
     ///
     /// The decoder's map is resized bilinearly where 32 does not divide the input (its five stages double the
@@ -126,8 +142,9 @@ impl Segmenter {
     /// # Errors
     /// If the shapes do not fit, or `observe` fails.
     pub fn forward_observed(&self, images: &Tensor, tape: &mut Tape, observe: Observe<'_>) -> Result<Value> {
+        let input = channels_last(images)?;
         let (_, _, h, w) = images.dims4()?;
-        let features = self.encoder.forward(&channels_last(images)?, tape, observe)?;
+        let features = self.encoder.forward(&input, tape, observe)?;
         let logits = self.decoder.forward(&features, tape, observe)?;
         observe("logits_native", std::slice::from_ref(&logits))?;
         if logits.tensor().dims()[1..3] == [h, w] {

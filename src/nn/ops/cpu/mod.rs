@@ -6,31 +6,15 @@ pub mod elementwise;
 pub mod norm;
 pub mod pool;
 pub mod resize;
-
-use std::sync::LazyLock;
+mod threads;
 
 use candle_core::{CpuStorage, Device, Storage, Tensor, WithDType};
 use parking_lot::RwLockReadGuard;
 
 use crate::nn::{Error, Result};
 
-/// The compute pool: one thread a core.
-static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
-    rayon::ThreadPoolBuilder::new()
-        .thread_name(|i| format!("nn-{i}"))
-        .build()
-        .expect("the system can start one thread a core")
-});
-
-/// Number of threads that kernels run on.
-pub fn threads() -> usize {
-    POOL.current_num_threads()
-}
-
-/// Runs a kernel on the compute pool and waits for it.
-pub(super) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
-    POOL.install(kernel)
-}
+pub(super) use threads::on_pool;
+pub use threads::{MAX_THREADS, ThreadsError, check_threads, set_threads, threads};
 
 /// A number that the kernels compute with: f32, and f64 for gradient checks.
 pub trait Element: WithDType + Default {}
