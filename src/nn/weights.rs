@@ -130,12 +130,18 @@ fn verified_bytes(path: &Path, sha: &str) -> Result<Vec<u8>> {
 fn cut_short(bytes: &[u8]) -> Option<String> {
     let length = u64::from_le_bytes(*bytes.first_chunk()?);
     // What is no weights file at all begins with some other number.
-    let start = usize::try_from(length).ok().filter(|&length| length <= MAX_HEADER_BYTES)? + 8;
+    let start = usize::try_from(length)
+        .ok()
+        .filter(|&length| length <= MAX_HEADER_BYTES)?
+        + 8;
     let Some(header) = bytes.get(8..start) else {
-        return Some(format!("it ends in its header, after {} bytes: {FETCH_AGAIN}", bytes.len()));
+        return Some(format!(
+            "it ends in its header, after {} bytes: {FETCH_AGAIN}",
+            bytes.len()
+        ));
     };
     let header: safetensors::tensor::Metadata = serde_json::from_slice(header).ok()?;
-    let whole = start + header.data_len();
+    let whole = start.checked_add(header.data_len())?;
     (bytes.len() < whole).then(|| format!("it holds {} of {whole} bytes: {FETCH_AGAIN}", bytes.len()))
 }
 
