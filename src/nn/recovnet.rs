@@ -78,6 +78,22 @@ impl Classifier {
         Ok(network)
     }
 
+    /// Loads a weights file whose SHA-256 is the model card's.
+    ///
+    /// # Errors
+    /// As [`Classifier::load`], and if the hash differs.
+    pub fn load_verified(
+        weights: &std::path::Path,
+        sha256: &str,
+        kind: BackboneKind,
+        graph: Graph,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
+        weights::load_verified_into(&mut network, weights, sha256, device)?;
+        Ok(network)
+    }
+
     /// Class logits: `[n, 3, h, w]` to `[n, 2]`.
     ///
     /// # Errors

@@ -112,6 +112,22 @@ impl Segmenter {
         Ok(network)
     }
 
+    /// Loads a weights file whose SHA-256 is the model card's.
+    ///
+    /// # Errors
+    /// As [`Segmenter::load`], and if the hash differs.
+    pub fn load_verified(
+        weights: &std::path::Path,
+        sha256: &str,
+        kind: BackboneKind,
+        graph: Graph,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
+        weights::load_verified_into(&mut network, weights, sha256, device)?;
+        Ok(network)
+    }
+
     /// Mask logits at the input's size: `[n, 3, h, w]` to `[n, h, w, 1]`.
     ///
     /// The decoder's map is resized bilinearly where 32 does not divide the input (its five stages double the

@@ -8,10 +8,9 @@ pub mod norm;
 pub mod pool;
 pub mod resize;
 mod scratch;
+mod threads;
 pub mod tile;
 pub mod winograd;
-
-use std::sync::LazyLock;
 
 use candle_core::{CpuStorage, Device, Storage, Tensor, WithDType};
 use parking_lot::RwLockReadGuard;
@@ -19,28 +18,8 @@ use parking_lot::RwLockReadGuard;
 use self::tile::Tile;
 use crate::nn::{Error, Result};
 
-/// The compute pool: one thread a core.
-static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
-    rayon::ThreadPoolBuilder::new()
-        .thread_name(|i| format!("nn-{i}"))
-        .build()
-        .expect("the system can start one thread a core")
-});
-
-/// Number of threads that kernels run on.
-pub fn threads() -> usize {
-    POOL.current_num_threads()
-}
-
-/// Runs a kernel on the compute pool and waits for it.
-pub(super) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
-    POOL.install(kernel)
-}
-
-/// Runs a kernel on every thread of the compute pool at once, telling it how many they are, and waits for all.
-pub(in crate::nn) fn on_every_thread(kernel: impl Fn(usize) + Sync) {
-    POOL.broadcast(|context| kernel(context.num_threads()));
-}
+pub use threads::{MAX_THREADS, ThreadsError, check_threads, set_threads, threads};
+pub(in crate::nn) use threads::{on_every_thread, on_pool};
 
 /// A number that the kernels compute with: f32, and f64 for gradient checks.
 pub trait Element: WithDType + Default {
