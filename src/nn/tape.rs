@@ -14,6 +14,7 @@ use candle_core::{DType, Shape, Tensor};
 use super::Result;
 use super::ops::cpu::{self, Element};
 use super::ops::write_normalised;
+use super::plan::graph::Graph;
 use super::workspace::{Workspace, take_buffer};
 
 /// Mean and biased variance per channel.
@@ -111,6 +112,14 @@ impl Value {
     /// A value that no gradient flows to.
     pub fn constant(tensor: Tensor) -> Self {
         Self::of_tensor(tensor, None)
+    }
+
+    /// What an operation yields while a network is recorded: a shape, and the number of its node.
+    pub(super) fn recorded(shape: Tensor, node: usize) -> Self {
+        Self {
+            node: Some(node),
+            ..Self::constant(shape)
+        }
     }
 
     /// The tensor; activations are `[n, h, w, c]`. A normalised map is written when it is first asked for.
@@ -339,6 +348,8 @@ pub struct Tape {
     records: bool,
     statistics: Vec<BatchStatistics>,
     workspace: Workspace,
+    /// Takes operations instead of computing them.
+    graph: Option<Graph>,
 }
 
 impl Tape {
@@ -351,7 +362,26 @@ impl Tape {
             records,
             statistics: Vec::new(),
             workspace,
+            graph: None,
         }
+    }
+
+    /// For plans: nothing is computed, operations are added to a graph.
+    pub(super) fn recording(graph: Graph) -> Self {
+        Self {
+            graph: Some(graph),
+            ..Self::new(false, false, Workspace::default())
+        }
+    }
+
+    /// The graph that operations are added to, if they are.
+    pub(super) fn graph(&mut self) -> Option<&mut Graph> {
+        self.graph.as_mut()
+    }
+
+    /// Ends a recording.
+    pub(super) fn into_graph(self) -> Option<Graph> {
+        self.graph
     }
 
     /// For a training step: records, and batch normalisation uses the batch's statistics.

@@ -7,6 +7,7 @@ use super::cpu::tile::Epilogue;
 use super::cpu::{Element, Host, tensor};
 use super::source::Source;
 use super::{Window, by_type, dims_of};
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
 use crate::nn::{Error, Result};
 
@@ -25,6 +26,15 @@ pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, 
         });
     }
     let geometry = window.geometry(x, Some(o))?;
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::Convolution {
+            x: graph::id(x)?,
+            weight: graph::numbers(weight.read())?,
+            bias: bias.map_or_else(|| Ok(vec![0.0; o]), |b| graph::numbers(b.read()))?,
+            window,
+        };
+        return graph.record(operation, &[geometry.n, geometry.output.0, geometry.output.1, o]);
+    }
     by_type!(x, conv2d_typed(tape, x, weight, bias, geometry))
 }
 

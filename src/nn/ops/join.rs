@@ -3,6 +3,7 @@
 use super::cpu::{Element, Host, elementwise, tensor};
 use super::source::Source;
 use super::{by_type, dims_of};
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Gradient, Sink, Tape, Value};
 use crate::nn::{Error, Result};
 
@@ -17,6 +18,15 @@ pub fn residual(tape: &mut Tape, x: &Value, branch: &Value, scale: f64, relu: bo
             found: branch.dims().to_vec(),
             expected: x.dims().to_vec(),
         });
+    }
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::Residual {
+            x: graph::id(x)?,
+            branch: graph::id(branch)?,
+            scale: scale as f32,
+            relu,
+        };
+        return graph.record(operation, x.dims());
     }
     by_type!(x, residual_typed(tape, x, branch, scale, relu))
 }
@@ -93,6 +103,11 @@ pub fn concat(tape: &mut Tape, parts: &[Value]) -> Result<Value> {
                 expected: vec![n, h, w, found.3],
             });
         }
+    }
+    if let Some(graph) = tape.graph() {
+        let channels = parts.iter().map(|p| p.dims()[3]).sum();
+        let parts = parts.iter().map(graph::id).collect::<Result<_>>()?;
+        return graph.record(Operation::Concatenation { parts }, &[n, h, w, channels]);
     }
     by_type!(first, concat_typed(tape, parts, (n, h, w)))
 }

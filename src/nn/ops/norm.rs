@@ -6,6 +6,7 @@ use super::cpu::conv::Affine;
 use super::cpu::{Element, Host, norm, tensor};
 use super::source::Source;
 use super::{by_type, dims_of};
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{BatchStatistics, Gradient, Normalised, Sink, Tape, Value};
 use crate::nn::workspace::{Workspace, take_buffer};
 use crate::nn::{Error, Result};
@@ -26,6 +27,21 @@ pub struct Norm<'a> {
     pub epsilon: f64,
     /// Whether a `ReLU` follows.
     pub relu: bool,
+}
+
+impl Norm<'_> {
+    /// Scale and shift per channel with the running statistics.
+    fn at_rest(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (gamma, beta) = (values_f64(self.gamma.read())?, values_f64(self.beta.read())?);
+        let (mean, variance) = (values_f64(self.running_mean)?, values_f64(self.running_variance)?);
+        let scale: Vec<f64> = gamma
+            .iter()
+            .zip(&variance)
+            .map(|(g, v)| g / (v + self.epsilon).sqrt())
+            .collect();
+        let shift = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| (b - m * s) as f32);
+        Ok((scale.iter().map(|s| *s as f32).collect(), shift.collect()))
+    }
 }
 
 /// Batch normalisation over the channels of all `parts` together, with `ReLU` if the layer asks for it.
@@ -57,6 +73,17 @@ pub fn batch_norm(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<
         if vector != [channels] {
             return Err(mismatch(vec![channels], vector));
         }
+    }
+    if let Some(graph) = tape.graph() {
+        let (scale, shift) = layer.at_rest()?;
+        let (n, h, w, _) = size;
+        let operation = Operation::Affine {
+            parts: parts.iter().map(graph::id).collect::<Result<_>>()?,
+            scale,
+            shift,
+            relu: layer.relu,
+        };
+        return graph.record(operation, &[n, h, w, channels]);
     }
     by_type!(first, batch_norm_typed(tape, parts, layer))
 }
