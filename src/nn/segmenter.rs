@@ -93,6 +93,14 @@ impl Segmenter {
         Self::build(kind, graph, &mut Init::new(seed, device), device)
     }
 
+    /// A network whose values are put in afterwards; drawing millions of initial ones first would take longer.
+    ///
+    /// # Errors
+    /// If the device has no room for it.
+    pub fn blank(kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
+        Self::build(kind, graph, &mut Init::blank(device), device)
+    }
+
     fn build(kind: BackboneKind, graph: Graph, init: &mut Init<'_>, device: &Device) -> Result<Self> {
         Ok(Self {
             encoder: Backbone::new(kind, graph, init)?,
@@ -107,7 +115,7 @@ impl Segmenter {
     /// # Errors
     /// If the file cannot be read, or lacks a tensor or has one of another shape.
     pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
-        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
+        let mut network = Self::blank(kind, graph, device)?;
         weights::load_into(&mut network, weights, device)?;
         Ok(network)
     }
