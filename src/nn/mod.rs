@@ -10,6 +10,7 @@ pub mod kind;
 pub mod layers;
 pub mod network;
 pub mod ops;
+mod plan;
 pub mod recovnet;
 pub mod segmenter;
 pub mod tape;

@@ -68,8 +68,13 @@ pub fn threads() -> usize {
 }
 
 /// Runs a kernel on the compute pool and waits for it.
-pub(in crate::nn::ops) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
+pub(in crate::nn) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
     pool().install(kernel)
+}
+
+/// Runs a kernel on every thread of the compute pool at once, telling it how many they are, and waits for all.
+pub(in crate::nn) fn on_every_thread(kernel: impl Fn(usize) + Sync) {
+    pool().broadcast(|context| kernel(context.num_threads()));
 }
 
 fn pool() -> &'static rayon::ThreadPool {
