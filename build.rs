@@ -1,7 +1,8 @@
 //! Build facts for the program, and a check of every shader before anything is compiled. Needs no network.
 //!
 //! Facts, as environment variables at compile time: `RECOVNET_COMMIT` (short hash; `+` at its end where the
-//! program's sources differed from it; `unknown` outside a checkout) and `RECOVNET_FEATURES` (`cpu` or `cpu, cuda`).
+//! program's sources differed from it; `unknown` outside a checkout), `RECOVNET_FEATURES` (`cpu` or `cpu, cuda`) and
+//! `RECOVNET_PROFILE` (`release` or `debug`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     }
     println!("cargo::rustc-env=RECOVNET_COMMIT={}", commit());
     println!("cargo::rustc-env=RECOVNET_FEATURES={}", features());
+    println!("cargo::rustc-env=RECOVNET_PROFILE={}", profile());
 
     let faults: Vec<String> = shaders().iter().filter_map(|path| check_shader(path).err()).collect();
     for line in faults.iter().flat_map(|fault| fault.lines()) {
@@ -40,6 +42,11 @@ fn features() -> &'static str {
     } else {
         "cpu"
     }
+}
+
+/// `release`, or `debug` for what is built to be tested.
+fn profile() -> String {
+    std::env::var("PROFILE").unwrap_or_else(|_| "unknown".into())
 }
 
 /// Short hash of the checkout, and the file that tells cargo when it moves.

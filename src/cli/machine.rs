@@ -23,7 +23,7 @@ pub struct Machine {
     pub commit: &'static str,
     /// `cpu` or `cpu, cuda`.
     pub features: &'static str,
-    /// `release`, or `dev`, whose times say little.
+    /// `release`, or `debug`, whose times say little.
     pub profile: &'static str,
 }
 
@@ -39,7 +39,7 @@ impl Machine {
             version: env!("CARGO_PKG_VERSION"),
             commit: commit(),
             features: features(),
-            profile: if cfg!(debug_assertions) { "dev" } else { "release" },
+            profile: option_env!("RECOVNET_PROFILE").unwrap_or("unknown"),
         }
     }
 }

@@ -61,16 +61,12 @@ pub enum Error {
         on: String,
     },
     /// The bytes of a weights file are not those that its model card was written for.
-    #[error("{}: the weights do not match their model card: SHA-256 {found}, expected {expected}; {cause}", .path.display())]
+    #[error("{path}: the weights do not match their model card: {reason}")]
     WrongHash {
         /// The file.
         path: PathBuf,
-        /// What the file has.
-        found: String,
-        /// What the card says.
-        expected: String,
-        /// What is likely wrong, and what to do.
-        cause: String,
+        /// Both hashes, what is likely wrong, and what to do.
+        reason: String,
     },
     /// A weights file or model card cannot be used.
     #[error("{path}: {reason}")]

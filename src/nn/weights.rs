@@ -118,11 +118,10 @@ fn verified_bytes(path: &Path, sha: &str) -> Result<Vec<u8>> {
     if found.eq_ignore_ascii_case(sha) {
         return Ok(bytes);
     }
+    let cause = cut_short(&bytes).unwrap_or_else(|| "the file is damaged or belongs to another card".to_owned());
     Err(Error::WrongHash {
         path: path.to_owned(),
-        found,
-        expected: sha.to_owned(),
-        cause: cut_short(&bytes).unwrap_or_else(|| "the file is damaged or belongs to another card".to_owned()),
+        reason: format!("SHA-256 {found}, expected {sha}; {cause}"),
     })
 }
 

@@ -218,13 +218,13 @@ fn thousandths(value: f64) -> f64 {
 /// The machine and the table's titles.
 fn head(machine: &Machine) -> String {
     let memory = machine.memory_mib.map_or(String::new(), |mib| format!(", {mib} MiB"));
-    let dev = if machine.profile == "dev" {
+    let slow = if machine.profile == "debug" {
         " (build with --release: these times say little)"
     } else {
         ""
     };
     format!(
-        "{}, {} cores, {}{memory}, {}\nrecovnet {} (commit {}, {} profile{dev})\n\n{:<10} {:<28} {:>5} {:>7} {:<7} \
+        "{}, {} cores, {}{memory}, {}\nrecovnet {} (commit {}, {} profile{slow})\n\n{:<10} {:<28} {:>5} {:>7} {:<7} \
          {:>10} {:>10} {:>9} {:>9}\n",
         machine.cpu,
         machine.cores,

@@ -20,10 +20,11 @@ use self::graph::{Graph, Operation};
 use self::kernels::Kernels;
 use self::lower::Lowered;
 use self::step::{Arena, Step, View};
+use super::Result;
+use super::input_spec::check_images;
 use super::layers::channels_last;
 use super::ops::cpu::{self, Host};
 use super::tape::{Tape, Value};
-use super::{Error, Result};
 
 /// Plans of a network that are kept for different sizes of input.
 const MOST_PLANS: usize = 3;
@@ -82,14 +83,8 @@ impl Plans {
         images: &Tensor,
         network: impl FnOnce(&Value, &mut Tape) -> Result<Vec<Value>>,
     ) -> Result<Vec<Tensor>> {
+        check_images(images)?;
         let (n, c, h, w) = images.dims4()?;
-        if n == 0 {
-            return Err(Error::Shape {
-                tensor: "batch of images".into(),
-                found: vec![n, c, h, w],
-                expected: vec![1, c, h, w],
-            });
-        }
         let fits = ([n, c, h, w], cpu::threads());
         let known = self.plans.lock().iter().find(|plan| plan.fits == fits).cloned();
         let plan = match known {
