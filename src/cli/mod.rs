@@ -4,6 +4,7 @@
 mod doctor;
 mod evaluate;
 mod evaluation;
+mod import;
 mod inputs;
 mod options;
 mod output;
@@ -45,6 +46,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
     Train(train::TrainArgs),
+    /// Make an encoder of torchvision, timm or Keras a weights file to train from
+    Import(import::ImportArgs),
     /// Write the synthetic chest phantom (no patient)
     Phantom(phantom::PhantomArgs),
     /// Say what this machine and this program have
@@ -64,6 +67,7 @@ pub fn run() -> ExitCode {
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Train(args)) => train::run(args),
+        Some(Command::Import(args)) => import::run(&args),
         Some(Command::Phantom(args)) => phantom::run(&args),
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
     };

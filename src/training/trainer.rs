@@ -101,6 +101,9 @@ struct Run<'a, P: Phase> {
 impl<'a, P: Phase> Run<'a, P> {
     fn prepare(job: &Job, cancel: &'a AtomicBool, listener: Listener<'a>) -> Result<Self, Error> {
         let initial = initial::read(job)?;
+        if initial.as_ref().is_some_and(|initial| initial.encoder_only) {
+            listener(TrainingEvent::EncoderOnly);
+        }
         let config = Config {
             init: initial.as_ref().map(|init| init.sha256.clone()),
             ..job.config.clone()
