@@ -54,7 +54,11 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
             return Err(Usage(sentence).into());
         }
     }
-    if args.json.as_deref().is_some_and(|json| json != Path::new("-") && is_same(json, &args.out)) {
+    if args
+        .json
+        .as_deref()
+        .is_some_and(|json| json != Path::new("-") && is_same(json, &args.out))
+    {
         return Err(Usage(format!("{}: is named twice", args.out.display())).into());
     }
     let imported = import::read(&args.file, args.backbone)?;
@@ -90,7 +94,9 @@ fn say(report: &Report, written: Option<&str>, args: &ImportArgs) -> anyhow::Res
         }
         return Ok(());
     };
-    let counts = Fate::ALL.iter().map(|&fate| (fate.name().replace(' ', "_"), report.count(fate).into()));
+    let counts = Fate::ALL
+        .iter()
+        .map(|&fate| (fate.name().replace(' ', "_"), report.count(fate).into()));
     let mut lines = Lines::open(Some(json))?;
     lines.write(&Said {
         report,
@@ -147,5 +153,9 @@ fn line(entry: &Entry) -> String {
     let stored = entry.stored.unwrap_or_default();
     let words = format!("{names}  [{}] {stored}  {}", shape.join(", "), entry.note);
     // A name from a file must not drive the terminal.
-    words.trim_end().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    words
+        .trim_end()
+        .chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
 }

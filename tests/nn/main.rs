@@ -6,6 +6,7 @@ mod adam;
 mod forward;
 mod golden;
 mod gradients;
+mod import;
 mod ops;
 #[path = "../support/reference.rs"]
 mod reference;

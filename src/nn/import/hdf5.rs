@@ -89,7 +89,9 @@ impl Walk {
         let sides = dataset.shape().map_err(|e| broken(&e))?;
         let shape: Option<Vec<usize>> = sides.iter().map(|&side| usize::try_from(side).ok()).collect();
         let Some(shape) = shape.filter(|shape| shape.len() <= MOST_AXES) else {
-            return Err(format!("claims a dataset {name} of shape {sides:?}, which no layer has"));
+            return Err(format!(
+                "claims a dataset {name} of shape {sides:?}, which no layer has"
+            ));
         };
         let stored = match dataset.dtype().map_err(|e| broken(&e))? {
             DType::F32 => "f32",

@@ -38,9 +38,7 @@ struct Place {
 pub type Layer<'a> = (&'a str, Class);
 
 /// Branches of `Inception`-v3's modules in the order in which they are made.
-const V3_BRANCHES: [&str; 8] = [
-    "1x1", "5x5", "3x3", "7x7", "7x7x3", "3x3dbl", "7x7dbl", "pool",
-];
+const V3_BRANCHES: [&str; 8] = ["1x1", "5x5", "3x3", "7x7", "7x7x3", "3x3dbl", "7x7dbl", "pool"];
 /// Branch of what follows the branches of an `Inception`-`ResNet` block.
 const AFTER_BRANCHES: usize = usize::MAX;
 /// Keras layers of a convolution: itself, its normalisation, its `ReLU`.
@@ -48,7 +46,10 @@ const LAYERS_A_CONVOLUTION: usize = 3;
 
 impl Place {
     fn of(layer: &str) -> Self {
-        let layer = layer.strip_suffix(".conv").or(layer.strip_suffix(".bn")).unwrap_or(layer);
+        let layer = layer
+            .strip_suffix(".conv")
+            .or(layer.strip_suffix(".bn"))
+            .unwrap_or(layer);
         let whole = |module: &str| Self {
             module: module.to_owned(),
             branch: 0,
@@ -60,7 +61,13 @@ impl Place {
             } else {
                 Self::of_named_branch(branch)
             };
-            return place.map_or_else(|| whole(layer), |place| Self { module: module.to_owned(), ..place });
+            return place.map_or_else(
+                || whole(layer),
+                |place| Self {
+                    module: module.to_owned(),
+                    ..place
+                },
+            );
         }
         if let Some(module) = layer.strip_suffix(".conv2d") {
             return Self {

@@ -1,6 +1,7 @@
 //! Encoders trained elsewhere: files of torchvision, timm and Keras become a weights file of ours. Each step has a
-//! file: the formats (`safe`, `pth` with `pickle`, `hdf5`), the names (`plan`, `keras`), and what is said (`report`).
+//! file: the formats (`safe`, `pth` with `archive` and `pickle`, `hdf5`), the names (`plan`, `keras`), and what is said (`report`).
 
+mod archive;
 mod hdf5;
 pub mod keras;
 mod pickle;
@@ -10,6 +11,7 @@ pub mod report;
 mod safe;
 pub mod source;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
@@ -106,7 +108,7 @@ fn open(bytes: Vec<u8>) -> std::result::Result<Box<dyn Source>, String> {
     let known = "a safetensors, .pth or .h5 file of torchvision, timm or Keras is needed";
     Ok(if bytes.is_empty() {
         return Err("is empty; get the file again".to_owned());
-    } else if bytes.starts_with(b"PK\x03\x04") {
+    } else if bytes.starts_with(archive::MAGIC) {
         Box::new(pth::TorchFile::open_zip(bytes)?)
     } else if bytes.starts_with(hdf5::MAGIC) {
         Box::new(hdf5::KerasFile::open(bytes)?)
@@ -131,6 +133,11 @@ fn take(source: &dyn Source, needed: &[Needed], plan: &Plan) -> Result<(State, V
     // Keras leaves gamma out of all normalisations of a network (`scale=False`) or of none.
     let pairs = || needed.iter().zip(&plan.sources);
     let scaled = pairs().any(|(n, from)| n.role == Role::Gamma && from.is_some());
+    let shifted: HashSet<&str> = pairs()
+        .filter(|(n, from)| n.role == Role::Beta && from.is_some())
+        .map(|(n, _)| n.layer())
+        .collect();
+    let has_shift = |gamma: &Needed| shifted.contains(gamma.layer());
     for (needed, from) in pairs() {
         let entry = if let Some(index) = *from {
             let taken = take_one(source, needed, index)?;
@@ -143,10 +150,15 @@ fn take(source: &dyn Source, needed: &[Needed], plan: &Plan) -> Result<(State, V
                 Err(refused) => refused,
             };
             entry(Some(needed), Some(&source.found()[index]), fate, note)
-        } else if needed.role == Role::Gamma && source.format().is_keras() && !scaled {
+        } else if needed.role == Role::Gamma && source.format().is_keras() && !scaled && has_shift(needed) {
             let ones = Tensor::ones(needed.shape.as_slice(), DType::F32, &super::Device::Cpu)?;
             state.insert(needed.name.clone(), ones);
-            entry(Some(needed), None, Fate::Filled, "1: Keras has no scale here".to_owned())
+            entry(
+                Some(needed),
+                None,
+                Fate::Filled,
+                "1: Keras has no scale here".to_owned(),
+            )
         } else {
             entry(Some(needed), None, Fate::Missing, String::new())
         };
@@ -168,7 +180,10 @@ fn entry(needed: Option<&Needed>, found: Option<&Found>, fate: Fate, note: Strin
     Entry {
         name: needed.map(|n| n.name.clone()),
         source: found.map(|f| f.name.clone()),
-        shape: found.map_or_else(|| needed.map(|n| n.shape.clone()).unwrap_or_default(), |f| f.shape.clone()),
+        shape: found.map_or_else(
+            || needed.map(|n| n.shape.clone()).unwrap_or_default(),
+            |f| f.shape.clone(),
+        ),
         stored: found.map(|f| f.stored),
         fate,
         note,
@@ -223,14 +238,19 @@ fn problem(report: &Report, source: &dyn Source) -> Result<Option<String>> {
     let foreign = [Fate::Missing, Fate::WrongShape, Fate::OtherEncoder];
     if foreign.iter().all(|&fate| report.count(fate) == 0) {
         return Ok(report.first(Fate::BadValues).map(|(name, entry)| {
-            format!("cannot be used: {name} {}; get the file again or train it anew", entry.note)
+            format!(
+                "cannot be used: {name} {}; get the file again or train it anew",
+                entry.note
+            )
         }));
     }
     let mut parts = Vec::new();
     let needed = report.needed;
     if let Some((name, _)) = report.first(Fate::Missing) {
         let missing = report.count(Fate::Missing);
-        parts.push(format!("{missing} of {needed} tensors are missing (the first is {name})"));
+        parts.push(format!(
+            "{missing} of {needed} tensors are missing (the first is {name})"
+        ));
     }
     if let Some((name, entry)) = report.first(Fate::WrongShape) {
         let wrong = report.count(Fate::WrongShape);
@@ -241,10 +261,16 @@ fn problem(report: &Report, source: &dyn Source) -> Result<Option<String>> {
     }
     if let Some((name, _)) = report.first(Fate::OtherEncoder) {
         let other = report.count(Fate::OtherEncoder);
-        parts.push(format!("{other} belong to a larger or another encoder (the first is {name})"));
+        parts.push(format!(
+            "{other} belong to a larger or another encoder (the first is {name})"
+        ));
     }
     let advice = likeness(report, source)?;
-    Ok(Some(format!("are not the weights of {}: {}; {advice}", report.backbone, parts.join(", "))))
+    Ok(Some(format!(
+        "are not the weights of {}: {}; {advice}",
+        report.backbone,
+        parts.join(", ")
+    )))
 }
 
 /// Which backbone a file looks like, if not like the one asked for.
@@ -263,7 +289,11 @@ fn likeness(report: &Report, source: &dyn Source) -> Result<String> {
     }
     Ok(match best {
         Some((kind, fits, needed, whole)) if 2 * fits > needed && kind != report.backbone => {
-            let same = if fits == needed && whole { "they are those of" } else { "they look like those of" };
+            let same = if fits == needed && whole {
+                "they are those of"
+            } else {
+                "they look like those of"
+            };
             format!("{same} {kind} ({fits} of {needed} tensors fit): import them with --as {kind}")
         }
         _ => {

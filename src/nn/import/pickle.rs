@@ -184,13 +184,13 @@ impl<'a> Machine<'a> {
     /// One operation, by its code in Python's `pickletools`.
     fn step(&mut self, code: u8) -> Result<(), String> {
         match code {
-            0x80 => self.skip(1),                                  // PROTO
-            0x95 => self.skip(8),                                  // FRAME
-            b'(' => self.mark(),                                   // MARK
-            b'0' => self.pop().map(drop),                          // POP
-            b'1' => self.pop_to_mark().map(drop),                  // POP_MARK
-            b'N' => self.push(Object::Nothing),                    // NONE
-            0x88 | 0x89 => self.push(Object::Bool(code == 0x88)),  // NEWTRUE, NEWFALSE
+            0x80 => self.skip(1),                                           // PROTO
+            0x95 => self.skip(8),                                           // FRAME
+            b'(' => self.mark(),                                            // MARK
+            b'0' => self.pop().map(drop),                                   // POP
+            b'1' => self.pop_to_mark().map(drop),                           // POP_MARK
+            b'N' => self.push(Object::Nothing),                             // NONE
+            0x88 | 0x89 => self.push(Object::Bool(code == 0x88)),           // NEWTRUE, NEWFALSE
             b'G' => self.skip(8).and_then(|()| self.push(Object::Nothing)), // BINFLOAT
             b'J' | b'K' | b'M' | 0x8a => self.integer(code),
             b'X' | b'U' | b'T' | 0x8c | 0x8d => self.text(code),
@@ -201,7 +201,7 @@ impl<'a> Machine<'a> {
             b'q' | b'r' | 0x94 | b'h' | b'j' => self.remember(code),
             b'c' | 0x93 => self.global(code),
             b'R' | 0x81 => self.reduce(),
-            b'b' => self.pop().map(drop),                          // BUILD: only adds attributes
+            b'b' => self.pop().map(drop), // BUILD: only adds attributes
             b'Q' => self.persistent(),
             _ => Err(self.unknown(code)),
         }
@@ -236,7 +236,10 @@ impl<'a> Machine<'a> {
     /// A little-endian number without sign, of up to 8 bytes.
     fn number(&mut self, length: usize) -> Result<u64, String> {
         let bytes = self.take(length)?;
-        Ok(bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
+        Ok(bytes
+            .iter()
+            .rev()
+            .fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
 
     fn length(&mut self, bytes: usize) -> Result<usize, String> {
@@ -479,7 +482,10 @@ fn text_of(bytes: &[u8]) -> Result<&str, String> {
 
 /// A name from a file as it may be printed.
 fn shown(name: &str) -> String {
-    name.chars().filter(|letter| letter.is_ascii_graphic()).take(60).collect()
+    name.chars()
+        .filter(|letter| letter.is_ascii_graphic())
+        .take(60)
+        .collect()
 }
 
 /// A little-endian number in two's complement, if 64 bits hold it.

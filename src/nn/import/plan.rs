@@ -21,9 +21,9 @@ pub(super) struct Needed {
 }
 
 impl Needed {
-    /// The layer's name and the tensor's in it.
-    fn parts(&self) -> (&str, &str) {
-        self.name.rsplit_once('.').unwrap_or((&self.name, ""))
+    /// Torch name of the layer that it belongs to.
+    pub fn layer(&self) -> &str {
+        self.name.rsplit_once('.').map_or(&self.name, |(layer, _)| layer)
     }
 }
 
@@ -76,7 +76,11 @@ impl Plan {
         let by_name = match format {
             Format::KerasNamed => named(needed, found),
             Format::KerasCounted => counted(needed, found),
-            _ => found.iter().enumerate().map(|(i, f)| (torch_name(&f.name), i)).collect(),
+            _ => found
+                .iter()
+                .enumerate()
+                .map(|(i, f)| (torch_name(&f.name), i))
+                .collect(),
         };
         let sources: Vec<Option<usize>> = needed.iter().map(|n| by_name.get(&n.name).copied()).collect();
         let used: HashSet<usize> = sources.iter().flatten().copied().collect();
@@ -98,8 +102,14 @@ impl Plan {
 
     /// How many needed tensors are there in their shape.
     pub fn fits(&self, needed: &[Needed], found: &[Found], format: Format) -> usize {
-        let fit = |(n, source): (&Needed, &Option<usize>)| source.is_some_and(|i| n.shape == shape(&found[i], n.role, format));
-        needed.iter().zip(&self.sources).filter(|pair| fit((pair.0, pair.1))).count()
+        let fit = |(n, source): (&Needed, &Option<usize>)| {
+            source.is_some_and(|i| n.shape == shape(&found[i], n.role, format))
+        };
+        needed
+            .iter()
+            .zip(&self.sources)
+            .filter(|pair| fit((pair.0, pair.1)))
+            .count()
     }
 }
 
@@ -162,7 +172,7 @@ fn layers(needed: &[Needed], class: Class) -> Vec<Layer<'_>> {
         Class::Norm => Role::RunningMean,
     };
     let of_role = needed.iter().filter(|n| n.role == role);
-    of_role.map(|n| (n.parts().0, class)).collect()
+    of_role.map(|n| (n.layer(), class)).collect()
 }
 
 /// Our name of a layer's variable by Keras's.
@@ -212,15 +222,27 @@ fn named(needed: &[Needed], found: &[Found]) -> HashMap<String, usize> {
     }
     let mut names = HashMap::new();
     for class in [Class::Convolution, Class::Norm] {
-        let (own, automatic): (Vec<_>, Vec<_>) =
-            layers(needed, class).into_iter().partition(|(layer, _)| keras::own_name(layer).is_some());
+        let (own, automatic): (Vec<_>, Vec<_>) = layers(needed, class)
+            .into_iter()
+            .partition(|(layer, _)| keras::own_name(layer).is_some());
         // Only the order of the numbers counts: the first depends on what the session made before.
-        let mut numbered: Vec<(usize, &str)> =
-            held.keys().filter_map(|key| Some((automatic_number(key, class)?, key.as_str()))).collect();
+        let mut numbered: Vec<(usize, &str)> = held
+            .keys()
+            .filter_map(|key| Some((automatic_number(key, class)?, key.as_str())))
+            .collect();
         numbered.sort_unstable();
-        let own = own.into_iter().map(|(layer, _)| (layer, keras::own_name(layer).unwrap_or_default()));
-        let made = if numbered.len() == automatic.len() { keras::as_made(&automatic) } else { Vec::new() };
-        let automatic = made.iter().zip(numbered).map(|((layer, _), (_, key))| (*layer, key.to_owned()));
+        let own = own
+            .into_iter()
+            .map(|(layer, _)| (layer, keras::own_name(layer).unwrap_or_default()));
+        let made = if numbered.len() == automatic.len() {
+            keras::as_made(&automatic)
+        } else {
+            Vec::new()
+        };
+        let automatic = made
+            .iter()
+            .zip(numbered)
+            .map(|((layer, _), (_, key))| (*layer, key.to_owned()));
         for (layer, key) in own.chain(automatic) {
             for &(variable, i) in held.get(&key).into_iter().flatten() {
                 names.insert(ours(layer, class, variable), i);
@@ -243,7 +265,9 @@ fn counted(needed: &[Needed], found: &[Found]) -> HashMap<String, usize> {
     for class in [Class::Convolution, Class::Norm] {
         let mut held: BTreeMap<(&str, usize), BTreeMap<usize, usize>> = BTreeMap::new();
         for (i, f) in found.iter().enumerate() {
-            let Some((parent, layer, variable)) = counted_layer(&f.name) else { continue };
+            let Some((parent, layer, variable)) = counted_layer(&f.name) else {
+                continue;
+            };
             if let Some(number) = automatic_number(layer, class) {
                 held.entry((parent, number)).or_default().insert(variable, i);
             }

@@ -2,12 +2,11 @@
 //! pickles followed by the storages (before). The pickle is read without executing anything.
 
 use std::collections::HashMap;
-use std::io::Cursor;
 use std::ops::Range;
 
 use candle_core::Tensor;
-use zip::{CompressionMethod, ZipArchive};
 
+use super::archive;
 use super::pickle::{Global, Id, Object, Pickle};
 use super::source::{Format, Found, Source, decode, elements};
 
@@ -15,8 +14,6 @@ use super::source::{Format, Found, Source, decode, elements};
 pub(super) const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 /// The only version of the legacy form.
 const LEGACY_VERSION: i64 = 1001;
-/// Most entries of an archive; the largest of these networks has 1,306 storages.
-const MOST_ENTRIES: usize = 100_000;
 /// Most axes of a tensor.
 const MOST_AXES: usize = 8;
 /// Keys under which training programs keep the state beside other things.
@@ -88,7 +85,7 @@ impl TorchFile {
     /// # Errors
     /// A sentence, if it is damaged, holds code, or holds no tensors.
     pub fn open_zip(bytes: Vec<u8>) -> Result<Self, String> {
-        let entries = entries(&bytes)?;
+        let entries = archive::entries(&bytes)?;
         let pickle = entries.iter().find_map(|(name, range)| {
             let folder = name.strip_suffix("data.pkl")?;
             (folder.is_empty() || folder.ends_with('/')).then_some((folder, range.clone()))
@@ -131,7 +128,9 @@ impl TorchFile {
         };
         let (version, system, state, keys) = (next()?, next()?, next()?, next()?);
         if *version.root() != Object::Int(LEGACY_VERSION) {
-            return Err("is of a version of torch.save that is not known; save it again with a current torch".to_owned());
+            return Err(
+                "is of a version of torch.save that is not known; save it again with a current torch".to_owned(),
+            );
         }
         check_order(little_endian(&system))?;
         let claims = claims(&state)?;
@@ -144,36 +143,6 @@ impl TorchFile {
             views,
         })
     }
-}
-
-/// Entries of an archive by name, as ranges of its bytes; all of them are stored as they are.
-fn entries(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>, String> {
-    let broken = |e: &dyn std::fmt::Display| cut_short(&format!("its zip archive cannot be read ({e})"));
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| broken(&e))?;
-    if archive.len() > MOST_ENTRIES {
-        return Err(format!("has {} zip entries, more than any file of weights", archive.len()));
-    }
-    let mut entries = HashMap::new();
-    for i in 0..archive.len() {
-        let entry = archive.by_index_raw(i).map_err(|e| broken(&e))?;
-        let name = entry.name().map_err(|e| broken(&e))?.into_owned();
-        if entry.is_dir() {
-            continue;
-        }
-        if entry.compression() != CompressionMethod::Stored {
-            return Err(format!(
-                "is a zip archive with compressed entries, which torch.save does not write ({name:?}); unpack it first"
-            ));
-        }
-        let end = |begin: u64| begin.checked_add(entry.size());
-        let range = entry
-            .data_start()
-            .and_then(|begin| Some(usize::try_from(begin).ok()?..usize::try_from(end(begin)?).ok()?))
-            .filter(|range| range.end <= bytes.len())
-            .ok_or_else(|| cut_short(&format!("its zip entry {name:?} reaches beyond its end")))?;
-        entries.insert(name, range);
-    }
-    Ok(entries)
 }
 
 fn check_order(little: bool) -> Result<(), String> {
@@ -208,7 +177,9 @@ fn claims<'a>(pickle: &Pickle<'a>) -> Result<Vec<Claim<'a>>, String> {
             return Ok(claims);
         }
         let inner = WRAPPERS.iter().find_map(|wrapper| {
-            let (_, value) = entries.iter().find(|(key, _)| *pickle.get(*key) == Object::Text(wrapper))?;
+            let (_, value) = entries
+                .iter()
+                .find(|(key, _)| *pickle.get(*key) == Object::Text(wrapper))?;
             Some(pickle.get(*value))
         });
         let Some(inner) = inner else { break };
@@ -286,9 +257,17 @@ fn legacy_storages<'a>(
                 shown(key)
             ));
         };
-        let count = bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
+        let count = bytes
+            .get(at..at + 8)
+            .and_then(|b| b.try_into().ok())
+            .map(u64::from_le_bytes);
         let end = count
-            .and_then(|count| usize::try_from(count).ok()?.checked_mul(width(stored))?.checked_add(at + 8))
+            .and_then(|count| {
+                usize::try_from(count)
+                    .ok()?
+                    .checked_mul(width(stored))?
+                    .checked_add(at + 8)
+            })
             .filter(|&end| end <= bytes.len())
             .ok_or_else(|| cut_short(&format!("storage {} reaches beyond its end", shown(key))))?;
         storages.insert(key, at + 8..end);
@@ -298,10 +277,7 @@ fn legacy_storages<'a>(
 }
 
 /// Checks every claim against the storages that are there.
-fn resolve(
-    claims: &[Claim<'_>],
-    storages: &HashMap<&str, Range<usize>>,
-) -> Result<(Vec<Found>, Vec<View>), String> {
+fn resolve(claims: &[Claim<'_>], storages: &HashMap<&str, Range<usize>>) -> Result<(Vec<Found>, Vec<View>), String> {
     let (mut found, mut views) = (Vec::new(), Vec::new());
     for claim in claims {
         let missing = || cut_short(&format!("the numbers of {} are not in it", shown(claim.name)));

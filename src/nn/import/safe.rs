@@ -24,7 +24,10 @@ impl SafeFile {
         let views = SafeTensors::deserialize(&bytes).map_err(broken)?;
         let base = bytes.as_ptr() as usize;
         let (mut found, mut ranges) = (Vec::new(), Vec::new());
-        for (name, view) in views.tensors() {
+        let mut tensors = views.tensors();
+        // The header's own order is none; reports shall not change from run to run.
+        tensors.sort_by(|one, two| one.0.cmp(&two.0));
+        for (name, view) in tensors {
             let begin = view.data().as_ptr() as usize - base;
             ranges.push(begin..begin + view.data().len());
             found.push(Found {
