@@ -109,10 +109,7 @@ fn weights(args: &DoctorArgs, text: &mut String) -> bool {
     let mut usable = tell(models::SEGMENTER, &segmenter, text);
     for name in ClassifierName::ALL {
         let verified = models::verified_classifier(&folders, name);
-        let optional = matches!(
-            verified,
-            Err(models::Error::NotBuilt(_) | models::Error::Missing { .. })
-        );
+        let optional = matches!(verified, Err(models::Error::Missing { .. }));
         if name == ClassifierName::RecovnetV1 || !optional {
             usable &= tell(name.name(), &verified, text);
         } else {

@@ -25,7 +25,7 @@ pub struct ClassifierArg {
         long = "classifier",
         value_name = "NAME",
         default_value_t = ClassifierName::RecovnetV1,
-        help = "recovnet-v1, recovnet-v2, densenet121, resnet50, inception_v3 or inception_resnet_v2"
+        help = format!("One of {}", ClassifierName::names())
     )]
     /// Its name, which is also that of its weights.
     pub name: ClassifierName,

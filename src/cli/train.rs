@@ -18,7 +18,7 @@ use crate::training::trainer::{self, Job};
 
 use super::{Usage, options};
 
-/// Smallest image side: the encoder divides it by 32.
+/// Smallest image side: the encoder divides it by 32. Some encoders need more, which the run says.
 const SMALLEST_SIDE: usize = 32;
 /// Largest image side.
 const LARGEST_SIDE: usize = 2048;
@@ -48,8 +48,8 @@ pub enum RecipeName {
 pub struct TrainArgs {
     /// What to train.
     pub network: Network,
-    /// Encoder: densenet121 or resnet50.
-    #[arg(long)]
+    /// Its encoder.
+    #[arg(long, help = format!("One of {}", BackboneKind::names()))]
     pub encoder: BackboneKind,
     /// Graph of the encoder: torch, or keras for weights imported from Keras.
     #[arg(long, default_value = "torch")]

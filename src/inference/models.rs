@@ -20,6 +20,10 @@ pub enum ClassifierName {
     RecovnetV1,
     /// `recovnet-v2`: the ResNet-50 encoder of a trained segmenter.
     RecovnetV2,
+    /// `recovnet-inception_v3`: the Inception-v3 encoder of a trained segmenter.
+    RecovnetInceptionV3,
+    /// `recovnet-inception_resnet_v2`: the Inception-ResNet-v2 encoder of a trained segmenter.
+    RecovnetInceptionResnetV2,
     /// `densenet121`: plain baseline.
     Densenet121,
     /// `resnet50`: plain baseline.
@@ -31,10 +35,12 @@ pub enum ClassifierName {
 }
 
 impl ClassifierName {
-    /// Every name, in the paper's order of interest.
-    pub const ALL: [Self; 6] = [
+    /// Every name: the paper's two networks, the same on the other encoders, the baselines.
+    pub const ALL: [Self; 8] = [
         Self::RecovnetV1,
         Self::RecovnetV2,
+        Self::RecovnetInceptionV3,
+        Self::RecovnetInceptionResnetV2,
         Self::Densenet121,
         Self::Resnet50,
         Self::InceptionV3,
@@ -46,6 +52,8 @@ impl ClassifierName {
         match self {
             Self::RecovnetV1 => "recovnet-v1",
             Self::RecovnetV2 => "recovnet-v2",
+            Self::RecovnetInceptionV3 => "recovnet-inception_v3",
+            Self::RecovnetInceptionResnetV2 => "recovnet-inception_resnet_v2",
             Self::Densenet121 => "densenet121",
             Self::Resnet50 => "resnet50",
             Self::InceptionV3 => "inception_v3",
@@ -53,14 +61,22 @@ impl ClassifierName {
         }
     }
 
-    /// What the card beside its weights must say; `None` for a backbone that is not built.
-    fn network(self) -> Option<(Task, BackboneKind)> {
+    /// All names, for a message.
+    pub fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
+    /// What the card beside its weights must say.
+    fn network(self) -> (Task, BackboneKind) {
         match self {
-            Self::RecovnetV1 => Some((Task::Recovnet, BackboneKind::DenseNet121)),
-            Self::RecovnetV2 => Some((Task::Recovnet, BackboneKind::ResNet50)),
-            Self::Densenet121 => Some((Task::Baseline, BackboneKind::DenseNet121)),
-            Self::Resnet50 => Some((Task::Baseline, BackboneKind::ResNet50)),
-            Self::InceptionV3 | Self::InceptionResnetV2 => None,
+            Self::RecovnetV1 => (Task::Recovnet, BackboneKind::DenseNet121),
+            Self::RecovnetV2 => (Task::Recovnet, BackboneKind::ResNet50),
+            Self::RecovnetInceptionV3 => (Task::Recovnet, BackboneKind::InceptionV3),
+            Self::RecovnetInceptionResnetV2 => (Task::Recovnet, BackboneKind::InceptionResNetV2),
+            Self::Densenet121 => (Task::Baseline, BackboneKind::DenseNet121),
+            Self::Resnet50 => (Task::Baseline, BackboneKind::ResNet50),
+            Self::InceptionV3 => (Task::Baseline, BackboneKind::InceptionV3),
+            Self::InceptionResnetV2 => (Task::Baseline, BackboneKind::InceptionResNetV2),
         }
     }
 }
@@ -75,9 +91,8 @@ impl FromStr for ClassifierName {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let known = || Self::ALL.map(Self::name).join(", ");
         let found = Self::ALL.into_iter().find(|classifier| classifier.name() == name);
-        found.ok_or_else(|| format!("no classifier is called '{name}'; there are {}", known()))
+        found.ok_or_else(|| format!("no classifier is called '{name}'; there are {}", Self::names()))
     }
 }
 
@@ -96,9 +111,6 @@ pub enum Error {
     /// The folder that was named for weights is not there; others would be a surprise.
     #[error("{}: no such folder; --weights names a folder with weights and their model cards", .0.display())]
     NoFolder(PathBuf),
-    /// The network is not part of this version.
-    #[error("{0} is not built into this version; there are recovnet-v1, recovnet-v2, densenet121 and resnet50")]
-    NotBuilt(ClassifierName),
     /// The bytes are not those that the card was written for.
     #[error("{}: the weights do not match their model card: SHA-256 {found}, expected {expected}; \
              the file is damaged or belongs to another card", .path.display())]
@@ -214,9 +226,12 @@ impl Models {
         if self.device.is_cpu() {
             return Ok(());
         }
-        let black = nn::Tensor::zeros((1, 3, 32, 32), nn::DType::F32, &self.device)?;
-        self.segmenter.0.predict(&black)?;
-        self.classifier.0.predict(&black)?;
+        let black = |card: &ModelCard| {
+            let side = card.backbone.smallest_side();
+            nn::Tensor::zeros((1, 3, side, side), nn::DType::F32, &self.device)
+        };
+        self.segmenter.0.predict(&black(&self.segmenter.1)?)?;
+        self.classifier.0.predict(&black(&self.classifier.1)?)?;
         Ok(())
     }
 
@@ -259,10 +274,9 @@ pub fn verified_segmenter(folders: &[PathBuf]) -> Result<Verified, Error> {
 /// Finds and verifies a classifier's weights without loading them.
 ///
 /// # Errors
-/// If they are missing or do not match their card, or no such network is built.
+/// If they are missing or do not match their card.
 pub fn verified_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<Verified, Error> {
-    let network = name.network().ok_or(Error::NotBuilt(name))?;
-    verify(folders, name.name(), network)
+    verify(folders, name.name(), name.network())
 }
 
 fn verify(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Result<Verified, Error> {
@@ -292,6 +306,9 @@ fn verify(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Re
     Ok(Verified { path, card })
 }
 
+/// Largest rows or columns that a card may ask for.
+const LARGEST_SIDE: usize = 4096;
+
 fn check_card(path: &Path, card: &ModelCard, (task, backbone): (Task, BackboneKind)) -> Result<(), Error> {
     if (card.task, card.backbone) != (task, backbone) {
         let words = |task: Task, backbone| format!("{} on {backbone}", task_name(task));
@@ -309,8 +326,12 @@ fn check_card(path: &Path, card: &ModelCard, (task, backbone): (Task, BackboneKi
         })
     };
     let input = &card.input;
-    if !(32..=4096).contains(&input.width) || !(32..=4096).contains(&input.height) {
-        return fail("the model card's input size is not between 32 and 4096 pixels");
+    let sides = backbone.smallest_side()..=LARGEST_SIDE;
+    if !sides.contains(&input.width) || !sides.contains(&input.height) {
+        return fail(&format!(
+            "the model card's input size is not between {} and {LARGEST_SIDE} pixels",
+            sides.start()
+        ));
     }
     if input.std.iter().any(|std| !(std.is_finite() && *std > 0.0)) || input.mean.iter().any(|m| !m.is_finite()) {
         return fail("the model card's normalisation is not finite or divides by 0");

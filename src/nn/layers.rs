@@ -23,7 +23,11 @@ struct Parameter {
 
 impl Parameter {
     fn on(&self, tape: &mut Tape) -> Value {
-        tape.parameter(&self.name, &self.tensor)
+        if self.role.trainable() {
+            tape.parameter(&self.name, &self.tensor)
+        } else {
+            Value::constant(self.tensor.clone())
+        }
     }
 }
 
@@ -127,6 +131,14 @@ impl BatchNorm {
             running_variance: parameter("running_var", 1.0, Role::RunningVariance)?,
             epsilon,
         })
+    }
+
+    /// As [`BatchNorm::new`] for a graph without gamma: it is held as ones, so that files have the same tensors
+    /// whatever their graph, and no optimiser changes it.
+    pub(super) fn without_gamma(name: &str, channels: usize, epsilon: f64, init: &mut Init<'_>) -> Result<Self> {
+        let mut norm = Self::new(name, channels, epsilon, init)?;
+        norm.gamma.role = Role::FixedGamma;
+        Ok(norm)
     }
 
     fn apply(&self, parts: &[Value], relu: bool, tape: &mut Tape) -> Result<Value> {

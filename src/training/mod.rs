@@ -46,7 +46,7 @@ pub enum Error {
         /// Cause.
         reason: String,
     },
-    /// The initial weights are not what the task begins with.
+    /// The settings do not go together, or the initial weights are not what the task begins with.
     #[error("{0}")]
     Usage(String),
     /// The run folder cannot be used or written.

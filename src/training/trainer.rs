@@ -100,6 +100,7 @@ struct Run<'a, P: Phase> {
 
 impl<'a, P: Phase> Run<'a, P> {
     fn prepare(job: &Job, cancel: &'a AtomicBool, listener: Listener<'a>) -> Result<Self, Error> {
+        check_schedule(&job.config)?;
         let initial = initial::read(job)?;
         if initial.as_ref().is_some_and(|initial| initial.encoder_only) {
             listener(TrainingEvent::EncoderOnly);
@@ -352,6 +353,18 @@ fn images(batch: &mut Batch, size: usize, device: &Device) -> nn::Result<Tensor>
 }
 
 /// Refuses data that a run would find out too late to be useless.
+/// Refuses image sizes that the encoder cannot see, before anything is read.
+fn check_schedule(config: &Config) -> Result<(), Error> {
+    let side = config.encoder.smallest_side();
+    match config.schedule.iter().find(|stage| stage.size < side) {
+        None => Ok(()),
+        Some(stage) => Err(Error::Usage(format!(
+            "{} needs images of at least {side} pixels, the schedule has {}",
+            config.encoder, stage.size
+        ))),
+    }
+}
+
 fn check_rows<P: Phase>(job: &Job, rows: &[Row]) -> Result<(), Error> {
     let fail = |reason: String| {
         Err(Error::TooFew {

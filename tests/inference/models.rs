@@ -6,6 +6,7 @@ use std::path::Path;
 use recovnet::inference::models::{ClassifierName, Error, Models, verified_classifier, weights_folders};
 use recovnet::nn::card::Task;
 use recovnet::nn::{BackboneKind, Classifier, Device, Graph};
+use recovnet::training::recipe::Recipe;
 
 use crate::support;
 
@@ -53,9 +54,29 @@ fn missing_weights_name_the_folders_and_the_way_out() {
 }
 
 #[test]
-fn a_backbone_that_is_not_built_says_so() {
-    let error = verified_classifier(&[], ClassifierName::InceptionV3).unwrap_err();
-    assert!(error.to_string().contains("inception_v3 is not built"), "{error}");
+fn every_network_that_is_trained_has_a_name_here() {
+    for encoder in BackboneKind::ALL {
+        for task in [Task::Recovnet, Task::Baseline] {
+            let name = Recipe::Scratch.config(task, encoder).model_name();
+            assert!(name.parse::<ClassifierName>().is_ok(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_card_with_an_input_too_small_for_its_encoder_is_refused() {
+    let folder = support::weights_copy();
+    let (from, to) = (folder.path().join("recovnet-v1"), folder.path().join("inception_v3"));
+    fs::copy(from.with_extension("safetensors"), to.with_extension("safetensors")).unwrap();
+    let mut card: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(from.with_extension("json")).unwrap()).unwrap();
+    card["task"] = "baseline".into();
+    card["backbone"] = "inception_v3".into();
+    assert_eq!(card["input"]["width"], 64);
+    fs::write(to.with_extension("json"), card.to_string()).unwrap();
+    let error = verified_classifier(&[folder.path().to_owned()], ClassifierName::InceptionV3).unwrap_err();
+    assert!(matches!(error, Error::Card { .. }), "{error}");
+    assert!(error.to_string().contains("between 75 and 4096 pixels"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod adam;
+mod encoders;
 mod forward;
 mod golden;
 mod gradients;

@@ -1,5 +1,6 @@
 //! One training step of each network against the goldens: loss, gradients, running statistics.
 
+use recovnet::nn::weights::State;
 use recovnet::nn::{Backward, Classifier, Device, Network, RunningVariance, Segmenter, Tape, Tensor};
 use recovnet::training::loss;
 
@@ -54,12 +55,24 @@ fn check_gradients(golden: &Golden, found: &Backward) {
     );
 }
 
-fn check_statistics(golden: &Golden, found: &Backward, network: &dyn Network) {
+fn check_statistics(golden: &Golden, found: &Backward, network: &(impl Network + Clone)) {
     let layers: Vec<&str> = golden
         .keys()
         .filter_map(|k| k.strip_prefix("bn.")?.strip_suffix(".count"))
         .collect();
     assert!(!layers.is_empty());
+    let moved: Vec<(State, f64, &str)> = [
+        (0.1, RunningVariance::Unbiased, "m0.1_unbiased"),
+        (0.01, RunningVariance::Unbiased, "m0.01_unbiased"),
+        (0.01, RunningVariance::Biased, "m0.01_biased"),
+    ]
+    .into_iter()
+    .map(|(momentum, form, suffix)| {
+        let mut network = network.clone();
+        network.update_running(&found.statistics, momentum, form).unwrap();
+        (network.state(), momentum, suffix)
+    })
+    .collect();
     for layer in layers {
         let seen = found
             .statistics
@@ -79,12 +92,7 @@ fn check_statistics(golden: &Golden, found: &Backward, network: &dyn Network) {
         };
         check(&seen.mean, "batch_mean");
         check(&seen.variance, "batch_var_biased");
-        for (momentum, form, suffix) in [
-            (0.1, RunningVariance::Unbiased, "m0.1_unbiased"),
-            (0.01, RunningVariance::Unbiased, "m0.01_unbiased"),
-            (0.01, RunningVariance::Biased, "m0.01_biased"),
-        ] {
-            let state = updated(golden, network, found, momentum, form);
+        for (state, momentum, suffix) in &moved {
             check(
                 &state[&format!("{layer}.running_var")],
                 &format!("running_var_{suffix}"),
@@ -94,28 +102,6 @@ fn check_statistics(golden: &Golden, found: &Backward, network: &dyn Network) {
                 &format!("running_mean_m{momentum}"),
             );
         }
-    }
-}
-
-/// The network's tensors after its running statistics have moved.
-fn updated(
-    golden: &Golden,
-    network: &dyn Network,
-    found: &Backward,
-    momentum: f64,
-    form: RunningVariance,
-) -> recovnet::nn::weights::State {
-    let state = network.state();
-    if state.contains_key("fc.weight") {
-        let mut copy = Classifier::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
-        copy.load_state(&state).unwrap();
-        copy.update_running(&found.statistics, momentum, form).unwrap();
-        copy.state()
-    } else {
-        let mut copy = Segmenter::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
-        copy.load_state(&state).unwrap();
-        copy.update_running(&found.statistics, momentum, form).unwrap();
-        copy.state()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Encoders trained elsewhere: files of torchvision, timm and Keras become a weights file of ours. Each step has a
-//! file: the formats (`safe`, `pth` with `archive` and `pickle`, `hdf5`), the names (`plan`, `keras`), and what is said (`report`).
+//! file: the formats (`safe`, `pth` with `archive` and `pickle`, `hdf5`), the names (`plan`, `keras`), and what is
+//! said (`report`).
 
 mod archive;
 mod hdf5;
@@ -130,14 +131,11 @@ fn open(bytes: Vec<u8>) -> std::result::Result<Box<dyn Source>, String> {
 /// Takes what is needed, and says of every tensor what became of it.
 fn take(source: &dyn Source, needed: &[Needed], plan: &Plan) -> Result<(State, Vec<Entry>)> {
     let (mut state, mut entries) = (State::new(), Vec::new());
-    // Keras leaves gamma out of all normalisations of a network (`scale=False`) or of none.
     let pairs = || needed.iter().zip(&plan.sources);
-    let scaled = pairs().any(|(n, from)| n.role == Role::Gamma && from.is_some());
     let shifted: HashSet<&str> = pairs()
         .filter(|(n, from)| n.role == Role::Beta && from.is_some())
         .map(|(n, _)| n.layer())
         .collect();
-    let has_shift = |gamma: &Needed| shifted.contains(gamma.layer());
     for (needed, from) in pairs() {
         let entry = if let Some(index) = *from {
             let taken = take_one(source, needed, index)?;
@@ -150,7 +148,7 @@ fn take(source: &dyn Source, needed: &[Needed], plan: &Plan) -> Result<(State, V
                 Err(refused) => refused,
             };
             entry(Some(needed), Some(&source.found()[index]), fate, note)
-        } else if needed.role == Role::Gamma && source.format().is_keras() && !scaled && has_shift(needed) {
+        } else if needed.role == Role::FixedGamma && shifted.contains(needed.layer()) {
             let ones = Tensor::ones(needed.shape.as_slice(), DType::F32, &super::Device::Cpu)?;
             state.insert(needed.name.clone(), ones);
             entry(
@@ -297,8 +295,7 @@ fn likeness(report: &Report, source: &dyn Source) -> Result<String> {
             format!("{same} {kind} ({fits} of {needed} tensors fit): import them with --as {kind}")
         }
         _ => {
-            let names: Vec<&str> = BackboneKind::ALL.iter().map(|kind| kind.name()).collect();
-            format!("a file of {} is needed", names.join(", "))
+            format!("a file of {} is needed", BackboneKind::names())
         }
     })
 }

@@ -10,7 +10,7 @@ mod pool;
 mod resize;
 
 pub use conv::conv2d;
-pub use join::add_relu;
+pub use join::{concat, residual};
 pub use linear::linear;
 pub use norm::{Norm, batch_norm};
 pub use pool::{average_pool, global_average_pool, max_pool};

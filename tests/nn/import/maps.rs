@@ -14,11 +14,17 @@ const BACKBONES: [&str; 4] = ["densenet121", "resnet50", "inception_v3", "incept
 /// A file of the reference maps; `None` (said on standard error) where they are missing and may be.
 fn map(name: &str) -> Option<PathBuf> {
     reference::folder()?;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/maps").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/reference/maps")
+        .join(name);
     if path.exists() {
         return Some(path);
     }
-    assert!(std::env::var_os("CI").is_none(), "{}: the maps must be there in CI", path.display());
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{}: the maps must be there in CI",
+        path.display()
+    );
     eprintln!("skipped: {} is not there", path.display());
     None
 }
@@ -49,7 +55,9 @@ fn layers(inventory: &[Item], class: Class) -> Vec<Layer<'_>> {
         Class::Norm => ("mean", ".running_mean"),
     };
     let of_class = inventory.iter().filter(|item| item.2 == kind);
-    of_class.map(|item| (item.0.strip_suffix(end).unwrap(), class)).collect()
+    of_class
+        .map(|item| (item.0.strip_suffix(end).unwrap(), class))
+        .collect()
 }
 
 /// Keras's name of every layer by our rules, its automatic numbers from 0.
@@ -74,7 +82,9 @@ fn keras_names(inventory: &[Item]) -> BTreeMap<String, String> {
 #[test]
 fn layers_have_the_names_that_keras_gives_them() {
     for backbone in BACKBONES {
-        let (Some(inventory), Some(rows)) = (inventory(backbone), rows(backbone)) else { return };
+        let (Some(inventory), Some(rows)) = (inventory(backbone), rows(backbone)) else {
+            return;
+        };
         let names = keras_names(&inventory);
         for [layer, variable, _, torch] in &rows {
             let (ours, part) = torch.rsplit_once('.').unwrap();
@@ -87,7 +97,8 @@ fn layers_have_the_names_that_keras_gives_them() {
             };
             assert_eq!(part, expected, "{backbone}: {torch}");
         }
-        let mapped: std::collections::BTreeSet<&str> = rows.iter().map(|row| row[3].rsplit_once('.').unwrap().0).collect();
+        let mapped: std::collections::BTreeSet<&str> =
+            rows.iter().map(|row| row[3].rsplit_once('.').unwrap().0).collect();
         assert_eq!(mapped.len(), names.len(), "{backbone}");
     }
 }
@@ -95,7 +106,9 @@ fn layers_have_the_names_that_keras_gives_them() {
 #[test]
 fn layers_come_in_the_order_in_which_keras_sorts_them() {
     for backbone in BACKBONES {
-        let (Some(inventory), Some(rows)) = (inventory(backbone), rows(backbone)) else { return };
+        let (Some(inventory), Some(rows)) = (inventory(backbone), rows(backbone)) else {
+            return;
+        };
         for (class, variable) in [(Class::Convolution, "kernel"), (Class::Norm, "moving_mean")] {
             // The maps list the weights as a Keras model does.
             let expected: Vec<&str> = rows
@@ -125,7 +138,9 @@ fn layers_come_in_the_order_in_which_keras_sorts_them() {
 #[test]
 fn encoders_need_what_the_inventories_list() {
     for kind in BackboneKind::ALL {
-        let Some(inventory) = inventory(kind.name()) else { return };
+        let Some(inventory) = inventory(kind.name()) else {
+            return;
+        };
         let network = Classifier::new(kind, Graph::Torch, 0, &Device::Cpu).unwrap();
         let mut found = BTreeMap::new();
         network.visit(&mut |name, tensor, _| {
@@ -146,22 +161,34 @@ fn encoders_need_what_the_inventories_list() {
 fn written_layouts_are_the_maps() {
     // The writers of these tests use the rules they test; here they meet the maps.
     for backbone in BACKBONES {
-        let (Some(inventory), Some(rows)) = (inventory(backbone), rows(backbone)) else { return };
+        let (Some(inventory), Some(rows)) = (inventory(backbone), rows(backbone)) else {
+            return;
+        };
         let tensors: Vec<writers::Named> = inventory
             .into_iter()
             .filter(|(name, ..)| rows.iter().any(|row| row[3] == *name))
-            .map(|(name, shape, _)| writers::Named { name, shape: vec![1; shape.len()], values: vec![1.0] })
+            .map(|(name, shape, _)| writers::Named {
+                name,
+                shape: vec![1; shape.len()],
+                values: vec![1.0],
+            })
             .collect();
         let datasets = writers::keras_named(&tensors, 0);
         let paths: Vec<String> = datasets
             .iter()
-            .map(|(path, ..)| path.replace("conv2d_0", "conv2d").replace("batch_normalization_0", "batch_normalization"))
+            .map(|(path, ..)| {
+                path.replace("conv2d_0", "conv2d")
+                    .replace("batch_normalization_0", "batch_normalization")
+            })
             .collect();
         for [layer, variable, ..] in &rows {
             let path = format!("{layer}/{layer}/{variable}:0");
             assert!(paths.contains(&path), "{backbone}: {path}");
         }
-        let biases = rows.iter().filter(|row| row[1] == "bias" && backbone == "resnet50").count();
+        let biases = rows
+            .iter()
+            .filter(|row| row[1] == "bias" && backbone == "resnet50")
+            .count();
         assert_eq!(datasets.len(), rows.len() - biases, "{backbone}");
     }
 }

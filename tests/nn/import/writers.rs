@@ -215,7 +215,9 @@ pub fn layers(tensors: &[Named], class: Class) -> Vec<Layer<'_>> {
         Class::Norm => ".running_mean",
     };
     let of_class = tensors.iter().filter(|t| class == Class::Norm || t.shape.len() == 4);
-    of_class.filter_map(|t| Some((t.name.strip_suffix(end)?, class))).collect()
+    of_class
+        .filter_map(|t| Some((t.name.strip_suffix(end)?, class)))
+        .collect()
 }
 
 const VARIABLES: [(Class, &str, &str); 6] = [
@@ -233,12 +235,22 @@ pub fn keras_counted(tensors: &[Named]) -> Vec<Dataset> {
     for class in [Class::Convolution, Class::Norm] {
         for (number, (layer, _)) in keras::as_sorted(&layers(tensors, class)).iter().enumerate() {
             let held = VARIABLES.iter().filter(|v| v.0 == class).filter_map(|v| {
-                tensors.iter().find(|t| t.name.strip_prefix(layer).and_then(|n| n.strip_prefix('.')) == Some(v.1))
+                tensors
+                    .iter()
+                    .find(|t| t.name.strip_prefix(layer).and_then(|n| n.strip_prefix('.')) == Some(v.1))
             });
             for (variable, t) in held.enumerate() {
-                let number = if number == 0 { String::new() } else { format!("_{number}") };
+                let number = if number == 0 {
+                    String::new()
+                } else {
+                    format!("_{number}")
+                };
                 let (shape, values) = keras_layout(t);
-                datasets.push((format!("layers/{}{number}/vars/{variable}", class.automatic()), shape, values));
+                datasets.push((
+                    format!("layers/{}{number}/vars/{variable}", class.automatic()),
+                    shape,
+                    values,
+                ));
             }
         }
     }
@@ -263,7 +275,9 @@ pub fn keras_named(tensors: &[Named], first_number: usize) -> Vec<Dataset> {
                 _ => name,
             };
             for (of, part, variable) in VARIABLES {
-                let t = tensors.iter().find(|t| of == class && t.name == format!("{layer}.{part}"));
+                let t = tensors
+                    .iter()
+                    .find(|t| of == class && t.name == format!("{layer}.{part}"));
                 if let Some(t) = t {
                     let (shape, values) = keras_layout(t);
                     datasets.push((format!("{name}/{name}/{variable}:0"), shape, values));

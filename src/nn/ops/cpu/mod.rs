@@ -3,15 +3,19 @@
 
 pub mod conv;
 pub mod elementwise;
+pub mod gemm;
 pub mod norm;
 pub mod pool;
 pub mod resize;
+mod scratch;
+pub mod tile;
 
 use std::sync::LazyLock;
 
 use candle_core::{CpuStorage, Device, Storage, Tensor, WithDType};
 use parking_lot::RwLockReadGuard;
 
+use self::tile::Tile;
 use crate::nn::{Error, Result};
 
 /// The compute pool: one thread a core.
@@ -33,10 +37,51 @@ pub(super) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
 }
 
 /// A number that the kernels compute with: f32, and f64 for gradient checks.
-pub trait Element: WithDType + Default {}
+pub trait Element: WithDType + Default {
+    /// Computes a tile of a product.
+    ///
+    /// # Safety
+    /// As for [`tile::multiply_f32`].
+    #[allow(unsafe_code)]
+    unsafe fn multiply(tile: &Tile<Self>);
 
-impl Element for f32 {}
-impl Element for f64 {}
+    /// `self * factor + addend`, rounded once where the processor does that as fast.
+    #[must_use]
+    fn multiply_add(self, factor: Self, addend: Self) -> Self;
+
+    /// Calls `f` with this thread's idle buffers.
+    fn shelf<R>(f: impl FnOnce(&scratch::Shelf<Self>) -> R) -> R;
+}
+
+macro_rules! element {
+    ($type:ty, $multiply:path) => {
+        impl Element for $type {
+            #[allow(unsafe_code)]
+            #[inline]
+            unsafe fn multiply(tile: &Tile<Self>) {
+                // SAFETY: the caller's promise.
+                unsafe { $multiply(tile) }
+            }
+
+            #[inline]
+            fn multiply_add(self, factor: Self, addend: Self) -> Self {
+                if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+                    self.mul_add(factor, addend)
+                } else {
+                    self * factor + addend
+                }
+            }
+
+            fn shelf<R>(f: impl FnOnce(&scratch::Shelf<Self>) -> R) -> R {
+                thread_local!(static SHELF: scratch::Shelf<$type> = const { scratch::Shelf::new(Vec::new()) });
+                SHELF.with(f)
+            }
+        }
+    };
+}
+
+element!(f32, tile::multiply_f32);
+element!(f64, tile::multiply_f64);
 
 /// Read access to the elements of a contiguous tensor in host memory, without a copy.
 pub struct Host<'a> {
