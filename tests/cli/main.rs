@@ -6,6 +6,7 @@
 mod support;
 
 mod evaluate;
+mod import;
 mod misc;
 mod predict;
 
