@@ -168,15 +168,8 @@ impl<'a> Machine<'a> {
                 });
             }
             self.step(code)?;
-            let sizes = [
-                self.objects.len(),
-                self.stack.len(),
-                self.marks.len(),
-                self.memo.len(),
-                self.items,
-            ];
-            if sizes.into_iter().any(|size| size > MOST_OBJECTS) {
-                return Err(format!("its pickle has more than {MOST_OBJECTS} objects; {REMEDY}"));
+            if self.stack.len().max(self.memo.len()).max(self.items) > MOST_OBJECTS {
+                return Err(too_many());
             }
         }
     }
@@ -184,14 +177,15 @@ impl<'a> Machine<'a> {
     /// One operation, by its code in Python's `pickletools`.
     fn step(&mut self, code: u8) -> Result<(), String> {
         match code {
-            0x80 => self.skip(1),                                           // PROTO
-            0x95 => self.skip(8),                                           // FRAME
-            b'(' => self.mark(),                                            // MARK
-            b'0' => self.pop().map(drop),                                   // POP
-            b'1' => self.pop_to_mark().map(drop),                           // POP_MARK
-            b'N' => self.push(Object::Nothing),                             // NONE
-            0x88 | 0x89 => self.push(Object::Bool(code == 0x88)),           // NEWTRUE, NEWFALSE
-            b'G' => self.skip(8).and_then(|()| self.push(Object::Nothing)), // BINFLOAT
+            // PROTO and FRAME tell nothing; BUILD only adds attributes to what lies below.
+            0x80 => self.skip(1),
+            0x95 => self.skip(8),
+            b'0' | b'b' => self.pop().map(drop),
+            b'(' => self.mark(),
+            b'1' => self.pop_to_mark().map(drop),
+            b'N' => self.push(Object::Nothing),
+            0x88 | 0x89 => self.push(Object::Bool(code == 0x88)),
+            b'G' => self.skip(8).and_then(|()| self.push(Object::Nothing)),
             b'J' | b'K' | b'M' | 0x8a => self.integer(code),
             b'X' | b'U' | b'T' | 0x8c | 0x8d => self.text(code),
             b'C' | b'B' | 0x8e | 0x96 => self.opaque_bytes(code),
@@ -201,7 +195,6 @@ impl<'a> Machine<'a> {
             b'q' | b'r' | 0x94 | b'h' | b'j' => self.remember(code),
             b'c' | 0x93 => self.global(code),
             b'R' | 0x81 => self.reduce(),
-            b'b' => self.pop().map(drop), // BUILD: only adds attributes
             b'Q' => self.persistent(),
             _ => Err(self.unknown(code)),
         }
@@ -255,14 +248,12 @@ impl<'a> Machine<'a> {
         text_of(line)
     }
 
-    fn add(&mut self, object: Object<'a>) -> Id {
-        self.objects.push(object);
-        (self.objects.len() - 1) as Id
-    }
-
     fn push(&mut self, object: Object<'a>) -> Result<(), String> {
-        let id = self.add(object);
-        self.stack.push(id);
+        if self.objects.len() == MOST_OBJECTS {
+            return Err(too_many());
+        }
+        self.stack.push(self.objects.len() as Id);
+        self.objects.push(object);
         Ok(())
     }
 
@@ -282,6 +273,9 @@ impl<'a> Machine<'a> {
     }
 
     fn mark(&mut self) -> Result<(), String> {
+        if self.marks.len() == MOST_OBJECTS {
+            return Err(too_many());
+        }
         self.marks.push(self.stack.len());
         Ok(())
     }
@@ -472,6 +466,10 @@ impl<'a> Machine<'a> {
     }
 }
 
+fn too_many() -> String {
+    format!("its pickle has more than {MOST_OBJECTS} objects; {REMEDY}")
+}
+
 fn damaged() -> String {
     "is damaged: its pickle is no description of tensors; get the file again".to_owned()
 }
@@ -482,10 +480,7 @@ fn text_of(bytes: &[u8]) -> Result<&str, String> {
 
 /// A name from a file as it may be printed.
 fn shown(name: &str) -> String {
-    name.chars()
-        .filter(|letter| letter.is_ascii_graphic())
-        .take(60)
-        .collect()
+    name.chars().filter(char::is_ascii_graphic).take(60).collect()
 }
 
 /// A little-endian number in two's complement, if 64 bits hold it.

@@ -86,11 +86,7 @@ fn half_a_download_is_told_from_other_faults() {
     for (name, bytes) in whole {
         // The file as it is can be read, but is not all of an encoder.
         let imported = import(&bytes, name, BackboneKind::DenseNet121).unwrap();
-        assert_eq!(
-            imported.report.count(Fate::Missing) + imported.report.count(Fate::WrongShape) > 600,
-            true,
-            "{name}"
-        );
+        assert!(imported.report.count(Fate::Missing) > 600, "{name}");
         for share in [2, 3, 10] {
             let error = refusal(&bytes[..bytes.len() / share], name);
             assert!(

@@ -13,6 +13,9 @@ use recovnet::nn::{BackboneKind, Classifier, Device, Graph, Network, Role, Tenso
 use crate::golden::rule_tensor;
 use writers::Named;
 
+/// Writes a file of tensors.
+type Writer = fn(&[Named]) -> Vec<u8>;
+
 /// Seed of the values.
 const SEED: u64 = 7;
 
@@ -113,7 +116,6 @@ fn torch_files_of_every_backbone_are_imported_whole() {
                 values,
             });
         }
-        type Writer = fn(&[Named]) -> Vec<u8>;
         let all: [(&str, Writer); 3] = [
             ("w.safetensors", writers::safetensors),
             ("w.pth", writers::torch_zip),

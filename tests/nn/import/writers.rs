@@ -147,16 +147,13 @@ pub fn hdf5(datasets: &[Dataset]) -> Vec<u8> {
     }
     let mut file = FileBuilder::new();
     for (name, child) in &tree.children {
-        match child.dataset {
-            Some((_, shape, values)) => {
-                let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
-                file.create_dataset(name).with_f32_data(values).with_shape(&shape);
-            }
-            None => {
-                let mut group = file.create_group(name);
-                child.write(&mut group);
-                file.add_group(group.finish());
-            }
+        if let Some((_, shape, values)) = child.dataset {
+            let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
+            file.create_dataset(name).with_f32_data(values).with_shape(&shape);
+        } else {
+            let mut group = file.create_group(name);
+            child.write(&mut group);
+            file.add_group(group.finish());
         }
     }
     file.finish().unwrap()
@@ -179,16 +176,13 @@ impl<'a> Tree<'a> {
 
     fn write(&self, group: &mut hdf5_pure::GroupBuilder) {
         for (name, child) in &self.children {
-            match child.dataset {
-                Some((_, shape, values)) => {
-                    let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
-                    group.create_dataset(name).with_f32_data(values).with_shape(&shape);
-                }
-                None => {
-                    let mut inner = group.create_group(name);
-                    child.write(&mut inner);
-                    group.add_group(inner.finish());
-                }
+            if let Some((_, shape, values)) = child.dataset {
+                let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
+                group.create_dataset(name).with_f32_data(values).with_shape(&shape);
+            } else {
+                let mut inner = group.create_group(name);
+                child.write(&mut inner);
+                group.add_group(inner.finish());
             }
         }
     }
