@@ -1,11 +1,13 @@
 //! The command line, one file a command: parses, calls one function, prints. Exit codes: 0 all good, 1 some
 //! input failed, 2 usage.
 
+mod bench;
 mod doctor;
 mod evaluate;
 mod evaluation;
 mod import;
 mod inputs;
+mod machine;
 mod options;
 mod output;
 mod phantom;
@@ -48,6 +50,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Make an encoder of torchvision, timm or Keras a weights file to train from
     Import(import::ImportArgs),
+    /// Measure how fast this machine computes
+    Bench(bench::BenchArgs),
     /// Write the synthetic chest phantom (no patient)
     Phantom(phantom::PhantomArgs),
     /// Say what this machine and this program have
@@ -63,11 +67,12 @@ struct Usage(String);
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
-        None => view::run(arguments.paths, arguments.models.weights, arguments.models.device),
+        None => view::run(arguments.paths, arguments.models),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Phantom(args)) => phantom::run(&args),
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
     };

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::inference::device::DeviceChoice;
 use crate::inference::models::ClassifierName;
+use crate::nn::ops::cpu::{self, ThreadsError};
 
 /// Where weights lie and what computes.
 #[derive(Debug, Clone, Args)]
@@ -16,6 +17,26 @@ pub struct ModelArgs {
     /// What computes: auto, cpu or cuda:N
     #[arg(long, default_value = "auto", value_parser = device)]
     pub device: String,
+    #[command(flatten)]
+    pub threads: ThreadsArg,
+}
+
+/// How many threads compute.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ThreadsArg {
+    /// Threads that compute on the CPU [default: one a core]
+    #[arg(long = "threads", value_name = "N", value_parser = threads)]
+    number: Option<usize>,
+}
+
+impl ThreadsArg {
+    /// Starts so many threads, if a number was given; before anything is computed.
+    ///
+    /// # Errors
+    /// If the system cannot.
+    pub fn apply(self) -> Result<(), ThreadsError> {
+        self.number.map_or(Ok(()), cpu::set_threads)
+    }
 }
 
 /// Which classifier scores the pictures.
@@ -35,4 +56,11 @@ pub struct ClassifierArg {
 pub fn device(name: &str) -> Result<String, String> {
     let choice: Result<DeviceChoice, _> = name.parse();
     choice.map(|_| name.to_owned()).map_err(|error| error.to_string())
+}
+
+/// A number of threads that may compute.
+pub fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|_| "a whole number is needed".to_owned())?;
+    cpu::check_threads(number).map_err(|error| error.to_string())?;
+    Ok(number)
 }

@@ -84,6 +84,8 @@ pub struct TrainArgs {
     /// Where to compute: auto, cpu or cuda:N.
     #[arg(long, default_value = "auto", value_parser = options::device)]
     pub device: String,
+    #[command(flatten)]
+    pub threads: options::ThreadsArg,
     /// Go on with the run in the folder after its last finished epoch.
     #[arg(long)]
     pub resume: bool,
@@ -94,6 +96,7 @@ pub struct TrainArgs {
 /// # Errors
 /// If the run ends without weights.
 pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
+    args.threads.apply()?;
     let opened = args.device.parse::<DeviceChoice>()?.open()?;
     let job = Job {
         config: config(&args),

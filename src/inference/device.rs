@@ -82,7 +82,7 @@ impl DeviceChoice {
 
 /// The CPU; `instead_of_cuda` says why it is not a GPU that was hoped for.
 pub fn cpu(instead_of_cuda: Option<&str>) -> Opened {
-    let threads = rayon::current_num_threads();
+    let threads = ops::cpu::threads();
     let plural = if threads == 1 { "" } else { "s" };
     let reason = instead_of_cuda
         .map(|reason| format!(" (no CUDA: {reason})"))

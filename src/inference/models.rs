@@ -112,15 +112,10 @@ pub enum Error {
     #[error("{}: no such folder; --weights names a folder with weights and their model cards", .0.display())]
     NoFolder(PathBuf),
     /// The bytes are not those that the card was written for.
-    #[error("{}: the weights do not match their model card: SHA-256 {found}, expected {expected}; \
-             the file is damaged or belongs to another card", .path.display())]
+    #[error("{cause}")]
     WrongHash {
-        /// The weights file.
-        path: PathBuf,
-        /// What the file has.
-        found: String,
-        /// What the card says.
-        expected: String,
+        /// Which hash the file has, and which the card names.
+        cause: nn::Error,
     },
     /// The card describes another network than the file's name.
     #[error("{}: the model card describes another network ({found}), expected {expected}", .path.display())]
@@ -140,8 +135,8 @@ pub enum Error {
         /// One sentence with the cause.
         reason: String,
     },
-    /// The network refuses the tensors of the file.
-    #[error("the weights do not fit the network: {cause}")]
+    /// The file cannot be read, or the network refuses its tensors.
+    #[error("the weights cannot be used: {cause}")]
     Refused {
         /// What the network said.
         cause: nn::Error,
@@ -149,6 +144,15 @@ pub enum Error {
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] device::Error),
+}
+
+impl From<nn::Error> for Error {
+    fn from(cause: nn::Error) -> Self {
+        match cause {
+            nn::Error::WrongHash { .. } => Self::WrongHash { cause },
+            cause => Self::Refused { cause },
+        }
+    }
 }
 
 fn list(folders: &[PathBuf]) -> String {
@@ -182,8 +186,8 @@ impl Models {
         }
         let folders = weights_folders(weights);
         let choice: DeviceChoice = device.parse()?;
-        let segmenter = verified_segmenter(&folders)?;
-        let classifier = verified_classifier(&folders, classifier)?;
+        let segmenter = find_segmenter(&folders)?;
+        let classifier = find_classifier(&folders, classifier)?;
         let opened = choice.open()?;
         let models = Self::load_on(&segmenter, &classifier, &opened.device, opened.label)?;
         match models.check_device() {
@@ -201,18 +205,17 @@ impl Models {
     }
 
     fn load_on(
-        segmenter: &Verified,
-        classifier: &Verified,
+        segmenter: &WeightsFile,
+        classifier: &WeightsFile,
         device: &nn::Device,
         device_label: String,
     ) -> Result<Self, Error> {
-        let refused = |cause| Error::Refused { cause };
-        let Verified { path, card } = segmenter;
-        let segmenter = nn::Segmenter::load(path, card.backbone, card.graph, device).map_err(refused)?;
-        let segmenter = (segmenter, card.clone());
-        let Verified { path, card } = classifier;
-        let classifier = nn::Classifier::load(path, card.backbone, card.graph, device).map_err(refused)?;
-        let classifier = (classifier, card.clone());
+        let WeightsFile { path, card } = segmenter;
+        let segmenter = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, device);
+        let segmenter = (segmenter?, card.clone());
+        let WeightsFile { path, card } = classifier;
+        let classifier = nn::Classifier::load_verified(path, &card.sha256, card.backbone, card.graph, device);
+        let classifier = (classifier?, card.clone());
         Ok(Self {
             segmenter,
             classifier,
@@ -254,32 +257,49 @@ fn model_id(card: &ModelCard) -> ModelId {
     }
 }
 
-/// A weights file whose bytes and card belong together and say what was asked for.
+/// A weights file and the card beside it, which says what was asked for.
 #[derive(Debug, Clone)]
-pub struct Verified {
+pub struct WeightsFile {
     /// The weights file.
     pub path: PathBuf,
     /// The card beside it.
     pub card: ModelCard,
 }
 
+impl WeightsFile {
+    /// Compares the bytes with the card without loading them.
+    fn verified(self) -> Result<Self, Error> {
+        nn::weights::verify(&self.path, &self.card.sha256)?;
+        Ok(self)
+    }
+}
+
 /// Finds and verifies the segmenter's weights without loading them.
 ///
 /// # Errors
 /// If they are missing or do not match their card.
-pub fn verified_segmenter(folders: &[PathBuf]) -> Result<Verified, Error> {
-    verify(folders, SEGMENTER, (Task::Segmenter, BackboneKind::DenseNet121))
+pub fn verified_segmenter(folders: &[PathBuf]) -> Result<WeightsFile, Error> {
+    find_segmenter(folders)?.verified()
 }
 
 /// Finds and verifies a classifier's weights without loading them.
 ///
 /// # Errors
 /// If they are missing or do not match their card.
-pub fn verified_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<Verified, Error> {
-    verify(folders, name.name(), name.network())
+pub fn verified_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<WeightsFile, Error> {
+    find_classifier(folders, name)?.verified()
 }
 
-fn verify(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Result<Verified, Error> {
+fn find_segmenter(folders: &[PathBuf]) -> Result<WeightsFile, Error> {
+    find(folders, SEGMENTER, (Task::Segmenter, BackboneKind::DenseNet121))
+}
+
+fn find_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<WeightsFile, Error> {
+    find(folders, name.name(), name.network())
+}
+
+/// The first weights of a name, with a card that fits; their bytes are compared when they are read.
+fn find(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Result<WeightsFile, Error> {
     let file = format!("{name}.safetensors");
     let found = folders
         .iter()
@@ -289,21 +309,12 @@ fn verify(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Re
         name: name.to_owned(),
         folders: folders.to_vec(),
     })?;
-    let fail = |reason: String| Error::Card {
+    let card = ModelCard::beside(&path).map_err(|e| Error::Card {
         path: path.clone(),
-        reason,
-    };
-    let card = ModelCard::beside(&path).map_err(|e| fail(e.to_string()))?;
+        reason: e.to_string(),
+    })?;
     check_card(&path, &card, expected)?;
-    let sha256 = nn::weights::sha256_of(&path).map_err(|e| fail(e.to_string()))?;
-    if !sha256.eq_ignore_ascii_case(&card.sha256) {
-        return Err(Error::WrongHash {
-            path,
-            found: sha256,
-            expected: card.sha256,
-        });
-    }
-    Ok(Verified { path, card })
+    Ok(WeightsFile { path, card })
 }
 
 /// Largest rows or columns that a card may ask for.

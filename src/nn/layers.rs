@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use super::init::Init;
+use super::input_spec::check_images;
 use super::network::Role;
 use super::ops::{self, Window};
 use super::tape::{Tape, Value};
@@ -232,8 +233,9 @@ impl Linear {
     }
 }
 
-/// Network input `[n, 3, h, w]` as an activation `[n, h, w, 3]`.
+/// Network input `[n, 3, h, w]` as an activation `[n, h, w, 3]`; a batch of zero and other shapes are refused.
 pub(super) fn channels_last(images: &Tensor) -> Result<Value> {
+    check_images(images)?;
     Ok(Value::constant(images.permute((0, 2, 3, 1))?.contiguous()?))
 }
 

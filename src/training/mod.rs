@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod phase;
 pub mod recipe;
 pub mod split;
+pub mod step;
 pub mod trainer;
 
 use std::path::PathBuf;

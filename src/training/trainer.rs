@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::nn::card::Task;
-use crate::nn::{self, Device, Network, RunningVariance, Tape, Tensor};
+use crate::nn::{self, Device, Tape};
 
 use super::Error;
 use super::adam::Adam;
@@ -22,9 +22,10 @@ use super::manifest::{Class, Manifest, Row};
 use super::phase::{Classification, Phase, Segmentation, Tally};
 use super::recipe::Config;
 use super::split::{Part, SPLIT_KEY, SPLIT_VERSION};
+use super::step::{self, StepConfig, images};
 
 /// Address space for the training thread's stack; deep graphs need more than a thread's default.
-const STACK_BYTES: usize = 64 << 20;
+pub const STACK_BYTES: usize = 64 << 20;
 
 /// A run to be made or resumed.
 #[derive(Debug, Clone)]
@@ -265,20 +266,13 @@ impl<'a, P: Phase> Run<'a, P> {
     }
 
     /// One optimiser step; returns the loss before it.
-    fn step(&mut self, mut batch: Batch, size: usize, rate: f64) -> nn::Result<f64> {
-        let images = images(&mut batch, size, &self.device)?;
-        let mut tape = Tape::training();
-        let output = P::forward(&self.network, &images, &mut tape)?;
-        let logits = output.tensor().flatten_all()?.to_vec1::<f32>()?;
-        let (loss, gradient) = P::loss(&logits, &batch);
-        let seed = Tensor::from_vec(gradient, output.tensor().dims(), &self.device)?;
-        let backward = tape.backward(&[(&output, seed)])?;
-        self.adam.step(&mut self.network, &backward.gradients, rate)?;
-        // Both frameworks that the recipes follow take the unbiased variance (Keras 2's fused kernel does).
-        let form = RunningVariance::Unbiased;
-        self.network
-            .update_running(&backward.statistics, self.config.bn_momentum, form)?;
-        Ok(loss)
+    fn step(&mut self, batch: Batch, size: usize, rate: f64) -> nn::Result<f64> {
+        let config = StepConfig {
+            size,
+            rate,
+            bn_momentum: self.config.bn_momentum,
+        };
+        step::step::<P>(&mut self.network, &mut self.adam, batch, config, &self.device)
     }
 
     /// Evaluates the validation part as it is, with running statistics.
@@ -341,15 +335,6 @@ struct Trained {
     images: usize,
     rate: f64,
     seconds: f64,
-}
-
-/// Moves a batch's images to the device: `[n, 3, size, size]`.
-fn images(batch: &mut Batch, size: usize, device: &Device) -> nn::Result<Tensor> {
-    Ok(Tensor::from_vec(
-        std::mem::take(&mut batch.images),
-        (batch.len(), 3, size, size),
-        device,
-    )?)
 }
 
 /// Refuses data that a run would find out too late to be useless.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
+use recovnet::inference::device::DeviceChoice;
 use recovnet::nn::{BackboneKind, Device, Graph, Network, Role, Tensor};
 
 use crate::reference::{flat, folder, json, within};
@@ -16,6 +18,22 @@ fn configuration(name: &str) -> (BackboneKind, Graph) {
         name.parse().unwrap_or_else(|e| panic!("a golden of no backbone: {e}")),
         graph,
     )
+}
+
+/// Where the goldens are computed: `RECOVNET_GOLDEN_DEVICE`, such as `cuda:0`, or the CPU.
+pub fn device() -> Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    let open = || {
+        let name = std::env::var("RECOVNET_GOLDEN_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+        let opened = name.parse().and_then(DeviceChoice::open);
+        opened.unwrap_or_else(|e| panic!("RECOVNET_GOLDEN_DEVICE: {e}")).device
+    };
+    DEVICE.get_or_init(open).clone()
+}
+
+/// A tolerance that holds on the CPU, and ten times that on a GPU, which sums in another order.
+pub fn tolerance(cpu: f64) -> f64 {
+    if device().is_cpu() { cpu } else { 10.0 * cpu }
 }
 
 /// Every `CFG.KIND*.safetensors`.
@@ -124,13 +142,16 @@ impl Golden {
         let shape = self.sampled("input_s").shape;
         let input = rule_input(self.seed, tag, (shape[0], shape[2], shape[3]));
         close(&input, &self.sampled("input_s"), 0.0, &format!("{} input", self.name));
-        input
+        input.to_device(&device()).expect("the device takes it")
     }
 
     /// Fills a network by the rule.
     pub fn fill(&self, network: &mut dyn Network) {
         let seed = self.seed;
-        network.visit_mut(&mut |name, tensor, role| *tensor = rule_tensor(seed, name, tensor.dims(), role));
+        network.visit_mut(&mut |name, tensor, role| {
+            let filled = rule_tensor(seed, name, tensor.dims(), role);
+            *tensor = filled.to_device(tensor.device()).expect("the device takes it");
+        });
     }
 }
 

@@ -8,6 +8,7 @@ mod forward;
 mod golden;
 mod gradients;
 mod import;
+mod input;
 mod ops;
 #[path = "../support/reference.rs"]
 mod reference;

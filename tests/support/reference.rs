@@ -50,12 +50,12 @@ pub fn tensors(name: &str) -> Option<HashMap<String, Tensor>> {
     Some(candle_core::safetensors::load(&path, &Device::Cpu).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 }
 
-/// All elements, row-major.
+/// All elements, row-major, from whatever device.
 pub fn flat(tensor: &Tensor) -> Vec<f64> {
     tensor
-        .to_dtype(DType::F64)
-        .and_then(|t| t.flatten_all()?.to_vec1())
-        .expect("a host tensor")
+        .to_device(&Device::Cpu)
+        .and_then(|t| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1())
+        .expect("elements that are numbers")
 }
 
 /// An array of numbers, whatever its nesting.

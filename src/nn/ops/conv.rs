@@ -6,6 +6,7 @@ use super::cpu::conv::{self, Geometry, Input, Part};
 use super::cpu::tile::Epilogue;
 use super::cpu::{Element, Host, tensor};
 use super::{Window, by_type, dims};
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
 use crate::nn::{Error, Result};
 
@@ -24,6 +25,15 @@ pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, 
         });
     }
     let geometry = window.geometry(&x.tensor, Some(o))?;
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::Convolution {
+            x: graph::id(x)?,
+            weight: graph::numbers(&weight.tensor)?,
+            bias: bias.map_or_else(|| Ok(vec![0.0; o]), |b| graph::numbers(&b.tensor))?,
+            window,
+        };
+        return graph.record(operation, &[geometry.n, geometry.output.0, geometry.output.1, o]);
+    }
     by_type!(x.tensor, conv2d_typed(tape, x, weight, bias, geometry))
 }
 

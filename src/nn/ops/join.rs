@@ -2,6 +2,7 @@
 
 use super::cpu::{Element, Host, elementwise, tensor};
 use super::{by_type, dims};
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
 use crate::nn::{Error, Result};
 
@@ -16,6 +17,15 @@ pub fn residual(tape: &mut Tape, x: &Value, branch: &Value, scale: f64, relu: bo
             found: branch.tensor.dims().to_vec(),
             expected: x.tensor.dims().to_vec(),
         });
+    }
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::Residual {
+            x: graph::id(x)?,
+            branch: graph::id(branch)?,
+            scale: scale as f32,
+            relu,
+        };
+        return graph.record(operation, x.tensor.dims());
     }
     by_type!(x.tensor, residual_typed(tape, x, branch, scale, relu))
 }
@@ -75,6 +85,11 @@ pub fn concat(tape: &mut Tape, parts: &[Value]) -> Result<Value> {
                 expected: vec![n, h, w, found.3],
             });
         }
+    }
+    if let Some(graph) = tape.graph() {
+        let channels = parts.iter().map(|p| p.tensor.dims()[3]).sum();
+        let parts = parts.iter().map(graph::id).collect::<Result<_>>()?;
+        return graph.record(Operation::Concatenation { parts }, &[n, h, w, channels]);
     }
     by_type!(first.tensor, concat_typed(tape, parts, (n, h, w)))
 }

@@ -4,6 +4,7 @@ use super::cpu::conv::Geometry;
 use super::cpu::{Element, Host, pool, tensor};
 use super::{Window, by_type, dims};
 use crate::nn::Result;
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
 
 /// Max pooling; padding never wins.
@@ -12,6 +13,13 @@ use crate::nn::tape::{Tape, Value};
 /// If the window does not fit or the element type has no kernel.
 pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
     let geometry = window.geometry(&x.tensor, None)?;
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::MaxPool {
+            x: graph::id(x)?,
+            window,
+        };
+        return graph.record(operation, &geometry.output_shape());
+    }
     by_type!(x.tensor, max_pool_typed(tape, x, geometry))
 }
 
@@ -31,6 +39,14 @@ fn max_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry) -> Result
 /// If the window does not fit or the element type has no kernel.
 pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding: bool) -> Result<Value> {
     let geometry = window.geometry(&x.tensor, None)?;
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::AveragePool {
+            x: graph::id(x)?,
+            window,
+            include_padding,
+        };
+        return graph.record(operation, &geometry.output_shape());
+    }
     by_type!(x.tensor, average_pool_typed(tape, x, geometry, include_padding))
 }
 
@@ -49,6 +65,10 @@ fn average_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry, inclu
 /// # Errors
 /// If the element type has no kernel.
 pub fn global_average_pool(tape: &mut Tape, x: &Value) -> Result<Value> {
+    if let Some(graph) = tape.graph() {
+        let (n, _, _, c) = dims(&x.tensor, "global average pooling")?;
+        return graph.record(Operation::GlobalAverage { x: graph::id(x)? }, &[n, c]);
+    }
     by_type!(x.tensor, global_average_pool_typed(tape, x))
 }
 

@@ -3,6 +3,7 @@
 use super::cpu::{Element, Host, resize, tensor};
 use super::{by_type, dims};
 use crate::nn::Result;
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
 
 /// Nearest upsampling by 2: `[n, h, w, c]` to `[n, 2h, 2w, c]`.
@@ -10,6 +11,10 @@ use crate::nn::tape::{Tape, Value};
 /// # Errors
 /// If the element type has no kernel.
 pub fn upsample_x2(tape: &mut Tape, x: &Value) -> Result<Value> {
+    if let Some(graph) = tape.graph() {
+        let (n, h, w, c) = dims(&x.tensor, "upsampling")?;
+        return graph.record(Operation::Upsample { x: graph::id(x)? }, &[n, 2 * h, 2 * w, c]);
+    }
     by_type!(x.tensor, upsample_x2_typed(tape, x))
 }
 
@@ -30,6 +35,10 @@ fn upsample_x2_typed<T: Element>(tape: &mut Tape, x: &Value) -> Result<Value> {
 /// # Errors
 /// If the element type has no kernel.
 pub fn resize_bilinear(tape: &mut Tape, x: &Value, rows: usize, columns: usize) -> Result<Value> {
+    if let Some(graph) = tape.graph() {
+        let (n, _, _, c) = dims(&x.tensor, "bilinear resize")?;
+        return graph.record(Operation::Resize { x: graph::id(x)? }, &[n, rows, columns, c]);
+    }
     by_type!(x.tensor, resize_bilinear_typed(tape, x, (rows, columns)))
 }
 

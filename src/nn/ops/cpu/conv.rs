@@ -9,7 +9,7 @@ use std::ops::Range;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::gemm::{Packed, Product, Rows};
+use super::gemm::{Packed, Product, Rows, Split};
 use super::tile::{Epilogue, PANEL, Tile};
 use super::{Element, on_pool, scratch, threads};
 
@@ -44,6 +44,11 @@ impl Geometry {
     /// Output pixels of the batch.
     pub fn rows(&self) -> usize {
         self.n * self.pixels()
+    }
+
+    /// `[n, oh, ow, o]`.
+    pub fn output_shape(&self) -> [usize; 4] {
+        [self.n, self.output.0, self.output.1, self.output.2]
     }
 
     /// Elements of one input image.
@@ -252,6 +257,7 @@ pub unsafe fn forward<T: Element>(
         b: w,
         c: y,
         c_row: distance,
+        lines: None,
         epilogue,
     };
     // SAFETY: the caller's promise, and the stage writes whole rows.
@@ -314,9 +320,10 @@ fn scatter_input<T: Element>(g: &Geometry, w: &[T], dy: &[T]) -> Vec<T> {
                         b: &packed,
                         c: columns.as_mut_ptr(),
                         c_row: depth,
+                        lines: None,
                         epilogue: Epilogue::NONE,
                     };
-                    let split = product.split(1);
+                    let split = Split::new(product.rows, o, depth, 1);
                     for task in 0..split.tasks {
                         // SAFETY: `columns` holds the line's columns, `dy` its pixels.
                         unsafe { product.run(&split, task) };

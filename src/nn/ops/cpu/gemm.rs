@@ -100,6 +100,8 @@ pub struct Product<'a, T> {
     pub c: *mut T,
     /// Distance of its rows.
     pub c_row: usize,
+    /// Rows of a line and the distance of lines, where rows do not all lie equally far apart.
+    pub lines: Option<(usize, usize)>,
     /// What happens to a sum before it is stored.
     pub epilogue: Epilogue<T>,
 }
@@ -122,35 +124,36 @@ pub struct Split {
     pub tasks: usize,
 }
 
-impl<T: Element> Product<'_, T> {
-    /// Cuts the product for a number of threads.
-    pub fn split(&self, threads: usize) -> Split {
-        let panels = self.b.columns.div_ceil(PANEL);
-        let few = self.rows < FEW_ROWS * threads;
-        let rows = (BLOCK / self.b.depth.max(1)).clamp(16, 1024).min(self.rows.max(1));
+impl Split {
+    /// Cuts a product of `rows x depth x columns` for a number of threads.
+    pub fn new(rows: usize, depth: usize, columns: usize, threads: usize) -> Self {
+        let all_panels = columns.div_ceil(PANEL);
         // Two blocks a thread, so that one that is late can be made up for.
-        let even = if few {
-            self.rows
+        let even = if rows < FEW_ROWS * threads {
+            rows
         } else {
-            self.rows.div_ceil(2 * threads)
+            rows.div_ceil(2 * threads)
         };
-        let rows = rows.min(even.max(1).next_multiple_of(8)).max(1);
-        let blocks = self.rows.div_ceil(rows);
+        let most = (BLOCK / depth.max(1)).clamp(16, 1024);
+        let block = even.next_multiple_of(8).min(most).clamp(1, rows.max(1));
+        let blocks = rows.div_ceil(block).max(1);
         let wanted = if threads == 1 {
             1
         } else {
-            (2 * threads).div_ceil(blocks.max(1))
+            (2 * threads).div_ceil(blocks)
         };
-        let panels_each = panels.div_ceil(wanted.min(panels).max(1)).max(1);
-        let groups = panels.div_ceil(panels_each);
-        Split {
-            rows,
-            panels: panels_each,
+        let panels = all_panels.div_ceil(wanted.clamp(1, all_panels.max(1))).max(1);
+        let groups = all_panels.div_ceil(panels);
+        Self {
+            rows: block,
+            panels,
             groups,
             tasks: blocks * groups,
         }
     }
+}
 
+impl<T: Element> Product<'_, T> {
     /// Computes one task of a split.
     ///
     /// # Safety
@@ -178,31 +181,45 @@ impl<T: Element> Product<'_, T> {
     }
 
     unsafe fn panels(&self, a: *const T, a_row: usize, rows: Range<usize>, panels: Range<usize>) {
+        let (line, c_line) = self.lines.unwrap_or((usize::MAX, 0));
         for panel in panels {
-            let column = panel * PANEL;
-            let e = &self.epilogue;
-            let offset = |p: *const T, by: usize| if p.is_null() { p } else { p.wrapping_add(by) };
-            let tile = Tile {
-                rows: rows.len(),
-                depth: self.b.depth,
-                a,
-                a_row,
-                a_step: 1,
-                b: self.b.values[panel * self.b.depth * PANEL..].as_ptr(),
-                b_step: PANEL,
-                c: self.c.wrapping_add(rows.start * self.c_row + column),
-                c_row: self.c_row,
-                columns: PANEL.min(self.b.columns - column),
-                accumulate: false,
-                epilogue: Epilogue {
-                    bias: offset(e.bias, column),
-                    residual: offset(e.residual, rows.start * e.residual_row + column),
-                    ..*e
-                },
-            };
-            // SAFETY: the caller's promise; rows and columns are within the product's.
-            unsafe { T::multiply(&tile) }
+            let mut first = rows.start;
+            while first < rows.end {
+                let end = (first - first % line).saturating_add(line).min(rows.end);
+                let start = first / line * c_line + first % line * self.c_row;
+                // SAFETY: the caller's promise; rows and columns are within the product's.
+                unsafe {
+                    let a = a.add((first - rows.start) * a_row);
+                    self.tile((a, a_row), first..end, panel, self.c.wrapping_add(start));
+                }
+                first = end;
+            }
         }
+    }
+
+    unsafe fn tile(&self, (a, a_row): (*const T, usize), rows: Range<usize>, panel: usize, c: *mut T) {
+        let (column, e) = (panel * PANEL, &self.epilogue);
+        let offset = |p: *const T, by: usize| if p.is_null() { p } else { p.wrapping_add(by) };
+        let tile = Tile {
+            rows: rows.len(),
+            depth: self.b.depth,
+            a,
+            a_row,
+            a_step: 1,
+            b: self.b.values[panel * self.b.depth * PANEL..].as_ptr(),
+            b_step: PANEL,
+            c: c.wrapping_add(column),
+            c_row: self.c_row,
+            columns: PANEL.min(self.b.columns - column),
+            accumulate: false,
+            epilogue: Epilogue {
+                bias: offset(e.bias, column),
+                residual: offset(e.residual, rows.start * e.residual_row + column),
+                ..*e
+            },
+        };
+        // SAFETY: the caller's promise.
+        unsafe { T::multiply(&tile) }
     }
 
     /// Computes the product on the pool.
@@ -210,7 +227,7 @@ impl<T: Element> Product<'_, T> {
     /// # Safety
     /// As for [`Product::run`].
     pub unsafe fn compute(&self) {
-        let split = self.split(threads());
+        let split = Split::new(self.rows, self.b.depth, self.b.columns, threads());
         // SAFETY: tasks write disjoint parts of `c`; the rest is the caller's promise.
         on_pool(|| {
             (0..split.tasks)

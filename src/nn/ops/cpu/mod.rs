@@ -8,9 +8,9 @@ pub mod norm;
 pub mod pool;
 pub mod resize;
 mod scratch;
+mod threads;
 pub mod tile;
-
-use std::sync::LazyLock;
+pub mod winograd;
 
 use candle_core::{CpuStorage, Device, Storage, Tensor, WithDType};
 use parking_lot::RwLockReadGuard;
@@ -18,23 +18,8 @@ use parking_lot::RwLockReadGuard;
 use self::tile::Tile;
 use crate::nn::{Error, Result};
 
-/// The compute pool: one thread a core.
-static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
-    rayon::ThreadPoolBuilder::new()
-        .thread_name(|i| format!("nn-{i}"))
-        .build()
-        .expect("the system can start one thread a core")
-});
-
-/// Number of threads that kernels run on.
-pub fn threads() -> usize {
-    POOL.current_num_threads()
-}
-
-/// Runs a kernel on the compute pool and waits for it.
-pub(super) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
-    POOL.install(kernel)
-}
+pub use threads::{MAX_THREADS, ThreadsError, check_threads, set_threads, threads};
+pub(in crate::nn) use threads::{on_every_thread, on_pool};
 
 /// A number that the kernels compute with: f32, and f64 for gradient checks.
 pub trait Element: WithDType + Default {
