@@ -107,9 +107,7 @@ impl Imported {
 /// Opens a file by what it begins with, whatever it is called.
 fn open(bytes: Vec<u8>) -> std::result::Result<Box<dyn Source>, String> {
     let known = "a safetensors, .pth or .h5 file of torchvision, timm or Keras is needed";
-    Ok(if bytes.is_empty() {
-        return Err("is empty; get the file again".to_owned());
-    } else if bytes.starts_with(archive::MAGIC) {
+    Ok(if bytes.starts_with(archive::MAGIC) {
         Box::new(pth::TorchFile::open_zip(bytes)?)
     } else if bytes.starts_with(hdf5::MAGIC) {
         Box::new(hdf5::KerasFile::open(bytes)?)

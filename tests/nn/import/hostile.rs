@@ -55,7 +55,7 @@ fn around(pickle: &[u8]) -> [Vec<u8>; 2] {
 
 #[test]
 fn what_is_no_weights_file_says_what_it_is() {
-    expect(b"", "empty.pth", &["is empty", "get the file again"]);
+    expect(b"", "empty.pth", &["is empty", "fetch it again"]);
     expect(b"<!DOCTYPE html><title>404</title>", "w.h5", &["is a web page"]);
     expect(b"hello, world", "w.safetensors", &["no known format", ".pth or .h5"]);
     expect(
