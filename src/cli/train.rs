@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::inference::device::DeviceChoice;
-use crate::nn::BackboneKind;
 use crate::nn::card::Task;
+use crate::nn::{BackboneKind, Graph};
 use crate::training::Error;
 use crate::training::event::TrainingEvent;
 use crate::training::recipe::{Config, Recipe, Stage};
@@ -51,6 +51,9 @@ pub struct TrainArgs {
     /// Its encoder.
     #[arg(long, help = format!("One of {}", BackboneKind::names()))]
     pub encoder: BackboneKind,
+    /// Graph of the encoder: torch, or keras for weights imported from Keras.
+    #[arg(long, default_value = "torch")]
+    pub graph: Graph,
     /// Folder with manifest.csv and the files it names.
     #[arg(long)]
     pub data: PathBuf,
@@ -60,7 +63,7 @@ pub struct TrainArgs {
     /// Folder that the run is kept in: settings, metrics, best weights with their card, last checkpoint.
     #[arg(long)]
     pub run_dir: PathBuf,
-    /// Weights to begin with; for recovnet those of a trained segmenter.
+    /// Weights to begin with: of an earlier run (for recovnet a segmenter's), or an imported encoder.
     #[arg(long)]
     pub init: Option<PathBuf>,
     /// Number of epochs instead of the recipe's.
@@ -143,6 +146,7 @@ fn config(args: &TrainArgs) -> Config {
     if let Some(schedule) = &args.schedule {
         config.schedule.clone_from(schedule);
     }
+    config.graph = args.graph;
     config.batch = args.batch.unwrap_or(config.batch);
     config.rate = args.lr.unwrap_or(config.rate);
     config.seed = args.seed;
@@ -198,6 +202,9 @@ impl Progress {
 
     fn show(&mut self, event: &TrainingEvent) {
         match event {
+            TrainingEvent::EncoderOnly => self.bar.suspend(|| {
+                eprintln!("begins with an imported encoder; decoder or head begin with random weights");
+            }),
             TrainingEvent::Loading { done, total, size } => {
                 self.place(*done, *total);
                 self.bar.set_message(format!("images at {size} px"));

@@ -1,9 +1,10 @@
 //! Tensors to tensors: operations with exact gradients, layers, backbones, the segmenter, `ReCovNet`, Grad-CAM and
-//! the weights format. Knows no DICOM and no window; only [`weights`] reads files.
+//! the weights format. Knows no DICOM and no window; only [`weights`] and [`import`] read files.
 
 pub mod backbone;
 pub mod card;
 pub mod gradcam;
+pub mod import;
 mod init;
 pub mod input_spec;
 pub mod kind;

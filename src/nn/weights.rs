@@ -53,7 +53,8 @@ pub fn sha256_of(path: &Path) -> Result<String> {
     Ok(sha256(&read_bytes(path)?))
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+/// All bytes of a file, if it is not too large for weights.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let length = std::fs::metadata(path)
         .map_err(|e| fail(path, format!("cannot be read: {e}")))?
         .len();

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::nn::{Classifier, Device, Network, Result, Segmenter, Tape, Tensor, Value};
 
 use super::batches::Batch;
+use super::initial;
 use super::loss;
 use super::manifest::Row;
 use super::metrics::{self, Confusion};
@@ -75,7 +76,7 @@ impl Phase for Segmentation {
     fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Segmenter> {
         let mut network = Segmenter::new(config.encoder, config.graph, config.seed, device)?;
         if let Some(state) = init {
-            network.load_state(state)?;
+            initial::load(&mut network, state)?;
         }
         Ok(network)
     }
@@ -127,7 +128,7 @@ impl Phase for Classification {
             state => {
                 let mut network = Classifier::new(config.encoder, config.graph, config.seed, device)?;
                 if let Some(state) = state {
-                    network.load_state(state)?;
+                    initial::load(&mut network, state)?;
                 }
                 Ok(network)
             }

@@ -167,7 +167,7 @@ impl Config {
             width: size,
             height: size,
             aspect: self.aspect,
-            ..InputSpec::default()
+            ..InputSpec::of(self.encoder, self.graph)
         }
     }
 

@@ -103,6 +103,9 @@ impl<'a, P: Phase> Run<'a, P> {
     fn prepare(job: &Job, cancel: &'a AtomicBool, listener: Listener<'a>) -> Result<Self, Error> {
         check_schedule(&job.config)?;
         let initial = initial::read(job)?;
+        if initial.as_ref().is_some_and(|initial| initial.encoder_only) {
+            listener(TrainingEvent::EncoderOnly);
+        }
         let config = Config {
             init: initial.as_ref().map(|init| init.sha256.clone()),
             ..job.config.clone()

@@ -52,10 +52,11 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 ];
 
 /// First name of an outside crate (`*` ends a prefix), and the modules that it belongs to.
-const BELONGS: [(&str, &[&str]); 7] = [
+const BELONGS: [(&str, &[&str]); 8] = [
     ("candle_*", &["nn", "preprocess", "inference", "training"]),
     ("cudarc", &["nn"]),
     ("gemm", &["nn"]),
+    ("hdf5_pure", &["nn"]),
     ("egui*", &["viewer"]),
     ("eframe", &["viewer"]),
     ("wgpu*", &["viewer"]),

@@ -7,6 +7,7 @@ mod support;
 
 mod bench;
 mod evaluate;
+mod import;
 mod misc;
 mod predict;
 

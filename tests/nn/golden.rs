@@ -185,7 +185,7 @@ impl Rule {
 }
 
 /// A tensor of the rule in memory layout; the rule counts kernels in OIHW order.
-fn rule_tensor(seed: u64, name: &str, dims: &[usize], role: Role) -> Tensor {
+pub fn rule_tensor(seed: u64, name: &str, dims: &[usize], role: Role) -> Tensor {
     let fan_in: usize = dims[1..].iter().product();
     let a = (5.0 / fan_in as f64).sqrt();
     let (lo, hi) = match role {

@@ -7,6 +7,7 @@ mod encoders;
 mod forward;
 mod golden;
 mod gradients;
+mod import;
 mod input;
 mod ops;
 #[path = "../support/reference.rs"]
