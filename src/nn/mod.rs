@@ -3,6 +3,8 @@
 
 pub mod backbone;
 pub mod card;
+#[cfg(feature = "cuda")]
+pub mod cuda_runtime;
 pub mod gradcam;
 mod init;
 pub mod input_spec;
@@ -32,7 +34,17 @@ use std::path::PathBuf;
 pub enum Error {
     /// candle refused.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
+    /// A GPU refused, is full or was lost.
+    #[error("{operation} ({sizes}): {reason}")]
+    Gpu {
+        /// Operation.
+        operation: &'static str,
+        /// Sizes of what it works on, in words.
+        sizes: String,
+        /// One sentence with the cause and what to do.
+        reason: String,
+    },
     /// A tensor does not have the shape that the network needs.
     #[error("{tensor}: shape {found:?}, expected {expected:?}")]
     Shape {
@@ -59,6 +71,24 @@ pub enum Error {
         /// One sentence with the cause.
         reason: String,
     },
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        #[cfg(feature = "cuda")]
+        {
+            let text = error.to_string();
+            let cause = text.lines().next().unwrap_or_default();
+            if ["CUDA_ERROR_", "CUBLAS_", "CURAND_"].iter().any(|word| cause.contains(word)) {
+                return Self::Gpu {
+                    operation: "a tensor operation",
+                    sizes: "on the GPU".to_owned(),
+                    reason: ops::cuda::advice(cause),
+                };
+            }
+        }
+        Self::Candle(error)
+    }
 }
 
 /// Result of a network operation.

@@ -10,6 +10,10 @@ use crate::nn::{Error, Result};
 /// # Errors
 /// If the shapes differ or the element type has no kernel.
 pub fn add_relu(tape: &mut Tape, a: &Value, b: &Value) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if a.tensor.device().is_cuda() {
+        return super::cuda::add_relu(tape, a, b);
+    }
     if a.tensor.dims() != b.tensor.dims() {
         return Err(Error::Shape {
             tensor: "residual".into(),

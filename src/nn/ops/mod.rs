@@ -3,6 +3,8 @@
 
 mod conv;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod join;
 mod linear;
 mod norm;
@@ -27,7 +29,7 @@ macro_rules! by_type {
         match $tensor.dtype() {
             candle_core::DType::F32 => $function::<f32>($($argument),*),
             candle_core::DType::F64 => $function::<f64>($($argument),*),
-            other => Err(Error::Unsupported { operation: stringify!($function), on: format!("{other:?}") }),
+            other => Err(crate::nn::Error::Unsupported { operation: stringify!($function), on: format!("{other:?}") }),
         }
     };
 }

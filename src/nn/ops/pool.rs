@@ -11,6 +11,10 @@ use crate::nn::tape::{Tape, Value};
 /// # Errors
 /// If the window does not fit or the element type has no kernel.
 pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::max_pool(tape, x, window);
+    }
     let geometry = window.geometry(&x.tensor, None)?;
     by_type!(x.tensor, max_pool_typed(tape, x, geometry))
 }
@@ -30,6 +34,10 @@ fn max_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry) -> Result
 /// # Errors
 /// If the window does not fit or the element type has no kernel.
 pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding: bool) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::average_pool(tape, x, window, include_padding);
+    }
     let geometry = window.geometry(&x.tensor, None)?;
     by_type!(x.tensor, average_pool_typed(tape, x, geometry, include_padding))
 }
@@ -49,6 +57,10 @@ fn average_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry, inclu
 /// # Errors
 /// If the element type has no kernel.
 pub fn global_average_pool(tape: &mut Tape, x: &Value) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::global_average_pool(tape, x);
+    }
     by_type!(x.tensor, global_average_pool_typed(tape, x))
 }
 

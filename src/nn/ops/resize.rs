@@ -10,6 +10,10 @@ use crate::nn::tape::{Tape, Value};
 /// # Errors
 /// If the element type has no kernel.
 pub fn upsample_x2(tape: &mut Tape, x: &Value) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::upsample_x2(tape, x);
+    }
     by_type!(x.tensor, upsample_x2_typed(tape, x))
 }
 
@@ -30,6 +34,10 @@ fn upsample_x2_typed<T: Element>(tape: &mut Tape, x: &Value) -> Result<Value> {
 /// # Errors
 /// If the element type has no kernel.
 pub fn resize_bilinear(tape: &mut Tape, x: &Value, rows: usize, columns: usize) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::resize_bilinear(tape, x, rows, columns);
+    }
     by_type!(x.tensor, resize_bilinear_typed(tape, x, (rows, columns)))
 }
 
