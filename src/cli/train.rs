@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::inference::device::DeviceChoice;
-use crate::nn::BackboneKind;
+use crate::nn::{BackboneKind, Precision};
 use crate::nn::card::Task;
 use crate::training::Error;
 use crate::training::event::TrainingEvent;
@@ -41,6 +41,15 @@ pub enum RecipeName {
     Paper,
     /// Rates and schedule for random initial weights: small images first.
     Scratch,
+}
+
+/// What numbers to compute with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionName {
+    /// f32 throughout.
+    F32,
+    /// bf16 with f32 parameters.
+    Bf16,
 }
 
 /// Arguments of `recovnet train`.
@@ -81,6 +90,9 @@ pub struct TrainArgs {
     /// Where to compute: auto, cpu or cuda:N.
     #[arg(long, default_value = "auto", value_parser = options::device)]
     pub device: String,
+    /// What numbers to compute with: full f32, or bf16 with f32 parameters (on CUDA, where it is faster).
+    #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
+    pub precision: PrecisionName,
     /// Go on with the run in the folder after its last finished epoch.
     #[arg(long)]
     pub resume: bool,
@@ -92,6 +104,7 @@ pub struct TrainArgs {
 /// If the run ends without weights.
 pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
     let opened = args.device.parse::<DeviceChoice>()?.open()?;
+    config(&args).precision.check(&opened.device)?;
     let job = Job {
         config: config(&args),
         data: args.data,
@@ -143,6 +156,10 @@ fn config(args: &TrainArgs) -> Config {
     config.batch = args.batch.unwrap_or(config.batch);
     config.rate = args.lr.unwrap_or(config.rate);
     config.seed = args.seed;
+    config.precision = match args.precision {
+        PrecisionName::F32 => Precision::F32,
+        PrecisionName::Bf16 => Precision::Bf16,
+    };
     config
 }
 

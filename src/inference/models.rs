@@ -173,18 +173,16 @@ impl Models {
         let segmenter = verified_segmenter(&folders)?;
         let classifier = verified_classifier(&folders, classifier)?;
         let opened = choice.open()?;
-        let models = Self::load_on(&segmenter, &classifier, &opened.device, opened.label)?;
-        match models.check_device() {
-            Ok(()) => Ok(models),
-            Err(cause) if choice == DeviceChoice::Auto && !models.device.is_cpu() => {
+        let on_gpu = !opened.device.is_cpu();
+        match Self::load_on(&segmenter, &classifier, &opened.device, opened.label) {
+            // A GPU that computes may yet have no room for the networks.
+            Err(Error::Refused {
+                cause: cause @ nn::Error::Gpu { .. },
+            }) if on_gpu && choice == DeviceChoice::Auto => {
                 let cpu = device::cpu(Some(&cause.to_string()));
                 Self::load_on(&segmenter, &classifier, &cpu.device, cpu.label)
             }
-            Err(cause) => Err(device::Error::CannotCompute {
-                device: device.to_owned(),
-                cause,
-            }
-            .into()),
+            loaded => loaded,
         }
     }
 
@@ -207,17 +205,6 @@ impl Models {
             device: device.clone(),
             device_label,
         })
-    }
-
-    /// Runs the smallest possible picture on a device other than the CPU, where operations may be missing.
-    fn check_device(&self) -> nn::Result<()> {
-        if self.device.is_cpu() {
-            return Ok(());
-        }
-        let black = nn::Tensor::zeros((1, 3, 32, 32), nn::DType::F32, &self.device)?;
-        self.segmenter.0.predict(&black)?;
-        self.classifier.0.predict(&black)?;
-        Ok(())
     }
 
     /// Which segmenter this is.

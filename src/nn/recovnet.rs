@@ -1,7 +1,7 @@
 //! Phase II (paper section 2.3): encoder, global average pooling and a fully connected layer with two neurons.
 //! `ReCovNet` takes its encoder from a trained segmenter; the plain baselines do not, and share everything else.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::backbone::{Backbone, Observe};
 use super::gradcam::{self, CamTarget};
@@ -107,7 +107,7 @@ impl Classifier {
         let features = self.encoder.forward(&images, tape, &mut |_, _| Ok(()))?;
         let logits = self.head(&features, tape)?;
         Ok(Classification {
-            features: channels_first(features.tensor())?,
+            features: channels_first(&features.tensor().to_dtype(DType::F32)?)?,
             logits: logits.tensor().clone(),
         })
     }

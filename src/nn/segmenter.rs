@@ -1,7 +1,7 @@
 //! Phase I (paper section 2.3): encoder and decoder WITHOUT skip connections, so that the encoder's last feature
 //! map alone has to tell where the lungs are.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::backbone::{Backbone, Observe};
 use super::init::Init;
@@ -142,7 +142,7 @@ impl Segmenter {
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
         let logits = self.forward(&images.to_device(&self.device)?, &mut Tape::evaluation())?;
-        let logits = logits.tensor().squeeze(3)?;
+        let logits = logits.tensor().squeeze(3)?.to_dtype(DType::F32)?;
         Ok((((logits.neg()?.exp()?) + 1.0)?).recip()?)
     }
 }

@@ -109,7 +109,7 @@ fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<(State, Metadata)
     let (_, header) = safetensors::SafeTensors::read_metadata(bytes).map_err(|e| broken(&e))?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     let mut state = State::new();
-    for (name, tensor) in candle_core::safetensors::load_buffer(bytes, device).map_err(|e| broken(&e))? {
+    for (name, tensor) in candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(|e| broken(&e))? {
         let tensor = match tensor.dtype() {
             DType::F64 | DType::I64 => tensor,
             _ => tensor.to_dtype(DType::F32)?,
@@ -119,7 +119,7 @@ fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<(State, Metadata)
         } else {
             tensor
         };
-        state.insert(name, tensor);
+        state.insert(name, tensor.to_device(device)?);
     }
     Ok((state, metadata))
 }

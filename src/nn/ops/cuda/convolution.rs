@@ -213,14 +213,20 @@ fn known(pass: Pass) -> u32 {
     }
 }
 
-/// An algorithm's number as the binding's enumeration, 0 if it knows no such number.
+/// Makes a function from an algorithm's number to the binding's enumeration; numbers that it does not know are 0.
 macro_rules! algorithm {
-    ($number:expr, $pass:expr, $kind:ty) => {{
-        let number: u32 = if $number < known($pass) { $number } else { 0 };
-        // SAFETY: the enumeration has every number below its COUNT, and is of 32 bits.
-        unsafe { std::mem::transmute::<u32, $kind>(number) }
-    }};
+    ($name:ident, $pass:expr, $kind:ty) => {
+        fn $name(number: u32) -> $kind {
+            let number = if number < known($pass) { number } else { 0 };
+            // SAFETY: the enumeration has every number below its COUNT, and is of 32 bits.
+            unsafe { std::mem::transmute::<u32, $kind>(number) }
+        }
+    };
 }
+
+algorithm!(forward_algorithm, Pass::Forward, sys::cudnnConvolutionFwdAlgo_t);
+algorithm!(input_algorithm, Pass::Input, sys::cudnnConvolutionBwdDataAlgo_t);
+algorithm!(kernel_algorithm, Pass::Kernel, sys::cudnnConvolutionBwdFilterAlgo_t);
 
 impl Convolutions {
     /// Opens cuDNN on a stream.
@@ -345,17 +351,17 @@ impl Convolutions {
         unsafe {
             match pass {
                 Pass::Forward => {
-                    let algorithm = algorithm!(number, pass, sys::cudnnConvolutionFwdAlgo_t);
+                    let algorithm = forward_algorithm(number);
                     result::get_convolution_forward_workspace_size(self.handle, d.x, d.w, d.window, d.y, algorithm)
                 }
                 Pass::Input => {
-                    let algorithm = algorithm!(number, pass, sys::cudnnConvolutionBwdDataAlgo_t);
+                    let algorithm = input_algorithm(number);
                     result::get_convolution_backward_data_workspace_size(
                         self.handle, d.w, d.y, d.window, d.x, algorithm,
                     )
                 }
                 Pass::Kernel => {
-                    let algorithm = algorithm!(number, pass, sys::cudnnConvolutionBwdFilterAlgo_t);
+                    let algorithm = kernel_algorithm(number);
                     result::get_convolution_backward_filter_workspace_size(
                         self.handle, d.x, d.y, d.window, d.w, algorithm,
                     )
@@ -373,19 +379,19 @@ impl Convolutions {
         unsafe {
             match pass {
                 Pass::Forward => {
-                    let algorithm = algorithm!(plan.algorithm, pass, sys::cudnnConvolutionFwdAlgo_t);
+                    let algorithm = forward_algorithm(plan.algorithm);
                     result::convolution_forward(
                         self.handle, one, d.x, o.x, d.w, o.w, d.window, algorithm, space, bytes, zero, d.y, o.y,
                     )
                 }
                 Pass::Input => {
-                    let algorithm = algorithm!(plan.algorithm, pass, sys::cudnnConvolutionBwdDataAlgo_t);
+                    let algorithm = input_algorithm(plan.algorithm);
                     result::convolution_backward_data(
                         self.handle, one, d.w, o.w, d.y, o.y, d.window, algorithm, space, bytes, zero, d.x, o.x,
                     )
                 }
                 Pass::Kernel => {
-                    let algorithm = algorithm!(plan.algorithm, pass, sys::cudnnConvolutionBwdFilterAlgo_t);
+                    let algorithm = kernel_algorithm(plan.algorithm);
                     result::convolution_backward_filter(
                         self.handle, one, d.x, o.x, d.y, o.y, d.window, algorithm, space, bytes, zero, d.w, o.w,
                     )

@@ -67,7 +67,12 @@ pub fn open(ordinal: usize) -> std::result::Result<Device, String> {
     Ok(device)
 }
 
-/// Name, compute capability and memory of an opened GPU, in words.
+/// Name of an opened GPU.
+pub fn name(device: &Device) -> Option<String> {
+    Gpu::of_device(device).ok().map(|gpu| gpu.name.clone())
+}
+
+/// Compute capability and memory of an opened GPU, in words.
 pub fn describe(device: &Device) -> Option<String> {
     let gpu = Gpu::of_device(device).ok()?;
     let context = gpu.stream.context();
@@ -75,8 +80,7 @@ pub fn describe(device: &Device) -> Option<String> {
     let (free, total) = context.mem_get_info().ok()?;
     let gib = |bytes: usize| bytes as f64 / f64::from(1 << 30);
     Some(format!(
-        "{}, compute capability {major}.{minor}, {:.1} of {:.1} GiB free",
-        gpu.name,
+        "compute capability {major}.{minor}, {:.1} of {:.1} GiB free",
         gib(free),
         gib(total)
     ))
