@@ -1,10 +1,10 @@
 //! Evaluation of the networks against the goldens: every checkpoint, head, mask and Grad-CAM.
 
-use recovnet::nn::{CamTarget, Classifier, Device, Segmenter, Tape, Tensor, Value};
+use recovnet::nn::{CamTarget, Classifier, Segmenter, Tape, Tensor, Value};
 use recovnet::preprocess;
 
 use crate::golden::{Golden, close, goldens};
-use crate::reference::{flat, within};
+use crate::reference::{flat, golden_device, tolerance, within};
 
 fn channels_first(parts: &[Value]) -> Tensor {
     let tensors: Vec<&Tensor> = parts.iter().map(Value::tensor).collect();
@@ -20,7 +20,7 @@ fn sigmoid(t: &Tensor) -> Tensor {
 #[test]
 fn golden_forward_checkpoints_and_masks() {
     for golden in goldens("forward") {
-        let mut network = Segmenter::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
+        let mut network = Segmenter::new(golden.backbone, golden.graph, 1, &golden_device()).unwrap();
         golden.fill(&mut network);
         let input = golden.input("input");
         let mut seen = Vec::new();
@@ -33,12 +33,12 @@ fn golden_forward_checkpoints_and_masks() {
                 } else {
                     format!("ckpt.{stage}")
                 };
-                close(&map, &golden.sampled(&key), 1e-4, &format!("{} {key}", golden.name));
+                close(&map, &golden.sampled(&key), tolerance(1e-4), &format!("{} {key}", golden.name));
                 if ["layer4", "norm5relu"].contains(&stage) {
                     close(
                         &map,
                         &golden.sampled("features"),
-                        1e-4,
+                        tolerance(1e-4),
                         &format!("{} features", golden.name),
                     );
                 }
@@ -51,13 +51,13 @@ fn golden_forward_checkpoints_and_masks() {
         close(
             &logits,
             &golden.sampled("seg.logits"),
-            1e-4,
+            tolerance(1e-4),
             &format!("{} seg.logits", golden.name),
         );
         close(
             &sigmoid(&logits),
             &golden.sampled("seg.prob"),
-            1e-4,
+            tolerance(1e-4),
             &format!("{} seg.prob", golden.name),
         );
         let predicted = network.predict(&input).unwrap();
@@ -66,7 +66,7 @@ fn golden_forward_checkpoints_and_masks() {
             within(
                 &flat(&predicted),
                 &golden.values("seg.prob_full"),
-                1e-4,
+                tolerance(1e-4),
                 &format!("{} prob_full", golden.name),
             );
         }
@@ -76,7 +76,7 @@ fn golden_forward_checkpoints_and_masks() {
 #[test]
 fn golden_classifier_and_gradcam() {
     for golden in goldens("forward") {
-        let mut network = Classifier::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
+        let mut network = Classifier::new(golden.backbone, golden.graph, 1, &golden_device()).unwrap();
         golden.fill(&mut network);
         let input = golden.input("input");
         let found = network.predict(&input).unwrap();
@@ -84,7 +84,7 @@ fn golden_classifier_and_gradcam() {
         close(
             &found.features,
             &golden.sampled("features"),
-            1e-4,
+            tolerance(1e-4),
             &format!("{} features", golden.name),
         );
         check_head(&golden, &found.features, &found.logits);
@@ -105,14 +105,14 @@ fn check_head(golden: &Golden, features: &Tensor, logits: &Tensor) {
     within(
         &flat(&pooled),
         &gap,
-        1e-4 * largest(&gap),
+        tolerance(1e-4) * largest(&gap),
         &format!("{} gap", golden.name),
     );
     let reference = golden.values("logits");
     within(
         &flat(logits),
         &reference,
-        1e-4 * largest(&reference),
+        tolerance(1e-4) * largest(&reference),
         &format!("{} logits", golden.name),
     );
     let probabilities: Vec<f64> = flat(logits)
@@ -125,7 +125,7 @@ fn check_head(golden: &Golden, features: &Tensor, logits: &Tensor) {
     within(
         &probabilities,
         &golden.values("probs"),
-        1e-5,
+        tolerance(1e-5),
         &format!("{} probs", golden.name),
     );
 }
@@ -139,7 +139,7 @@ fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: u
     within(
         &flat(&raw),
         &reference,
-        1e-4 * largest(&reference),
+        tolerance(1e-4) * largest(&reference),
         &format!("{name}.raw"),
     );
     let soft = flat(&network.activation_map(features, class, CamTarget::Probability).unwrap());
@@ -147,7 +147,7 @@ fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: u
     within(
         &soft,
         &reference,
-        1e-4 * largest(&reference),
+        tolerance(1e-4) * largest(&reference),
         &format!("{name} of the probability"),
     );
     let other = flat(&network.activation_map(features, 1 - class, CamTarget::Logit).unwrap());
@@ -156,12 +156,12 @@ fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: u
     within(
         &margin,
         &difference,
-        1e-4 * largest(&difference),
+        tolerance(1e-4) * largest(&difference),
         &format!("{name} of the margin"),
     );
     let relu: Vec<f64> = flat(&raw).iter().map(|v| v.max(0.0)).collect();
     let reference = golden.values(&format!("cam.c{class}.relu"));
-    within(&relu, &reference, 1e-4 * largest(&reference), &format!("{name}.relu"));
+    within(&relu, &reference, tolerance(1e-4) * largest(&reference), &format!("{name}.relu"));
     relu
 }
 
@@ -182,15 +182,15 @@ fn check_resized(golden: &Golden, relu: &[f64], features: &[usize], input: (usiz
     within(
         &normed,
         &golden.values(&format!("cam.c{class}.norm")),
-        1e-4,
+        tolerance(1e-4),
         &format!("{name}.norm"),
     );
     let key = format!("cam.c{class}.up");
     if golden.has(&key) {
         let resized: Vec<f64> = resized.into_iter().map(f64::from).collect();
-        within(&resized, &golden.values(&key), 1e-4, &key);
+        within(&resized, &golden.values(&key), tolerance(1e-4), &key);
     } else {
-        let resized = Tensor::from_vec(resized, (features[0], input.1, input.0), &Device::Cpu).unwrap();
-        close(&resized, &golden.sampled(&key), 1e-4, &format!("{name}.up"));
+        let resized = Tensor::from_vec(resized, (features[0], input.1, input.0), &golden_device()).unwrap();
+        close(&resized, &golden.sampled(&key), tolerance(1e-4), &format!("{name}.up"));
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use recovnet::nn::{BackboneKind, Device, Graph, Network, Role, Tensor};
 
-use crate::reference::{flat, folder, json, within};
+use crate::reference::{flat, folder, golden_device, json, within};
 
 /// A configuration that is built, by the name that begins its files.
 fn configuration(name: &str) -> Option<(BackboneKind, Graph)> {
@@ -123,13 +123,16 @@ impl Golden {
         let shape = self.sampled("input_s").shape;
         let input = rule_input(self.seed, tag, (shape[0], shape[2], shape[3]));
         close(&input, &self.sampled("input_s"), 0.0, &format!("{} input", self.name));
-        input
+        input.to_device(&golden_device()).expect("room for the input")
     }
 
     /// Fills a network by the rule.
     pub fn fill(&self, network: &mut dyn Network) {
         let seed = self.seed;
-        network.visit_mut(&mut |name, tensor, role| *tensor = rule_tensor(seed, name, tensor.dims(), role));
+        network.visit_mut(&mut |name, tensor, role| {
+            let filled = rule_tensor(seed, name, tensor.dims(), role).to_device(tensor.device());
+            *tensor = filled.expect("room for the network");
+        });
     }
 }
 
@@ -217,12 +220,6 @@ pub fn close(found: &Tensor, golden: &Sampled, tolerance: f64, what: &str) {
         tolerance.max(1e-12) * golden.stats[4],
         &format!("{what}: l2"),
     );
-}
-
-/// Relative L2 distance.
-pub fn relative_l2(found: &[f64], reference: &[f64]) -> f64 {
-    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|d| d * d).sum::<f64>().sqrt();
-    norm(&mut found.iter().zip(reference).map(|(f, r)| f - r)) / norm(&mut reference.iter().copied()).max(1e-30)
 }
 
 #[test]

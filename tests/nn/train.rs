@@ -1,10 +1,10 @@
 //! One training step of each network against the goldens: loss, gradients, running statistics.
 
-use recovnet::nn::{Backward, Classifier, Device, Network, RunningVariance, Segmenter, Tape, Tensor};
+use recovnet::nn::{Backward, Classifier, Network, RunningVariance, Segmenter, Tape, Tensor};
 use recovnet::training::loss;
 
-use crate::golden::{Golden, goldens, relative_l2};
-use crate::reference::{flat, json, within};
+use crate::golden::{Golden, goldens};
+use crate::reference::{flat, golden_device, json, relative, tolerance, within};
 
 /// A gradient in the order of the golden: kernels as OIHW.
 fn torch_layout(gradient: &Tensor) -> Vec<f64> {
@@ -32,8 +32,8 @@ fn check_gradients(golden: &Golden, found: &Backward) {
                 .unwrap_or_else(|| panic!("no gradient of {name}")),
         );
         let picked: Vec<f64> = reference.index.iter().map(|i| gradient[*i]).collect();
-        let limit = (5.0 * noise[&name].as_f64().unwrap_or(0.0)).max(1e-2);
-        let distance = relative_l2(&picked, &reference.values);
+        let limit = tolerance(5.0 * noise[&name].as_f64().unwrap_or(0.0)).max(1e-2);
+        let distance = relative(&picked, &reference.values);
         assert!(
             distance <= limit,
             "{} gradient of {name}: {distance} from the reference, limit {limit}",
@@ -48,7 +48,7 @@ fn check_gradients(golden: &Golden, found: &Backward) {
         .sqrt();
     let reference = golden.values("grad_norm_all")[0];
     assert!(
-        (norm / reference - 1.0).abs() <= 2e-2,
+        (norm / reference - 1.0).abs() <= tolerance(2e-2),
         "{}: gradient norm {norm}, reference {reference}",
         golden.name
     );
@@ -73,7 +73,7 @@ fn check_statistics(golden: &Golden, found: &Backward, network: &dyn Network) {
             within(
                 &flat(found),
                 &reference,
-                1e-4 * largest,
+                tolerance(1e-4) * largest,
                 &format!("{} bn.{layer}.{key}", golden.name),
             );
         };
@@ -107,12 +107,12 @@ fn updated(
 ) -> recovnet::nn::weights::State {
     let state = network.state();
     if state.contains_key("fc.weight") {
-        let mut copy = Classifier::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
+        let mut copy = Classifier::new(golden.backbone, golden.graph, 1, &golden_device()).unwrap();
         copy.load_state(&state).unwrap();
         copy.update_running(&found.statistics, momentum, form).unwrap();
         copy.state()
     } else {
-        let mut copy = Segmenter::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
+        let mut copy = Segmenter::new(golden.backbone, golden.graph, 1, &golden_device()).unwrap();
         copy.load_state(&state).unwrap();
         copy.update_running(&found.statistics, momentum, form).unwrap();
         copy.state()
@@ -122,23 +122,23 @@ fn updated(
 #[test]
 fn golden_training_step_of_the_classifier() {
     for golden in goldens("train_cls") {
-        let mut network = Classifier::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
+        let mut network = Classifier::new(golden.backbone, golden.graph, 1, &golden_device()).unwrap();
         golden.fill(&mut network);
         let mut tape = Tape::training();
         let logits = network.forward(&golden.input("train.input"), &mut tape).unwrap();
         within(
             &flat(logits.tensor()),
             &golden.values("logits"),
-            1e-3,
+            tolerance(1e-3),
             &format!("{} logits", golden.name),
         );
         let targets = [1_u8, 0];
         let values: Vec<f32> = logits.tensor().flatten_all().unwrap().to_vec1().unwrap();
         let (loss, gradient) = loss::cross_entropy(&values, &targets);
-        let gradient = Tensor::from_vec(gradient, logits.tensor().shape(), &Device::Cpu).unwrap();
+        let gradient = Tensor::from_vec(gradient, logits.tensor().shape(), &golden_device()).unwrap();
         let reference = golden.values("loss")[0];
         assert!(
-            (loss / reference - 1.0).abs() < 1e-4,
+            (loss / reference - 1.0).abs() < tolerance(1e-4),
             "{}: loss {loss}, reference {reference}",
             golden.name
         );
@@ -151,17 +151,17 @@ fn golden_training_step_of_the_classifier() {
 #[test]
 fn golden_training_step_of_the_segmenter() {
     for golden in goldens("train_seg") {
-        let mut network = Segmenter::new(golden.backbone, golden.graph, 1, &Device::Cpu).unwrap();
+        let mut network = Segmenter::new(golden.backbone, golden.graph, 1, &golden_device()).unwrap();
         golden.fill(&mut network);
         let mut tape = Tape::training();
         let logits = network.forward(&golden.input("train.input"), &mut tape).unwrap();
         let mask: Vec<u8> = golden.values("mask").iter().map(|v| *v as u8).collect();
         let values: Vec<f32> = logits.tensor().flatten_all().unwrap().to_vec1().unwrap();
         let (loss, gradient) = loss::hybrid_from_logits(&values, &mask);
-        let gradient = Tensor::from_vec(gradient, logits.tensor().shape(), &Device::Cpu).unwrap();
+        let gradient = Tensor::from_vec(gradient, logits.tensor().shape(), &golden_device()).unwrap();
         let reference = golden.values("loss")[0];
         assert!(
-            (loss.total() / reference - 1.0).abs() < 1e-4,
+            (loss.total() / reference - 1.0).abs() < tolerance(1e-4),
             "{}: {loss:?}, reference {reference}",
             golden.name
         );

@@ -86,9 +86,15 @@ pub fn describe(device: &Device) -> Option<String> {
     ))
 }
 
-/// First line of an error: candle adds where it was.
+/// First line of an error (candle adds where it was); the driver's in words, with the name in brackets.
 fn first_line(error: &dyn std::fmt::Display) -> String {
-    error.to_string().lines().next().unwrap_or("no reason given").to_owned()
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or("no reason given");
+    let inner = line.strip_prefix("DriverError(").and_then(|rest| rest.strip_suffix("\")"));
+    match inner.and_then(|inner| inner.split_once(", \"")) {
+        Some((name, words)) => format!("{words} ({name})"),
+        None => line.to_owned(),
+    }
 }
 
 impl Gpu {
@@ -425,3 +431,21 @@ macro_rules! launch {
     }};
 }
 pub(super) use launch;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_driver_are_told_in_words() {
+        let told = first_line(&"DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")\n   0: candle");
+        assert_eq!(told, "no CUDA-capable device is detected (CUDA_ERROR_NO_DEVICE)");
+        assert_eq!(first_line(&"cuDNN: X"), "cuDNN: X");
+    }
+
+    #[test]
+    fn a_full_gpu_asks_for_a_smaller_batch_and_a_lost_one_for_the_cpu() {
+        assert!(advice("out of memory (CUDA_ERROR_OUT_OF_MEMORY)").contains("smaller batch"));
+        assert!(advice("device not ready (CUDA_ERROR_NOT_READY)").contains("--device cpu"));
+    }
+}
