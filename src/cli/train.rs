@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::inference::device::DeviceChoice;
-use crate::nn::{BackboneKind, Precision};
 use crate::nn::card::Task;
+use crate::nn::{BackboneKind, Precision};
 use crate::training::Error;
 use crate::training::event::TrainingEvent;
 use crate::training::recipe::{Config, Recipe, Stage};

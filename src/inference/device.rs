@@ -156,16 +156,18 @@ fn details(_: &Device) -> String {
 #[cfg(feature = "cuda")]
 fn libraries() -> Vec<String> {
     use crate::nn::cuda_runtime::{self, PATH_VARIABLE};
-    match cuda_runtime::load() {
-        Ok(found) => found.iter().map(|f| format!("{} is {}", f.name, f.path.display())).collect(),
-        Err(_) => {
-            let folders: Vec<String> = cuda_runtime::searched().iter().map(|f| f.display().to_string()).collect();
-            vec![format!(
-                "libraries were looked for where the system looks, and in: {}; {PATH_VARIABLE} names another folder",
-                folders.join(", ")
-            )]
-        }
+    if let Ok(found) = cuda_runtime::load() {
+        let told = found.iter().map(|f| format!("{} is {}", f.name, f.path.display()));
+        return told.collect();
     }
+    let folders: Vec<String> = cuda_runtime::searched()
+        .iter()
+        .map(|f| f.display().to_string())
+        .collect();
+    vec![format!(
+        "libraries were looked for where the system looks, and in: {}; {PATH_VARIABLE} names another folder",
+        folders.join(", ")
+    )]
 }
 
 #[cfg(not(feature = "cuda"))]

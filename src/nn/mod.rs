@@ -24,8 +24,8 @@ pub use card::ModelCard;
 pub use gradcam::CamTarget;
 pub use input_spec::{Aspect, InputSpec};
 pub use kind::{BackboneKind, Graph};
-pub use precision::Precision;
 pub use network::{Network, Role, RunningVariance};
+pub use precision::Precision;
 pub use recovnet::{Classification, Classifier};
 pub use segmenter::Segmenter;
 pub use tape::{Backward, BatchStatistics, Gradients, Tape, Value};
@@ -82,7 +82,10 @@ impl From<candle_core::Error> for Error {
         {
             let text = error.to_string();
             let cause = text.lines().next().unwrap_or_default();
-            if ["CUDA_ERROR_", "CUBLAS_", "CURAND_"].iter().any(|word| cause.contains(word)) {
+            if ["CUDA_ERROR_", "CUBLAS_", "CURAND_"]
+                .iter()
+                .any(|word| cause.contains(word))
+            {
                 return Self::Gpu {
                     operation: "a tensor operation",
                     sizes: "on the GPU".to_owned(),

@@ -42,7 +42,13 @@ fn outputs(device: &Device) -> Result<Tensor> {
     let constant = |shape: &[usize]| numbers(shape, device).map(Value::constant);
     let x = constant(&[2, 9, 7, 3])?;
     let bias = constant(&[CHANNELS])?;
-    let x = ops::conv2d(tape, &x, &constant(&[CHANNELS, 3, 3, 3])?, Some(&bias), Window::square(3, 1, 1))?;
+    let x = ops::conv2d(
+        tape,
+        &x,
+        &constant(&[CHANNELS, 3, 3, 3])?,
+        Some(&bias),
+        Window::square(3, 1, 1),
+    )?;
     let layer = Norm {
         name: "self-test",
         gamma: &constant(&[CHANNELS])?,
@@ -71,8 +77,14 @@ mod tests {
     #[test]
     fn the_cpu_passes_and_the_network_gives_numbers_worth_comparing() {
         check(&Device::Cpu).expect("the CPU agrees with itself");
-        let outputs = outputs(&Device::Cpu).expect("outputs").to_vec1::<f64>().expect("numbers");
+        let outputs = outputs(&Device::Cpu)
+            .expect("outputs")
+            .to_vec1::<f64>()
+            .expect("numbers");
         let nonzero = outputs.iter().filter(|v| **v != 0.0).count();
-        assert!(outputs.iter().all(|v| v.is_finite()) && nonzero > outputs.len() / 4, "{outputs:?}");
+        assert!(
+            outputs.iter().all(|v| v.is_finite()) && nonzero > outputs.len() / 4,
+            "{outputs:?}"
+        );
     }
 }

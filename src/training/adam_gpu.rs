@@ -37,15 +37,12 @@ impl GpuMoments {
         let lengths: Vec<usize> = values.iter().map(Tensor::elem_count).collect();
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for (name, length) in names.iter().zip(&lengths) {
-            match known.get(name) {
-                Some(moments) => {
-                    first.extend_from_slice(&moments.first);
-                    second.extend_from_slice(&moments.second);
-                }
-                None => {
-                    first.resize(first.len() + length, 0.0);
-                    second.resize(second.len() + length, 0.0);
-                }
+            if let Some(moments) = known.get(name) {
+                first.extend_from_slice(&moments.first);
+                second.extend_from_slice(&moments.second);
+            } else {
+                first.resize(first.len() + length, 0.0);
+                second.resize(second.len() + length, 0.0);
             }
         }
         let state = AdamState::new(values[0].device(), lengths, &first, &second)?;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use crate::nn::card::Task;
 #[cfg(feature = "cuda")]
 use crate::nn::InputSpec;
+use crate::nn::card::Task;
 #[cfg(feature = "cuda")]
 use crate::nn::ops::cuda::{self, GreyPlanes, Reading};
 use crate::nn::{self, DType, Device, Network, RunningVariance, Tape, Tensor};
@@ -339,7 +339,10 @@ impl<'a, P: Phase> Run<'a, P> {
             let images = images(&mut batch, data.size, &self.device)?;
             let images = self.config.precision.of_input(&images)?;
             let output = P::forward(&self.network, &images, &mut Tape::evaluation())?;
-            let logits = output.tensor().to_dtype(DType::F32).and_then(|z| z.flatten_all()?.to_vec1::<f32>());
+            let logits = output
+                .tensor()
+                .to_dtype(DType::F32)
+                .and_then(|z| z.flatten_all()?.to_vec1::<f32>());
             P::tally(&logits.map_err(nn::Error::from)?, &batch, &mut tally);
         }
         Ok(tally)

@@ -35,8 +35,14 @@ fn numbers(n: usize, seed: u64) -> Vec<f32> {
 
 fn tensor(shape: &[usize], seed: u64, dtype: DType, device: &Device) -> Tensor {
     // Multiples of 1/128, which bf16 has: both types and both devices begin with the same numbers.
-    let values: Vec<f32> = numbers(shape.iter().product(), seed).iter().map(|v| (v * 128.0).round() / 128.0).collect();
-    let exact = Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+    let values: Vec<f32> = numbers(shape.iter().product(), seed)
+        .iter()
+        .map(|v| (v * 128.0).round() / 128.0)
+        .collect();
+    let exact = Tensor::from_vec(values, shape, &Device::Cpu)
+        .unwrap()
+        .to_dtype(dtype)
+        .unwrap();
     exact.to_device(device).unwrap()
 }
 
@@ -59,7 +65,11 @@ fn run(
     let seed = tensor(y.tensor().dims(), 99, y.tensor().dtype(), device);
     let found = tape.backward(&[(&y, seed)]).unwrap().watched;
     let mut all = vec![flat(y.tensor())];
-    all.extend(found.iter().map(|g| flat(g.as_ref().expect("a gradient of every input"))));
+    all.extend(
+        found
+            .iter()
+            .map(|g| flat(g.as_ref().expect("a gradient of every input"))),
+    );
     all
 }
 
@@ -67,11 +77,19 @@ fn run(
 fn check(what: &str, shapes: &[&[usize]], apply: &dyn Fn(&mut Tape, &[Value]) -> Result<Value>) {
     let Some(device) = device() else { return };
     let expected = run(&Device::Cpu, DType::F32, shapes, apply);
-    for (i, (found, expected)) in run(&device, DType::F32, shapes, apply).iter().zip(&expected).enumerate() {
+    for (i, (found, expected)) in run(&device, DType::F32, shapes, apply)
+        .iter()
+        .zip(&expected)
+        .enumerate()
+    {
         let distance = relative(found, expected);
         assert!(distance < 1e-5, "{what}, f32, result {i}: {distance} off the CPU's");
     }
-    for (i, (found, expected)) in run(&device, DType::BF16, shapes, apply).iter().zip(&expected).enumerate() {
+    for (i, (found, expected)) in run(&device, DType::BF16, shapes, apply)
+        .iter()
+        .zip(&expected)
+        .enumerate()
+    {
         let distance = relative(found, expected);
         // Eight bits of mantissa.
         assert!(distance < 3e-2, "{what}, bf16, result {i}: {distance} off the CPU's");
@@ -117,7 +135,11 @@ fn cuda_pools_and_resizing() {
     for (h, w) in [(7, 6), (9, 12)] {
         for c in [3, 16] {
             let shape: &[&[usize]] = &[&[2, h, w, c]];
-            for window in [Window::square(3, 2, 1), Window::square(2, 2, 0), Window::square(3, 1, 1)] {
+            for window in [
+                Window::square(3, 2, 1),
+                Window::square(2, 2, 0),
+                Window::square(3, 1, 1),
+            ] {
                 check("max pooling", shape, &|tape, v| ops::max_pool(tape, &v[0], window));
                 for include in [true, false] {
                     check("average pooling", shape, &|tape, v| {
@@ -125,10 +147,14 @@ fn cuda_pools_and_resizing() {
                     });
                 }
             }
-            check("global average", shape, &|tape, v| ops::global_average_pool(tape, &v[0]));
+            check("global average", shape, &|tape, v| {
+                ops::global_average_pool(tape, &v[0])
+            });
             check("upsampling", shape, &|tape, v| ops::upsample_x2(tape, &v[0]));
             for (rows, columns) in [(7, 5), (3, 3), (20, 31), (h, w)] {
-                check("resize", shape, &|tape, v| ops::resize_bilinear(tape, &v[0], rows, columns));
+                check("resize", shape, &|tape, v| {
+                    ops::resize_bilinear(tape, &v[0], rows, columns)
+                });
             }
         }
     }
@@ -187,13 +213,19 @@ fn cuda_concatenation_and_scaled_residual() {
         .map(|(c, seed)| tensor(&[2, 3, 4, *c], seed, DType::F32, &Device::Cpu))
         .collect();
     let mut tape = Tape::training();
-    let values: Vec<Value> = parts.iter().map(|part| tape.watch(&part.to_device(&device).unwrap())).collect();
+    let values: Vec<Value> = parts
+        .iter()
+        .map(|part| tape.watch(&part.to_device(&device).unwrap()))
+        .collect();
     let joined = cuda::concat(&mut tape, &values).unwrap();
     let expected = Tensor::cat(&parts, 3).unwrap();
     assert_eq!(flat(joined.tensor()), flat(&expected));
     let scaled = cuda::residual(&mut tape, &joined, &joined, 0.25, false).unwrap();
     let seed = tensor(scaled.tensor().dims(), 9, DType::F32, &Device::Cpu);
-    let found = tape.backward(&[(&scaled, seed.to_device(&device).unwrap())]).unwrap().watched;
+    let found = tape
+        .backward(&[(&scaled, seed.to_device(&device).unwrap())])
+        .unwrap()
+        .watched;
     let mut first = 0;
     for (part, gradient) in parts.iter().zip(found) {
         let c = part.dim(3).unwrap();
@@ -249,8 +281,18 @@ fn cuda_adam_steps_as_the_cpu_does() {
         within(&flat(&there.0), &flat(&here.0), 1e-6, "parameters");
         let (here, there) = (one.moments().unwrap(), other.moments().unwrap());
         let wide = |v: &[f32]| v.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
-        within(&wide(&there["vector"].first), &wide(&here["vector"].first), 1e-7, "first moment");
-        within(&wide(&there["vector"].second), &wide(&here["vector"].second), 1e-7, "second moment");
+        within(
+            &wide(&there["vector"].first),
+            &wide(&here["vector"].first),
+            1e-7,
+            "first moment",
+        );
+        within(
+            &wide(&there["vector"].second),
+            &wide(&here["vector"].second),
+            1e-7,
+            "second moment",
+        );
     }
 }
 
@@ -259,7 +301,10 @@ fn cuda_warps_and_normalises_as_the_cpu_does() {
     let Some(device) = device() else { return };
     let (h, w) = (11, 13);
     let transforms = [(7.5, 0.8, -1.3), (-9.0, -1.1, 0.4), (0.0, 0.0, 0.0)];
-    let levels: Vec<u16> = numbers(3 * h * w, 6).iter().map(|v| ((v + 1.0) * 32_767.0) as u16).collect();
+    let levels: Vec<u16> = numbers(3 * h * w, 6)
+        .iter()
+        .map(|v| ((v + 1.0) * 32_767.0) as u16)
+        .collect();
     let masks: Vec<u8> = levels.iter().map(|v| u8::from(*v > 30_000)).collect();
     let (mut matrices, mut expected, mut inside) = (Vec::new(), Vec::new(), Vec::new());
     let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);

@@ -33,7 +33,12 @@ fn golden_forward_checkpoints_and_masks() {
                 } else {
                     format!("ckpt.{stage}")
                 };
-                close(&map, &golden.sampled(&key), tolerance(1e-4), &format!("{} {key}", golden.name));
+                close(
+                    &map,
+                    &golden.sampled(&key),
+                    tolerance(1e-4),
+                    &format!("{} {key}", golden.name),
+                );
                 if ["layer4", "norm5relu"].contains(&stage) {
                     close(
                         &map,
@@ -161,7 +166,12 @@ fn check_maps(golden: &Golden, network: &Classifier, features: &Tensor, class: u
     );
     let relu: Vec<f64> = flat(&raw).iter().map(|v| v.max(0.0)).collect();
     let reference = golden.values(&format!("cam.c{class}.relu"));
-    within(&relu, &reference, tolerance(1e-4) * largest(&reference), &format!("{name}.relu"));
+    within(
+        &relu,
+        &reference,
+        tolerance(1e-4) * largest(&reference),
+        &format!("{name}.relu"),
+    );
     relu
 }
 

@@ -36,7 +36,9 @@ pub fn folders() -> Vec<PathBuf> {
 }
 
 fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 /// What the user names: the folder, its `lib`s, and a Python environment's packages below it.
@@ -68,9 +70,10 @@ fn installed() -> Vec<PathBuf> {
 
 /// Folders of the packages in the Python environments below a prefix.
 fn of_prefix(prefix: &Path) -> Vec<PathBuf> {
-    let pythons = entries(&prefix.join("lib"))
-        .into_iter()
-        .filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("python3")));
+    let pythons = entries(&prefix.join("lib")).into_iter().filter(|path| {
+        path.file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with("python3"))
+    });
     pythons
         .flat_map(|python| ["site-packages", "dist-packages"].map(|packages| python.join(packages)))
         .flat_map(|site| packages(&site.join("nvidia")))

@@ -40,7 +40,9 @@ macro_rules! jump {
 }
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-compile_error!("the feature cuda is for Linux on x86-64 and aarch64: elsewhere the program cannot look for CUDA itself");
+compile_error!(
+    "the feature cuda is for Linux on x86-64 and aarch64: elsewhere the program cannot look for CUDA itself"
+);
 
 macro_rules! jumps {
     ($($library:ident { $($function:ident)* })*) => {

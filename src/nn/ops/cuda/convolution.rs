@@ -264,34 +264,26 @@ impl Convolutions {
         }
         let (pass, sizes, dtype) = key;
         let fail = |e: CudnnError| refused("convolution", sizes.words(dtype), format!("cuDNN: {e}"));
-        let descriptors = Descriptors::new(&sizes, dtype, Layout::ChannelsLast).map_err(fail)?;
-        let fastest = self.measure(gpu, pass, &descriptors, operands);
-        let plan = match fastest {
-            Some((algorithm, workspace)) => Plan {
-                descriptors,
-                layout: Layout::ChannelsLast,
-                algorithm,
-                workspace,
-            },
-            None => {
-                let descriptors = Descriptors::new(&sizes, dtype, Layout::ChannelsFirst).map_err(fail)?;
-                let (algorithm, workspace) =
-                    self.measure(gpu, pass, &descriptors, operands)
-                        .ok_or_else(|| Error::Gpu {
-                            operation: "convolution",
-                            sizes: sizes.words(dtype),
-                            reason: "cuDNN has no algorithm that runs in the GPU's free memory; choose a smaller \
-                                     batch or --device cpu"
-                                .to_owned(),
-                        })?;
-                Plan {
+        let none = || Error::Gpu {
+            operation: "convolution",
+            sizes: sizes.words(dtype),
+            reason: "cuDNN has no algorithm that runs in the GPU's free memory; choose a smaller batch or --device cpu"
+                .to_owned(),
+        };
+        let mut plan = None;
+        for layout in [Layout::ChannelsLast, Layout::ChannelsFirst] {
+            let descriptors = Descriptors::new(&sizes, dtype, layout).map_err(fail)?;
+            if let Some((algorithm, workspace)) = self.measure(gpu, pass, &descriptors, operands) {
+                plan = Some(Plan {
                     descriptors,
-                    layout: Layout::ChannelsFirst,
+                    layout,
                     algorithm,
                     workspace,
-                }
+                });
+                break;
             }
-        };
+        }
+        let plan = plan.ok_or_else(none)?;
         let plan = Arc::new(plan);
         self.plans.insert(key, plan.clone());
         Ok(plan)
@@ -332,17 +324,57 @@ impl Convolutions {
         let status = unsafe {
             match pass {
                 Pass::Forward => sys::cudnnFindConvolutionForwardAlgorithmEx(
-                    self.handle, d.x, o.x, d.w, o.w, d.window, d.y, o.y, asked, &raw mut count, to.cast(), space, bytes,
+                    self.handle,
+                    d.x,
+                    o.x,
+                    d.w,
+                    o.w,
+                    d.window,
+                    d.y,
+                    o.y,
+                    asked,
+                    &raw mut count,
+                    to.cast(),
+                    space,
+                    bytes,
                 ),
                 Pass::Input => sys::cudnnFindConvolutionBackwardDataAlgorithmEx(
-                    self.handle, d.w, o.w, d.y, o.y, d.window, d.x, o.x, asked, &raw mut count, to.cast(), space, bytes,
+                    self.handle,
+                    d.w,
+                    o.w,
+                    d.y,
+                    o.y,
+                    d.window,
+                    d.x,
+                    o.x,
+                    asked,
+                    &raw mut count,
+                    to.cast(),
+                    space,
+                    bytes,
                 ),
                 Pass::Kernel => sys::cudnnFindConvolutionBackwardFilterAlgorithmEx(
-                    self.handle, d.x, o.x, d.y, o.y, d.window, d.w, o.w, asked, &raw mut count, to.cast(), space, bytes,
+                    self.handle,
+                    d.x,
+                    o.x,
+                    d.y,
+                    o.y,
+                    d.window,
+                    d.w,
+                    o.w,
+                    asked,
+                    &raw mut count,
+                    to.cast(),
+                    space,
+                    bytes,
                 ),
             }
         };
-        let count = if status.result().is_ok() { count.clamp(0, asked) } else { 0 };
+        let count = if status.result().is_ok() {
+            count.clamp(0, asked)
+        } else {
+            0
+        };
         reports[..count as usize].to_vec()
     }
 
@@ -357,13 +389,23 @@ impl Convolutions {
                 Pass::Input => {
                     let algorithm = input_algorithm(number);
                     result::get_convolution_backward_data_workspace_size(
-                        self.handle, d.w, d.y, d.window, d.x, algorithm,
+                        self.handle,
+                        d.w,
+                        d.y,
+                        d.window,
+                        d.x,
+                        algorithm,
                     )
                 }
                 Pass::Kernel => {
                     let algorithm = kernel_algorithm(number);
                     result::get_convolution_backward_filter_workspace_size(
-                        self.handle, d.x, d.y, d.window, d.w, algorithm,
+                        self.handle,
+                        d.x,
+                        d.y,
+                        d.window,
+                        d.w,
+                        algorithm,
                     )
                 }
             }
@@ -381,19 +423,55 @@ impl Convolutions {
                 Pass::Forward => {
                     let algorithm = forward_algorithm(plan.algorithm);
                     result::convolution_forward(
-                        self.handle, one, d.x, o.x, d.w, o.w, d.window, algorithm, space, bytes, zero, d.y, o.y,
+                        self.handle,
+                        one,
+                        d.x,
+                        o.x,
+                        d.w,
+                        o.w,
+                        d.window,
+                        algorithm,
+                        space,
+                        bytes,
+                        zero,
+                        d.y,
+                        o.y,
                     )
                 }
                 Pass::Input => {
                     let algorithm = input_algorithm(plan.algorithm);
                     result::convolution_backward_data(
-                        self.handle, one, d.w, o.w, d.y, o.y, d.window, algorithm, space, bytes, zero, d.x, o.x,
+                        self.handle,
+                        one,
+                        d.w,
+                        o.w,
+                        d.y,
+                        o.y,
+                        d.window,
+                        algorithm,
+                        space,
+                        bytes,
+                        zero,
+                        d.x,
+                        o.x,
                     )
                 }
                 Pass::Kernel => {
                     let algorithm = kernel_algorithm(plan.algorithm);
                     result::convolution_backward_filter(
-                        self.handle, one, d.x, o.x, d.y, o.y, d.window, algorithm, space, bytes, zero, d.w, o.w,
+                        self.handle,
+                        one,
+                        d.x,
+                        o.x,
+                        d.y,
+                        o.y,
+                        d.window,
+                        algorithm,
+                        space,
+                        bytes,
+                        zero,
+                        d.w,
+                        o.w,
                     )
                 }
             }
@@ -428,9 +506,7 @@ pub(super) fn run(gpu: &Gpu, pass: Pass, sizes: Sizes, [x, w, y]: [&Tensor; 3]) 
     let first = |t: &Tensor| -> Result<Tensor> { Ok(t.permute((0, 3, 1, 2))?.contiguous()?) };
     let turned = [first(x)?, first(w)?, first(y)?];
     let there = operands(&turned[0], &turned[1], &turned[2])?;
-    convolutions
-        .execute(pass, &plan, there, space)
-        .map_err(|e| fail(&e))?;
+    convolutions.execute(pass, &plan, there, space).map_err(|e| fail(&e))?;
     let (result, target) = match pass {
         Pass::Forward => (&turned[2], y),
         Pass::Input => (&turned[0], x),

@@ -90,7 +90,9 @@ pub fn describe(device: &Device) -> Option<String> {
 fn first_line(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or("no reason given");
-    let inner = line.strip_prefix("DriverError(").and_then(|rest| rest.strip_suffix("\")"));
+    let inner = line
+        .strip_prefix("DriverError(")
+        .and_then(|rest| rest.strip_suffix("\")"));
     match inner.and_then(|inner| inner.split_once(", \"")) {
         Some((name, words)) => format!("{words} ({name})"),
         None => line.to_owned(),
@@ -247,7 +249,11 @@ impl Gpu {
         }
         let fresh = |len: usize| {
             // SAFETY: bytes are valid whatever they hold, and are written before they are read.
-            let bytes = unsafe { self.stream.context().alloc_pinned::<u8>(len.next_power_of_two().max(4096)) }?;
+            let bytes = unsafe {
+                self.stream
+                    .context()
+                    .alloc_pinned::<u8>(len.next_power_of_two().max(4096))
+            }?;
             Ok(Staged { bytes, done: None })
         };
         if staged.len() < STAGED {
@@ -438,7 +444,8 @@ mod tests {
 
     #[test]
     fn errors_of_the_driver_are_told_in_words() {
-        let told = first_line(&"DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")\n   0: candle");
+        let told =
+            first_line(&"DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")\n   0: candle");
         assert_eq!(told, "no CUDA-capable device is detected (CUDA_ERROR_NO_DEVICE)");
         assert_eq!(first_line(&"cuDNN: X"), "cuDNN: X");
     }

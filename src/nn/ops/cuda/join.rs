@@ -49,9 +49,7 @@ pub fn residual(tape: &mut Tape, x: &Value, branch: &Value, scale: f64, relu: bo
     let output = relu.then(|| y.clone());
     Ok(tape.operation(y, &nodes, move |dy, sink| {
         let dy = dy.contiguous()?;
-        let wanted = |node: Option<usize>| {
-            node.map(|_| gpu.empty(OPERATION, dy.shape(), dtype)).transpose()
-        };
+        let wanted = |node: Option<usize>| node.map(|_| gpu.empty(OPERATION, dy.shape(), dtype)).transpose();
         let (dx, d_branch) = (wanted(nodes[0])?, wanted(nodes[1])?);
         let or_null = |t: Option<&Tensor>| t.map_or(Ok(0), address);
         launch!(
