@@ -134,6 +134,12 @@ pub enum Error {
         /// What the network said.
         cause: nn::Error,
     },
+    /// The networks cannot be brought to the GPU.
+    #[error("the networks cannot be brought to the GPU: {cause}")]
+    NoRoom {
+        /// What the GPU said.
+        cause: nn::Error,
+    },
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] device::Error),
@@ -173,12 +179,9 @@ impl Models {
         let segmenter = verified_segmenter(&folders)?;
         let classifier = verified_classifier(&folders, classifier)?;
         let opened = choice.open()?;
-        let on_gpu = !opened.device.is_cpu();
         match Self::load_on(&segmenter, &classifier, &opened.device, opened.label) {
             // A GPU that computes may yet have no room for the networks.
-            Err(Error::Refused {
-                cause: cause @ nn::Error::Gpu { .. },
-            }) if on_gpu && choice == DeviceChoice::Auto => {
+            Err(Error::NoRoom { cause }) if choice == DeviceChoice::Auto => {
                 let cpu = device::cpu(Some(&cause.to_string()));
                 Self::load_on(&segmenter, &classifier, &cpu.device, cpu.label)
             }
@@ -192,7 +195,10 @@ impl Models {
         device: &nn::Device,
         device_label: String,
     ) -> Result<Self, Error> {
-        let refused = |cause| Error::Refused { cause };
+        let refused = |cause| match cause {
+            nn::Error::Gpu { .. } => Error::NoRoom { cause },
+            cause => Error::Refused { cause },
+        };
         let Verified { path, card } = segmenter;
         let segmenter = nn::Segmenter::load(path, card.backbone, card.graph, device).map_err(refused)?;
         let segmenter = (segmenter, card.clone());
