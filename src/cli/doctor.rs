@@ -8,9 +8,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::inference::device;
-use crate::inference::models::{self, ClassifierName, Verified};
+use crate::inference::models::{self, ClassifierName, WeightsFile};
+use crate::nn::ops::cpu::threads;
 use crate::report;
 use crate::viewer;
+
+use super::machine;
 
 /// Options of `recovnet doctor`.
 #[derive(Debug, Args)]
@@ -27,8 +30,8 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
         text,
         "recovnet {} (commit {}, features: {})",
         env!("CARGO_PKG_VERSION"),
-        commit(),
-        features()
+        machine::commit(),
+        machine::features()
     );
     let _ = writeln!(text, "CPU: {}", cpu());
     for line in device::cuda_report() {
@@ -45,43 +48,15 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
     ExitCode::from(u8::from(!usable))
 }
 
-fn commit() -> &'static str {
-    option_env!("RECOVNET_COMMIT").unwrap_or("unknown")
-}
-
-fn features() -> &'static str {
-    if cfg!(feature = "cuda") { "cpu, cuda" } else { "cpu" }
-}
-
-/// Model, cores and the vector instructions that the convolutions can use.
+/// Model, cores and the vector instructions that the kernels can use.
 fn cpu() -> String {
-    let model = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    });
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let model = model.unwrap_or_else(|| std::env::consts::ARCH.to_owned());
     format!(
-        "{model}, {cores} cores, {} threads compute, {}",
-        rayon::current_num_threads(),
-        vectors()
+        "{}, {} cores, {} threads compute, {}",
+        machine::cpu_model(),
+        machine::cores(),
+        threads(),
+        machine::vectors()
     )
-}
-
-#[cfg(target_arch = "x86_64")]
-fn vectors() -> &'static str {
-    if is_x86_feature_detected!("avx512f") {
-        "AVX-512"
-    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        "AVX2"
-    } else {
-        "SSE2"
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn vectors() -> &'static str {
-    "the architecture's own vectors"
 }
 
 /// The NVIDIA kernel driver's version, or why there is none.
@@ -102,10 +77,7 @@ fn weights(args: &DoctorArgs, text: &mut String) -> bool {
     let mut usable = tell(models::SEGMENTER, &segmenter, text);
     for name in ClassifierName::ALL {
         let verified = models::verified_classifier(&folders, name);
-        let optional = matches!(
-            verified,
-            Err(models::Error::NotBuilt(_) | models::Error::Missing { .. })
-        );
+        let optional = matches!(verified, Err(models::Error::Missing { .. }));
         if name == ClassifierName::RecovnetV1 || !optional {
             usable &= tell(name.name(), &verified, text);
         } else {
@@ -115,9 +87,9 @@ fn weights(args: &DoctorArgs, text: &mut String) -> bool {
     usable
 }
 
-fn tell(name: &str, verified: &Result<Verified, models::Error>, text: &mut String) -> bool {
+fn tell(name: &str, verified: &Result<WeightsFile, models::Error>, text: &mut String) -> bool {
     match verified {
-        Ok(Verified { path, card }) => {
+        Ok(WeightsFile { path, card }) => {
             let hash = card.sha256.get(..8).unwrap_or_default();
             let _ = writeln!(
                 text,

@@ -113,6 +113,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         args.data.display(),
         args.split.name()
     );
+    args.models.threads.apply()?;
     let models = Models::load(
         args.models.weights.as_deref(),
         args.classifier.name,

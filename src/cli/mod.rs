@@ -1,10 +1,12 @@
 //! The command line, one file a command: parses, calls one function, prints. Exit codes: 0 all good, 1 some
 //! input failed, 2 usage.
 
+mod bench;
 mod doctor;
 mod evaluate;
 mod evaluation;
 mod inputs;
+mod machine;
 mod options;
 mod output;
 mod phantom;
@@ -45,6 +47,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
     Train(train::TrainArgs),
+    /// Measure how fast this machine computes
+    Bench(bench::BenchArgs),
     /// Write the synthetic chest phantom (no patient)
     Phantom(phantom::PhantomArgs),
     /// Say what this machine and this program have
@@ -60,10 +64,11 @@ struct Usage(String);
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
-        None => view::run(arguments.paths, arguments.models.weights, arguments.models.device),
+        None => view::run(arguments.paths, arguments.models),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Train(args)) => train::run(args),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Phantom(args)) => phantom::run(&args),
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),
     };

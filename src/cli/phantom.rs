@@ -22,6 +22,9 @@ pub struct PhantomArgs {
     /// Rows
     #[arg(long, default_value_t = DEFAULT_SIZE, value_name = "PIXELS")]
     height: u32,
+    /// Another number, another exposure of the same chest: every pixel's noise differs
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u32,
 }
 
 /// Runs the command.
@@ -35,8 +38,8 @@ pub fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
         .and_then(|ending| ending.to_str())
         .unwrap_or_default();
     let bytes = match ending.to_ascii_lowercase().as_str() {
-        "png" => phantom::png_bytes(args.width, args.height),
-        "dcm" => phantom::dicom_bytes(args.width, args.height),
+        "png" => phantom::png_bytes_seeded(args.width, args.height, args.seed),
+        "dcm" => phantom::dicom_bytes_seeded(args.width, args.height, args.seed),
         _ => return Err(Usage(format!("{}: the name must end in .png or .dcm", args.out.display())).into()),
     };
     output::write(&args.out, &bytes.context("the phantom cannot be made")?)?;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -10,6 +11,8 @@ use clap::Args;
 
 use crate::findings::{Decision, Findings};
 use crate::imaging::{self, Radiograph};
+use crate::inference::cache::{CACHE_BYTES, Cache};
+use crate::inference::engine::Analyst;
 use crate::inference::models::Models;
 use crate::inference::pipeline;
 use crate::report::{self, Failure, Prediction};
@@ -41,6 +44,9 @@ pub struct PredictArgs {
     /// Write figures here: image, mask, map, colour bar and caption side by side
     #[arg(long, value_name = "FOLDER")]
     figure_dir: Option<PathBuf>,
+    /// Compute every picture anew; without it one that comes again in the same run is computed once
+    #[arg(long)]
+    no_cache: bool,
 }
 
 /// Runs the command.
@@ -50,16 +56,20 @@ pub struct PredictArgs {
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let found = inputs::collect(&args.paths);
     check_outputs(args, &found)?;
-    let models = Models::load(
-        args.models.weights.as_deref(),
-        args.classifier.name,
-        &args.models.device,
-    )?;
+    args.models.threads.apply()?;
+    let mut predictor = Predictor {
+        models: Models::load(
+            args.models.weights.as_deref(),
+            args.classifier.name,
+            &args.models.device,
+        )?,
+        cache: Cache::new(if args.no_cache { 0 } else { CACHE_BYTES }),
+    };
     let mut lines = Lines::open(args.json.as_deref())?;
     let bar = progress_bar(found.len());
     let mut failures = 0;
     for input in found {
-        let result = input.and_then(|input| predict(&models, &input, args));
+        let result = input.and_then(|input| predictor.predict(&input, args));
         failures += usize::from(result.is_err());
         match &result {
             Ok(prediction) => lines.write(prediction)?,
@@ -121,19 +131,38 @@ const MASK: &str = ".mask.png";
 const MAP: &str = ".map.png";
 const FIGURE: &str = ".figure.png";
 
-fn predict(models: &Models, input: &Input, args: &PredictArgs) -> Result<Prediction, Failure> {
-    let file = input.path.display().to_string();
-    let attempt = || -> anyhow::Result<Prediction> {
-        let (image, decode) = open(&input.path)?;
-        let findings = pipeline::analyse(models, &image, &mut |_| true).with_context(|| file.clone())?;
-        let mut prediction = Prediction::new(file.clone(), &image, &findings, decode);
-        write_pictures(&mut prediction, &image, &findings, &input.name, args)?;
-        Ok(prediction)
-    };
-    attempt().map_err(|error| Failure {
-        file: file.clone(),
-        error: format!("{error:#}"),
-    })
+/// The networks, and what they found in the pictures before.
+struct Predictor {
+    models: Models,
+    /// Data sets hold many a picture twice.
+    cache: Cache,
+}
+
+impl Predictor {
+    fn predict(&mut self, input: &Input, args: &PredictArgs) -> Result<Prediction, Failure> {
+        let file = input.path.display().to_string();
+        let mut attempt = || -> anyhow::Result<Prediction> {
+            let (image, decode) = open(&input.path)?;
+            let findings = self.findings(&image).with_context(|| file.clone())?;
+            let mut prediction = Prediction::new(file.clone(), &image, &findings, decode);
+            write_pictures(&mut prediction, &image, &findings, &input.name, args)?;
+            Ok(prediction)
+        };
+        attempt().map_err(|error| Failure {
+            file: file.clone(),
+            error: format!("{error:#}"),
+        })
+    }
+
+    fn findings(&mut self, image: &Radiograph) -> Result<Arc<Findings>, pipeline::Error> {
+        let key = self.models.key(image);
+        if let Some(findings) = self.cache.get(&key) {
+            return Ok(findings);
+        }
+        let findings = Arc::new(pipeline::analyse(&self.models, image, &mut |_| true)?);
+        self.cache.insert(key, Arc::clone(&findings));
+        Ok(findings)
+    }
 }
 
 fn open(path: &Path) -> anyhow::Result<(Radiograph, Duration)> {

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::inference::device::DeviceChoice;
+use crate::nn::BackboneKind;
 use crate::nn::card::Task;
-use crate::nn::{BackboneKind, Precision};
 use crate::training::Error;
 use crate::training::event::TrainingEvent;
 use crate::training::recipe::{Config, Recipe, Stage};
@@ -18,7 +18,7 @@ use crate::training::trainer::{self, Job};
 
 use super::{Usage, options};
 
-/// Smallest image side: the encoder divides it by 32.
+/// Smallest image side: the encoder divides it by 32. Some encoders need more, which the run says.
 const SMALLEST_SIDE: usize = 32;
 /// Largest image side.
 const LARGEST_SIDE: usize = 2048;
@@ -43,22 +43,13 @@ pub enum RecipeName {
     Scratch,
 }
 
-/// What numbers to compute with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PrecisionName {
-    /// f32 throughout.
-    F32,
-    /// bf16 with f32 parameters.
-    Bf16,
-}
-
 /// Arguments of `recovnet train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// What to train.
     pub network: Network,
-    /// Encoder: densenet121 or resnet50.
-    #[arg(long)]
+    /// Its encoder.
+    #[arg(long, help = format!("One of {}", BackboneKind::names()))]
     pub encoder: BackboneKind,
     /// Folder with manifest.csv and the files it names.
     #[arg(long)]
@@ -91,8 +82,10 @@ pub struct TrainArgs {
     #[arg(long, default_value = "auto", value_parser = options::device)]
     pub device: String,
     /// What numbers to compute with: full f32, or bf16 with f32 parameters (on CUDA, where it is faster).
-    #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
-    pub precision: PrecisionName,
+    #[arg(long, value_enum, default_value_t = options::PrecisionName::F32)]
+    pub precision: options::PrecisionName,
+    #[command(flatten)]
+    pub threads: options::ThreadsArg,
     /// Go on with the run in the folder after its last finished epoch.
     #[arg(long)]
     pub resume: bool,
@@ -103,6 +96,7 @@ pub struct TrainArgs {
 /// # Errors
 /// If the run ends without weights.
 pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
+    args.threads.apply()?;
     let opened = args.device.parse::<DeviceChoice>()?.open()?;
     config(&args).precision.check(&opened.device)?;
     let job = Job {
@@ -156,10 +150,7 @@ fn config(args: &TrainArgs) -> Config {
     config.batch = args.batch.unwrap_or(config.batch);
     config.rate = args.lr.unwrap_or(config.rate);
     config.seed = args.seed;
-    config.precision = match args.precision {
-        PrecisionName::F32 => Precision::F32,
-        PrecisionName::Bf16 => Precision::Bf16,
-    };
+    config.precision = args.precision.into();
     config
 }
 

@@ -7,15 +7,18 @@ use crate::inference::engine::EngineConfig;
 use crate::inference::models::ClassifierName;
 use crate::viewer;
 
+use super::options::ModelArgs;
+
 /// Opens the window on some paths, and returns when it is closed.
 ///
 /// # Errors
-/// If there is no display, or no graphics adapter that can draw on it.
-pub fn run(paths: Vec<PathBuf>, weights: Option<PathBuf>, device: String) -> anyhow::Result<ExitCode> {
+/// If the threads cannot be had, or there is no display, or no graphics adapter that can draw on it.
+pub fn run(paths: Vec<PathBuf>, models: ModelArgs) -> anyhow::Result<ExitCode> {
+    models.threads.apply()?;
     let engine = EngineConfig {
-        weights,
+        weights: models.weights,
         classifier: ClassifierName::RecovnetV1,
-        device,
+        device: models.device,
     };
     viewer::run(paths, engine)?;
     Ok(ExitCode::SUCCESS)

@@ -11,7 +11,7 @@ mod raster;
 pub mod spacing;
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,8 @@ const HEAD_BYTES: u64 = 256;
 /// Largest file that is opened.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 
+const EMPTY: &str = "the file is empty";
+
 /// What a file is, by its first bytes: its name has no say.
 enum Kind {
     Dicom,
@@ -76,20 +78,46 @@ pub fn open(path: &Path) -> Result<Radiograph, Error> {
 /// As [`open`], and if there is no such frame.
 pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
     let (file, head) = open_regular(path)?;
-    // Decoders of other people are trusted with bytes, not with the process.
-    let result = catch_unwind(AssertUnwindSafe(|| match sniff(&head) {
+    guarded(path, || match sniff(&head) {
         Some(Kind::Raster(_)) if frame != 1 => Err(format!("there is no frame {frame}, only one")),
         Some(Kind::Raster(format)) => raster::read(path, file, format),
         Some(Kind::Dicom) => read_all(file).and_then(|bytes| dicom::read(path, &bytes, frame)),
-        None if is_enveloped(&head) => Err("the file is encrypted".to_owned()),
-        None => Err("this is no DICOM, PNG, JPEG, TIFF, BMP or WebP file".to_owned()),
-    }));
-    result
+        None => Err(unknown(&head)),
+    })
+}
+
+/// Reads the first frame of a file whose bytes are in memory; `name` is what messages call it.
+///
+/// # Errors
+/// As [`open`].
+pub fn decode(name: &Path, bytes: &[u8]) -> Result<Radiograph, Error> {
+    let head = &bytes[..bytes.len().min(HEAD_BYTES as usize)];
+    guarded(name, || match sniff(head) {
+        _ if bytes.is_empty() => Err(EMPTY.to_owned()),
+        Some(Kind::Raster(format)) => raster::read(name, Cursor::new(bytes), format),
+        Some(Kind::Dicom) => dicom::read(name, bytes, 1),
+        None => Err(unknown(head)),
+    })
+}
+
+/// Runs a decoder of other people: they are trusted with bytes, not with the process.
+fn guarded(path: &Path, read: impl FnOnce() -> Result<Radiograph, String>) -> Result<Radiograph, Error> {
+    catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|_| Err("its data are broken in a way that no decoder copes with".to_owned()))
         .map_err(|reason| Error::Undecodable {
             path: path.to_owned(),
             reason: one_line(&reason),
         })
+}
+
+/// Why a file of no known kind gives no picture.
+fn unknown(head: &[u8]) -> String {
+    let reason = if is_enveloped(head) {
+        "the file is encrypted"
+    } else {
+        "this is no DICOM, PNG, JPEG, TIFF, BMP or WebP file"
+    };
+    reason.to_owned()
 }
 
 fn read_all(file: File) -> Result<Vec<u8>, String> {
@@ -134,7 +162,7 @@ fn open_regular(path: &Path) -> Result<(File, Vec<u8>), Error> {
         return Err(refused("this is a pipe or a device, not a file"));
     }
     if metadata.len() == 0 {
-        return Err(refused("the file is empty"));
+        return Err(refused(EMPTY));
     }
     if metadata.len() > MAX_FILE_BYTES {
         return Err(refused("the file is larger than 1 GiB, more than this program opens"));

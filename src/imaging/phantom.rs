@@ -57,8 +57,17 @@ struct Point {
 /// # Errors
 /// If a side is out of that range.
 pub fn render(width: u32, height: u32) -> Result<Vec<u16>, Error> {
+    render_seeded(width, height, 0)
+}
+
+/// As [`render`], with the quantum noise of another exposure for every seed; seed 0 is [`render`]'s.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_seeded(width: u32, height: u32, seed: u32) -> Result<Vec<u16>, Error> {
+    let salt = 2 * u64::from(seed);
     let grey = |x: u32, y: u32, point: Point| {
-        let noise = (grain(x, y, 1) + grain(x, y, 2) - 1.0) * 0.012;
+        let noise = (grain(x, y, salt + 1) + grain(x, y, salt + 2) - 1.0) * 0.012;
         ((density(point) + noise) * WHITE).round().clamp(0.0, WHITE) as u16
     };
     sample(width, height, grey)
@@ -78,8 +87,16 @@ pub fn lung_mask(width: u32, height: u32) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// If a side is not 1 to 8192 pixels.
 pub fn png_bytes(width: u32, height: u32) -> Result<Vec<u8>, Error> {
+    png_bytes_seeded(width, height, 0)
+}
+
+/// As [`png_bytes`], of [`render_seeded`].
+///
+/// # Errors
+/// As [`png_bytes`].
+pub fn png_bytes_seeded(width: u32, height: u32, seed: u32) -> Result<Vec<u8>, Error> {
     // The top four bits are repeated at the bottom, so that white stays white.
-    let samples = render(width, height)?
+    let samples = render_seeded(width, height, seed)?
         .into_iter()
         .map(|grey| grey << 4 | grey >> 8)
         .collect();
@@ -97,9 +114,17 @@ pub fn png_bytes(width: u32, height: u32) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// If a side is not 1 to 8192 pixels.
 pub fn dicom_bytes(width: u32, height: u32) -> Result<Vec<u8>, Error> {
-    let samples = render(width, height)?;
+    dicom_bytes_seeded(width, height, 0)
+}
+
+/// As [`dicom_bytes`], of [`render_seeded`]; every seed is an instance of its own.
+///
+/// # Errors
+/// As [`dicom_bytes`].
+pub fn dicom_bytes_seeded(width: u32, height: u32, seed: u32) -> Result<Vec<u8>, Error> {
+    let samples = render_seeded(width, height, seed)?;
     let mut object = InMemDicomObject::new_empty();
-    put_identification(&mut object, width, height);
+    put_identification(&mut object, (width, height), seed);
     put_examination(&mut object, DETECTOR_MM / f64::from(width));
     put_pixels(&mut object, width, height, samples);
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
@@ -280,9 +305,14 @@ fn put_number(object: &mut InMemDicomObject, tag: dicom_core::Tag, number: u16) 
     object.put(DataElement::new(tag, VR::US, PrimitiveValue::from(number)));
 }
 
-/// Patient, study, series and instance; the UIDs follow from the size, so that equal phantoms are equal files.
-fn put_identification(object: &mut InMemDicomObject, width: u32, height: u32) {
-    let uid = |level: u32| format!("2.25.20210130{width:04}{height:04}{level}");
+/// Patient, study, series and instance; the UIDs follow from size and seed, so that equal phantoms are equal files.
+fn put_identification(object: &mut InMemDicomObject, (width, height): (u32, u32), seed: u32) {
+    let variant = if seed == 0 {
+        String::new()
+    } else {
+        format!("{seed:010}")
+    };
+    let uid = |level: u32| format!("2.25.20210130{width:04}{height:04}{level}{variant}");
     put_text(object, tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192");
     put_text(
         object,

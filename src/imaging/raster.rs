@@ -1,13 +1,12 @@
 //! PNG, JPEG, TIFF, BMP and WebP files to [`Radiograph`]s. Sizes are checked from the header before anything
 //! is decoded. Knows nothing of DICOM.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::lut::{ModalityLut, Polarity};
 use super::radiograph::{Acquisition, Identity, Radiograph, Samples, Scope, StoredValues};
@@ -29,7 +28,7 @@ pub(super) fn sniff(head: &[u8]) -> Option<ImageFormat> {
 ///
 /// # Errors
 /// One sentence with the cause.
-pub(super) fn read(path: &Path, file: File, format: ImageFormat) -> Result<Radiograph, String> {
+pub(super) fn read(path: &Path, file: impl Read + Seek, format: ImageFormat) -> Result<Radiograph, String> {
     let mut reader = BufReader::new(file);
     let pages = if format == ImageFormat::Tiff {
         tiff_pages(&mut reader)
@@ -91,6 +90,13 @@ fn decode<R: BufRead + Seek>(reader: R, format: ImageFormat) -> Result<(DynamicI
     check_size(width, height, decoder.total_bytes())?;
     if let ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 = decoder.original_color_type() {
         return Err("CMYK is made for print and has no certain grey".to_owned());
+    }
+    if let ColorType::Rgb32F | ColorType::Rgba32F = decoder.color_type() {
+        return Err(
+            "its samples are floating-point numbers, which may be NaN and do not say what is white; \
+             save it with 8 or 16 bits a sample"
+                .to_owned(),
+        );
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;

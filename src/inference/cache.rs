@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use crate::findings::Findings;
 
+/// Most bytes of findings that the window and `predict` keep: about ten images of 2000 x 2500 pixels.
+pub const CACHE_BYTES: usize = 256 << 20;
+
 /// What makes two results the same: the picture, the instance it belongs to, and both networks' weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {

@@ -24,7 +24,7 @@ pub enum Error {
         /// As it was asked for.
         device: String,
         /// What the network said.
-        cause: nn::Error,
+        cause: Box<nn::Error>,
     },
 }
 
@@ -79,7 +79,7 @@ impl DeviceChoice {
                 let opened = cuda(ordinal).map_err(|reason| Error::NoCuda { ordinal, reason })?;
                 probe::check(&opened.device).map_err(|cause| Error::CannotCompute {
                     device: format!("cuda:{ordinal}"),
-                    cause,
+                    cause: Box::new(cause),
                 })?;
                 Ok(opened)
             }
@@ -100,7 +100,7 @@ impl Error {
 
 /// The CPU; `instead_of_cuda` says why it is not a GPU that was hoped for.
 pub fn cpu(instead_of_cuda: Option<&str>) -> Opened {
-    let threads = rayon::current_num_threads();
+    let threads = nn::ops::cpu::threads();
     let plural = if threads == 1 { "" } else { "s" };
     let reason = instead_of_cuda
         .map(|reason| format!(" (no CUDA: {reason})"))

@@ -20,6 +20,10 @@ pub enum ClassifierName {
     RecovnetV1,
     /// `recovnet-v2`: the ResNet-50 encoder of a trained segmenter.
     RecovnetV2,
+    /// `recovnet-inception_v3`: the Inception-v3 encoder of a trained segmenter.
+    RecovnetInceptionV3,
+    /// `recovnet-inception_resnet_v2`: the Inception-ResNet-v2 encoder of a trained segmenter.
+    RecovnetInceptionResnetV2,
     /// `densenet121`: plain baseline.
     Densenet121,
     /// `resnet50`: plain baseline.
@@ -31,10 +35,12 @@ pub enum ClassifierName {
 }
 
 impl ClassifierName {
-    /// Every name, in the paper's order of interest.
-    pub const ALL: [Self; 6] = [
+    /// Every name: the paper's two networks, the same on the other encoders, the baselines.
+    pub const ALL: [Self; 8] = [
         Self::RecovnetV1,
         Self::RecovnetV2,
+        Self::RecovnetInceptionV3,
+        Self::RecovnetInceptionResnetV2,
         Self::Densenet121,
         Self::Resnet50,
         Self::InceptionV3,
@@ -46,6 +52,8 @@ impl ClassifierName {
         match self {
             Self::RecovnetV1 => "recovnet-v1",
             Self::RecovnetV2 => "recovnet-v2",
+            Self::RecovnetInceptionV3 => "recovnet-inception_v3",
+            Self::RecovnetInceptionResnetV2 => "recovnet-inception_resnet_v2",
             Self::Densenet121 => "densenet121",
             Self::Resnet50 => "resnet50",
             Self::InceptionV3 => "inception_v3",
@@ -53,14 +61,22 @@ impl ClassifierName {
         }
     }
 
-    /// What the card beside its weights must say; `None` for a backbone that is not built.
-    fn network(self) -> Option<(Task, BackboneKind)> {
+    /// All names, for a message.
+    pub fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
+    /// What the card beside its weights must say.
+    fn network(self) -> (Task, BackboneKind) {
         match self {
-            Self::RecovnetV1 => Some((Task::Recovnet, BackboneKind::DenseNet121)),
-            Self::RecovnetV2 => Some((Task::Recovnet, BackboneKind::ResNet50)),
-            Self::Densenet121 => Some((Task::Baseline, BackboneKind::DenseNet121)),
-            Self::Resnet50 => Some((Task::Baseline, BackboneKind::ResNet50)),
-            Self::InceptionV3 | Self::InceptionResnetV2 => None,
+            Self::RecovnetV1 => (Task::Recovnet, BackboneKind::DenseNet121),
+            Self::RecovnetV2 => (Task::Recovnet, BackboneKind::ResNet50),
+            Self::RecovnetInceptionV3 => (Task::Recovnet, BackboneKind::InceptionV3),
+            Self::RecovnetInceptionResnetV2 => (Task::Recovnet, BackboneKind::InceptionResNetV2),
+            Self::Densenet121 => (Task::Baseline, BackboneKind::DenseNet121),
+            Self::Resnet50 => (Task::Baseline, BackboneKind::ResNet50),
+            Self::InceptionV3 => (Task::Baseline, BackboneKind::InceptionV3),
+            Self::InceptionResnetV2 => (Task::Baseline, BackboneKind::InceptionResNetV2),
         }
     }
 }
@@ -75,9 +91,8 @@ impl FromStr for ClassifierName {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let known = || Self::ALL.map(Self::name).join(", ");
         let found = Self::ALL.into_iter().find(|classifier| classifier.name() == name);
-        found.ok_or_else(|| format!("no classifier is called '{name}'; there are {}", known()))
+        found.ok_or_else(|| format!("no classifier is called '{name}'; there are {}", Self::names()))
     }
 }
 
@@ -96,19 +111,11 @@ pub enum Error {
     /// The folder that was named for weights is not there; others would be a surprise.
     #[error("{}: no such folder; --weights names a folder with weights and their model cards", .0.display())]
     NoFolder(PathBuf),
-    /// The network is not part of this version.
-    #[error("{0} is not built into this version; there are recovnet-v1, recovnet-v2, densenet121 and resnet50")]
-    NotBuilt(ClassifierName),
     /// The bytes are not those that the card was written for.
-    #[error("{}: the weights do not match their model card: SHA-256 {found}, expected {expected}; \
-             the file is damaged or belongs to another card", .path.display())]
+    #[error("{cause}")]
     WrongHash {
-        /// The weights file.
-        path: PathBuf,
-        /// What the file has.
-        found: String,
-        /// What the card says.
-        expected: String,
+        /// Which hash the file has, and which the card names.
+        cause: nn::Error,
     },
     /// The card describes another network than the file's name.
     #[error("{}: the model card describes another network ({found}), expected {expected}", .path.display())]
@@ -128,8 +135,8 @@ pub enum Error {
         /// One sentence with the cause.
         reason: String,
     },
-    /// The network refuses the tensors of the file.
-    #[error("the weights do not fit the network: {cause}")]
+    /// The file cannot be read, or the network refuses its tensors.
+    #[error("the weights cannot be used: {cause}")]
     Refused {
         /// What the network said.
         cause: nn::Error,
@@ -138,11 +145,20 @@ pub enum Error {
     #[error("the networks cannot be brought to the GPU: {cause}")]
     NoRoom {
         /// What the GPU said.
-        cause: nn::Error,
+        cause: Box<nn::Error>,
     },
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] device::Error),
+}
+
+impl From<nn::Error> for Error {
+    fn from(cause: nn::Error) -> Self {
+        match cause {
+            nn::Error::WrongHash { .. } => Self::WrongHash { cause },
+            cause => Self::Refused { cause },
+        }
+    }
 }
 
 fn list(folders: &[PathBuf]) -> String {
@@ -176,8 +192,8 @@ impl Models {
         }
         let folders = weights_folders(weights);
         let choice: DeviceChoice = device.parse()?;
-        let segmenter = verified_segmenter(&folders)?;
-        let classifier = verified_classifier(&folders, classifier)?;
+        let segmenter = find_segmenter(&folders)?;
+        let classifier = find_classifier(&folders, classifier)?;
         let opened = choice.open()?;
         match Self::load_on(&segmenter, &classifier, &opened.device, opened.label) {
             // A GPU that computes may yet have no room for the networks.
@@ -190,21 +206,21 @@ impl Models {
     }
 
     fn load_on(
-        segmenter: &Verified,
-        classifier: &Verified,
+        segmenter: &WeightsFile,
+        classifier: &WeightsFile,
         device: &nn::Device,
         device_label: String,
     ) -> Result<Self, Error> {
         let refused = |cause| match cause {
-            nn::Error::Gpu { .. } => Error::NoRoom { cause },
-            cause => Error::Refused { cause },
+            nn::Error::Gpu { .. } => Error::NoRoom { cause: Box::new(cause) },
+            cause => cause.into(),
         };
-        let Verified { path, card } = segmenter;
-        let segmenter = nn::Segmenter::load(path, card.backbone, card.graph, device).map_err(refused)?;
-        let segmenter = (segmenter, card.clone());
-        let Verified { path, card } = classifier;
-        let classifier = nn::Classifier::load(path, card.backbone, card.graph, device).map_err(refused)?;
-        let classifier = (classifier, card.clone());
+        let WeightsFile { path, card } = segmenter;
+        let segmenter = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, device);
+        let segmenter = (segmenter.map_err(refused)?, card.clone());
+        let WeightsFile { path, card } = classifier;
+        let classifier = nn::Classifier::load_verified(path, &card.sha256, card.backbone, card.graph, device);
+        let classifier = (classifier.map_err(refused)?, card.clone());
         Ok(Self {
             segmenter,
             classifier,
@@ -232,33 +248,49 @@ fn model_id(card: &ModelCard) -> ModelId {
     }
 }
 
-/// A weights file whose bytes and card belong together and say what was asked for.
+/// A weights file and the card beside it, which says what was asked for.
 #[derive(Debug, Clone)]
-pub struct Verified {
+pub struct WeightsFile {
     /// The weights file.
     pub path: PathBuf,
     /// The card beside it.
     pub card: ModelCard,
 }
 
+impl WeightsFile {
+    /// Compares the bytes with the card without loading them.
+    fn verified(self) -> Result<Self, Error> {
+        nn::weights::verify(&self.path, &self.card.sha256)?;
+        Ok(self)
+    }
+}
+
 /// Finds and verifies the segmenter's weights without loading them.
 ///
 /// # Errors
 /// If they are missing or do not match their card.
-pub fn verified_segmenter(folders: &[PathBuf]) -> Result<Verified, Error> {
-    verify(folders, SEGMENTER, (Task::Segmenter, BackboneKind::DenseNet121))
+pub fn verified_segmenter(folders: &[PathBuf]) -> Result<WeightsFile, Error> {
+    find_segmenter(folders)?.verified()
 }
 
 /// Finds and verifies a classifier's weights without loading them.
 ///
 /// # Errors
-/// If they are missing or do not match their card, or no such network is built.
-pub fn verified_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<Verified, Error> {
-    let network = name.network().ok_or(Error::NotBuilt(name))?;
-    verify(folders, name.name(), network)
+/// If they are missing or do not match their card.
+pub fn verified_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<WeightsFile, Error> {
+    find_classifier(folders, name)?.verified()
 }
 
-fn verify(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Result<Verified, Error> {
+fn find_segmenter(folders: &[PathBuf]) -> Result<WeightsFile, Error> {
+    find(folders, SEGMENTER, (Task::Segmenter, BackboneKind::DenseNet121))
+}
+
+fn find_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<WeightsFile, Error> {
+    find(folders, name.name(), name.network())
+}
+
+/// The first weights of a name, with a card that fits; their bytes are compared when they are read.
+fn find(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Result<WeightsFile, Error> {
     let file = format!("{name}.safetensors");
     let found = folders
         .iter()
@@ -268,22 +300,16 @@ fn verify(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Re
         name: name.to_owned(),
         folders: folders.to_vec(),
     })?;
-    let fail = |reason: String| Error::Card {
+    let card = ModelCard::beside(&path).map_err(|e| Error::Card {
         path: path.clone(),
-        reason,
-    };
-    let card = ModelCard::beside(&path).map_err(|e| fail(e.to_string()))?;
+        reason: e.to_string(),
+    })?;
     check_card(&path, &card, expected)?;
-    let sha256 = nn::weights::sha256_of(&path).map_err(|e| fail(e.to_string()))?;
-    if !sha256.eq_ignore_ascii_case(&card.sha256) {
-        return Err(Error::WrongHash {
-            path,
-            found: sha256,
-            expected: card.sha256,
-        });
-    }
-    Ok(Verified { path, card })
+    Ok(WeightsFile { path, card })
 }
+
+/// Largest rows or columns that a card may ask for.
+const LARGEST_SIDE: usize = 4096;
 
 fn check_card(path: &Path, card: &ModelCard, (task, backbone): (Task, BackboneKind)) -> Result<(), Error> {
     if (card.task, card.backbone) != (task, backbone) {
@@ -302,8 +328,12 @@ fn check_card(path: &Path, card: &ModelCard, (task, backbone): (Task, BackboneKi
         })
     };
     let input = &card.input;
-    if !(32..=4096).contains(&input.width) || !(32..=4096).contains(&input.height) {
-        return fail("the model card's input size is not between 32 and 4096 pixels");
+    let sides = backbone.smallest_side()..=LARGEST_SIDE;
+    if !sides.contains(&input.width) || !sides.contains(&input.height) {
+        return fail(&format!(
+            "the model card's input size is not between {} and {LARGEST_SIDE} pixels",
+            sides.start()
+        ));
     }
     if input.std.iter().any(|std| !(std.is_finite() && *std > 0.0)) || input.mean.iter().any(|m| !m.is_finite()) {
         return fail("the model card's normalisation is not finite or divides by 0");

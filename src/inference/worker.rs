@@ -9,12 +9,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::findings::Findings;
 use crate::imaging::Radiograph;
 
-use super::cache::Cache;
+use super::cache::{CACHE_BYTES, Cache};
 use super::engine::{Analyst, Event, RequestId};
 use super::pipeline::Error;
-
-/// Most bytes of findings kept: about ten images of 2000 x 2500 pixels.
-const CACHE_BYTES: usize = 256 << 20;
 
 /// Requests on their way to the worker.
 #[derive(Default)]

@@ -1,6 +1,24 @@
 //! What a network expects at its input; travels with the weights in their card.
 
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
+
+use super::{Error, Result};
+
+/// Checks a network's input, `[n, 3, h, w]`: what is no batch of pictures is refused before the
+/// first operation sees it.
+pub(super) fn check_images(images: &Tensor) -> Result<()> {
+    let reason = match *images.dims() {
+        [0, ..] => "there is no picture in the batch; a batch holds at least one",
+        [_, 3, h, w] if h > 0 && w > 0 => return Ok(()),
+        [_, 3, _, _] => "the pictures have no pixels",
+        _ => "expected [n, 3, h, w]: pictures, channels, rows, columns",
+    };
+    Err(Error::Input {
+        found: images.dims().to_vec(),
+        reason,
+    })
+}
 
 /// How a picture of another shape becomes the network's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

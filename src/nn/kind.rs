@@ -14,9 +14,16 @@ pub enum BackboneKind {
     /// ResNet-50 (He et al. 2016): 2048 feature channels at 1/32 of the input.
     #[serde(rename = "resnet50")]
     ResNet50,
+    /// Inception-v3 (Szegedy et al. 2016): 2048 feature channels, 5x5 of them for an input of 224x224.
+    #[serde(rename = "inception_v3")]
+    InceptionV3,
+    /// Inception-ResNet-v2 (Szegedy et al. 2017): 1536 feature channels, 5x5 of them for an input of 224x224.
+    #[serde(rename = "inception_resnet_v2")]
+    InceptionResNetV2,
 }
 
-/// Which published graph of a backbone; they differ in stride placement, biases and epsilon.
+/// Which published graph of a backbone; they differ in stride placement, biases, epsilon, gammas and
+/// the counting of padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Graph {
@@ -28,13 +35,20 @@ pub enum Graph {
 
 impl BackboneKind {
     /// Every backbone that is built.
-    pub const ALL: [Self; 2] = [Self::DenseNet121, Self::ResNet50];
+    pub const ALL: [Self; 4] = [
+        Self::DenseNet121,
+        Self::ResNet50,
+        Self::InceptionV3,
+        Self::InceptionResNetV2,
+    ];
 
     /// Name in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::DenseNet121 => "densenet121",
             Self::ResNet50 => "resnet50",
+            Self::InceptionV3 => "inception_v3",
+            Self::InceptionResNetV2 => "inception_resnet_v2",
         }
     }
 
@@ -42,8 +56,22 @@ impl BackboneKind {
     pub fn feature_channels(self) -> usize {
         match self {
             Self::DenseNet121 => 1024,
-            Self::ResNet50 => 2048,
+            Self::ResNet50 | Self::InceptionV3 => 2048,
+            Self::InceptionResNetV2 => 1536,
         }
+    }
+
+    /// Smallest rows and columns of a picture that it makes sense of: one pixel of the last feature map.
+    pub fn smallest_side(self) -> usize {
+        match self {
+            Self::DenseNet121 | Self::ResNet50 => 32,
+            Self::InceptionV3 | Self::InceptionResNetV2 => 75,
+        }
+    }
+
+    /// All names, for a message.
+    pub fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
     }
 }
 
@@ -60,6 +88,6 @@ impl FromStr for BackboneKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
-            .ok_or_else(|| format!("no backbone is called '{name}'; there are densenet121 and resnet50"))
+            .ok_or_else(|| format!("no backbone is called '{name}'; there are {}", Self::names()))
     }
 }

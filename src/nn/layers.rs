@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use super::init::Init;
+use super::input_spec::check_images;
 use super::network::Role;
 use super::ops::{self, Window};
 use super::tape::{Tape, Value};
@@ -23,7 +24,11 @@ struct Parameter {
 
 impl Parameter {
     fn on(&self, tape: &mut Tape) -> Value {
-        tape.parameter(&self.name, &self.tensor)
+        if self.role.trainable() {
+            tape.parameter(&self.name, &self.tensor)
+        } else {
+            Value::constant(self.tensor.clone())
+        }
     }
 }
 
@@ -129,6 +134,14 @@ impl BatchNorm {
         })
     }
 
+    /// As [`BatchNorm::new`] for a graph without gamma: it is held as ones, so that files have the same tensors
+    /// whatever their graph, and no optimiser changes it.
+    pub(super) fn without_gamma(name: &str, channels: usize, epsilon: f64, init: &mut Init<'_>) -> Result<Self> {
+        let mut norm = Self::new(name, channels, epsilon, init)?;
+        norm.gamma.role = Role::FixedGamma;
+        Ok(norm)
+    }
+
     fn apply(&self, parts: &[Value], relu: bool, tape: &mut Tape) -> Result<Value> {
         let (gamma, beta) = (self.gamma.on(tape), self.beta.on(tape));
         let layer = ops::Norm {
@@ -220,8 +233,9 @@ impl Linear {
     }
 }
 
-/// Network input `[n, 3, h, w]` as an activation `[n, h, w, 3]`.
+/// Network input `[n, 3, h, w]` as an activation `[n, h, w, 3]`; a batch of zero and other shapes are refused.
 pub(super) fn channels_last(images: &Tensor) -> Result<Value> {
+    check_images(images)?;
     Ok(Value::constant(images.permute((0, 2, 3, 1))?.contiguous()?))
 }
 

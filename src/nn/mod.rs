@@ -12,6 +12,7 @@ pub mod kind;
 pub mod layers;
 pub mod network;
 pub mod ops;
+mod plan;
 mod precision;
 pub mod probe;
 pub mod recovnet;
@@ -58,6 +59,14 @@ pub enum Error {
         /// What is needed.
         expected: Vec<usize>,
     },
+    /// What was given to a network is no batch of pictures.
+    #[error("network input {found:?}: {reason}")]
+    Input {
+        /// Its shape.
+        found: Vec<usize>,
+        /// What is wrong with it, and what to give instead.
+        reason: &'static str,
+    },
     /// There is no such path on this device or for this type of number.
     #[error("{operation} does not run on {on}")]
     Unsupported {
@@ -65,6 +74,18 @@ pub enum Error {
         operation: &'static str,
         /// Device or element type.
         on: String,
+    },
+    /// The bytes of a weights file are not those that its model card was written for.
+    #[error("{}: the weights do not match their model card: SHA-256 {found}, expected {expected}; {cause}", .path.display())]
+    WrongHash {
+        /// The file.
+        path: PathBuf,
+        /// What the file has.
+        found: String,
+        /// What the card says.
+        expected: String,
+        /// What is likely wrong, and what to do.
+        cause: String,
     },
     /// A weights file or model card cannot be used.
     #[error("{path}: {reason}")]

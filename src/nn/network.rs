@@ -16,6 +16,8 @@ pub enum Role {
     Bias,
     /// Batch-norm scale.
     Gamma,
+    /// Batch-norm scale where the graph has none: ones in every file, never trained.
+    FixedGamma,
     /// Batch-norm shift.
     Beta,
     /// Batch-norm running mean.
@@ -29,7 +31,7 @@ pub enum Role {
 impl Role {
     /// Whether an optimiser changes it.
     pub fn trainable(self) -> bool {
-        !matches!(self, Self::RunningMean | Self::RunningVariance)
+        !matches!(self, Self::FixedGamma | Self::RunningMean | Self::RunningVariance)
     }
 }
 

@@ -62,7 +62,7 @@ fn outputs(device: &Device) -> Result<Tensor> {
     let x = ops::max_pool(tape, &x, Window::square(3, 2, 1))?;
     let x = ops::upsample_x2(tape, &x)?;
     let x = ops::average_pool(tape, &x, Window::square(2, 2, 0), true)?;
-    let x = ops::add_relu(tape, &x, &x)?;
+    let x = ops::residual(tape, &x, &x, 0.5, true)?;
     let resized = ops::resize_bilinear(tape, &x, 3, 5)?;
     let pooled = ops::global_average_pool(tape, &x)?;
     let logits = ops::linear(tape, &pooled, &constant(&[2, CHANNELS])?, &constant(&[2])?)?;

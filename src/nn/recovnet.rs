@@ -9,6 +9,7 @@ use super::init::Init;
 use super::layers::{Linear, channels_first, channels_last};
 use super::network::{Network, Role};
 use super::ops;
+use super::plan::Plans;
 use super::segmenter::Segmenter;
 use super::tape::{Tape, Value};
 use super::{BackboneKind, Device, Graph, Result, weights};
@@ -22,6 +23,7 @@ pub struct Classifier {
     encoder: Backbone,
     fc: Linear,
     device: Device,
+    plans: Plans,
 }
 
 /// Output of a classifier for a batch.
@@ -47,6 +49,7 @@ impl Classifier {
             encoder: Backbone::new(kind, graph, init)?,
             fc: Linear::new("fc", kind.feature_channels(), CLASSES, init)?,
             device: device.clone(),
+            plans: Plans::default(),
         })
     }
 
@@ -61,6 +64,7 @@ impl Classifier {
             encoder: segmenter.encoder.clone(),
             fc: Linear::new("fc", kind.feature_channels(), CLASSES, &mut init)?,
             device: device.clone(),
+            plans: Plans::default(),
         })
     }
 
@@ -71,6 +75,22 @@ impl Classifier {
     pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
         let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
         weights::load_into(&mut network, weights, device)?;
+        Ok(network)
+    }
+
+    /// Loads a weights file whose SHA-256 is the model card's.
+    ///
+    /// # Errors
+    /// As [`Classifier::load`], and if the hash differs.
+    pub fn load_verified(
+        weights: &std::path::Path,
+        sha256: &str,
+        kind: BackboneKind,
+        graph: Graph,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
+        weights::load_verified_into(&mut network, weights, sha256, device)?;
         Ok(network)
     }
 
@@ -102,13 +122,16 @@ impl Classifier {
     /// # Errors
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Classification> {
-        let tape = &mut Tape::evaluation();
-        let images = channels_last(&images.to_device(&self.device)?)?;
-        let features = self.encoder.forward(&images, tape, &mut |_, _| Ok(()))?;
-        let logits = self.head(&features, tape)?;
+        let images = images.to_device(&self.device)?;
+        let network = |x: &Value, tape: &mut Tape| {
+            let features = self.encoder.forward(x, tape, &mut |_, _| Ok(()))?;
+            let logits = self.head(&features, tape)?;
+            Ok(vec![features, logits])
+        };
+        let outputs = self.plans.evaluate(&images, network)?;
         Ok(Classification {
-            features: channels_first(&features.tensor().to_dtype(DType::F32)?)?,
-            logits: logits.tensor().clone(),
+            features: channels_first(&outputs[0].to_dtype(DType::F32)?)?,
+            logits: outputs[1].flatten_from(1)?,
         })
     }
 
@@ -128,6 +151,7 @@ impl Network for Classifier {
     }
 
     fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Tensor, Role)) {
+        self.plans = Plans::default();
         self.encoder.visit_mut(f);
         self.fc.visit_mut(f);
     }

@@ -8,6 +8,7 @@ use super::init::Init;
 use super::layers::{BatchNorm, Conv2d, ConvConfig, channels_last};
 use super::network::{Network, Role};
 use super::ops::{self, Window};
+use super::plan::Plans;
 use super::tape::{Tape, Value};
 use super::{BackboneKind, Device, Graph, Result, weights};
 
@@ -80,6 +81,7 @@ pub struct Segmenter {
     pub(super) encoder: Backbone,
     decoder: Decoder,
     device: Device,
+    plans: Plans,
 }
 
 impl Segmenter {
@@ -96,6 +98,7 @@ impl Segmenter {
             encoder: Backbone::new(kind, graph, init)?,
             decoder: Decoder::new(kind.feature_channels(), init)?,
             device: device.clone(),
+            plans: Plans::default(),
         })
     }
 
@@ -106,6 +109,22 @@ impl Segmenter {
     pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
         let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
         weights::load_into(&mut network, weights, device)?;
+        Ok(network)
+    }
+
+    /// Loads a weights file whose SHA-256 is the model card's.
+    ///
+    /// # Errors
+    /// As [`Segmenter::load`], and if the hash differs.
+    pub fn load_verified(
+        weights: &std::path::Path,
+        sha256: &str,
+        kind: BackboneKind,
+        graph: Graph,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
+        weights::load_verified_into(&mut network, weights, sha256, device)?;
         Ok(network)
     }
 
@@ -126,8 +145,13 @@ impl Segmenter {
     /// # Errors
     /// If the shapes do not fit, or `observe` fails.
     pub fn forward_observed(&self, images: &Tensor, tape: &mut Tape, observe: Observe<'_>) -> Result<Value> {
-        let (_, _, h, w) = images.dims4()?;
-        let features = self.encoder.forward(&channels_last(images)?, tape, observe)?;
+        self.decode(&channels_last(images)?, tape, observe)
+    }
+
+    /// [`Segmenter::forward_observed`] of an activation `[n, h, w, 3]`.
+    fn decode(&self, images: &Value, tape: &mut Tape, observe: Observe<'_>) -> Result<Value> {
+        let (_, h, w, _) = images.tensor().dims4()?;
+        let features = self.encoder.forward(images, tape, observe)?;
         let logits = self.decoder.forward(&features, tape, observe)?;
         observe("logits_native", std::slice::from_ref(&logits))?;
         if logits.tensor().dims()[1..3] == [h, w] {
@@ -141,8 +165,11 @@ impl Segmenter {
     /// # Errors
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
-        let logits = self.forward(&images.to_device(&self.device)?, &mut Tape::evaluation())?;
-        let logits = logits.tensor().squeeze(3)?.to_dtype(DType::F32)?;
+        let images = images.to_device(&self.device)?;
+        let network = |x: &Value, tape: &mut Tape| Ok(vec![self.decode(x, tape, &mut |_, _| Ok(()))?]);
+        let logits = self.plans.evaluate(&images, network)?[0]
+            .squeeze(3)?
+            .to_dtype(DType::F32)?;
         Ok((((logits.neg()?.exp()?) + 1.0)?).recip()?)
     }
 }
@@ -160,6 +187,7 @@ impl Network for Segmenter {
     }
 
     fn visit_mut(&mut self, f: &mut dyn FnMut(&str, &mut Tensor, Role)) {
+        self.plans = Plans::default();
         self.encoder.visit_mut(f);
         for stage in &mut self.decoder.stages {
             stage.conv1.visit_mut(f);

@@ -11,6 +11,7 @@ use candle_core::Tensor;
 
 use super::Result;
 use super::ops::cpu;
+use super::plan::graph::Graph;
 
 /// Mean and biased variance per channel.
 pub(super) type Moments = (Vec<f64>, Vec<f64>);
@@ -36,6 +37,14 @@ impl Value {
             moments: Arc::default(),
             #[cfg(feature = "cuda")]
             device_moments: Arc::default(),
+        }
+    }
+
+    /// What an operation yields while a network is recorded: a shape, and the number of its node.
+    pub(super) fn recorded(shape: Tensor, node: usize) -> Self {
+        Self {
+            node: Some(node),
+            ..Self::constant(shape)
         }
     }
 
@@ -170,6 +179,8 @@ pub struct Tape {
     batch_statistics: bool,
     records: bool,
     statistics: Vec<BatchStatistics>,
+    /// Takes operations instead of computing them.
+    graph: Option<Graph>,
 }
 
 impl Tape {
@@ -180,7 +191,26 @@ impl Tape {
             batch_statistics,
             records,
             statistics: Vec::new(),
+            graph: None,
         }
+    }
+
+    /// For plans: nothing is computed, operations are added to a graph.
+    pub(super) fn recording(graph: Graph) -> Self {
+        Self {
+            graph: Some(graph),
+            ..Self::new(false, false)
+        }
+    }
+
+    /// The graph that operations are added to, if they are.
+    pub(super) fn graph(&mut self) -> Option<&mut Graph> {
+        self.graph.as_mut()
+    }
+
+    /// Ends a recording.
+    pub(super) fn into_graph(self) -> Option<Graph> {
+        self.graph
     }
 
     /// For a training step: records, and batch normalisation uses the batch's statistics.

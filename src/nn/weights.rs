@@ -19,6 +19,11 @@ pub type Metadata = BTreeMap<String, String>;
 /// No weights of these networks are larger; a larger file is not read.
 const MAX_BYTES: u64 = 2 << 30;
 
+/// No header of these networks is longer.
+const MAX_HEADER_BYTES: usize = 16 << 20;
+/// What to do about a file that is not whole.
+const FETCH_AGAIN: &str = "its download or copy did not finish; fetch it again";
+
 /// How numbers are kept in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
@@ -52,6 +57,9 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let length = std::fs::metadata(path)
         .map_err(|e| fail(path, format!("cannot be read: {e}")))?
         .len();
+    if length == 0 {
+        return Err(fail(path, format!("is empty: {FETCH_AGAIN}")));
+    }
     if length > MAX_BYTES {
         return Err(fail(path, "is too large to be a weights file"));
     }
@@ -88,24 +96,60 @@ pub fn read(path: &Path, device: &Device) -> Result<(State, Metadata)> {
     parse(path, &read_bytes(path)?, device)
 }
 
-/// As [`read`], but refuses a file whose SHA-256 differs from the model card's.
+/// As [`read`], but refuses a file whose SHA-256 differs from the model card's. The file is read once.
 ///
 /// # Errors
 /// As [`read`], and if the hash differs.
 pub fn read_verified(path: &Path, sha: &str, device: &Device) -> Result<(State, Metadata)> {
+    parse(path, &verified_bytes(path, sha)?, device)
+}
+
+/// Compares a file's SHA-256 with the model card's, and loads nothing.
+///
+/// # Errors
+/// If the file cannot be read or the hash differs.
+pub fn verify(path: &Path, sha: &str) -> Result<()> {
+    verified_bytes(path, sha).map(drop)
+}
+
+fn verified_bytes(path: &Path, sha: &str) -> Result<Vec<u8>> {
     let bytes = read_bytes(path)?;
     let found = sha256(&bytes);
-    if !found.eq_ignore_ascii_case(sha) {
-        return Err(fail(
-            path,
-            format!("its SHA-256 is {found}, the model card says {sha}: the file is damaged or not the card's"),
-        ));
+    if found.eq_ignore_ascii_case(sha) {
+        return Ok(bytes);
     }
-    parse(path, &bytes, device)
+    Err(Error::WrongHash {
+        path: path.to_owned(),
+        found,
+        expected: sha.to_owned(),
+        cause: cut_short(&bytes).unwrap_or_else(|| "the file is damaged or belongs to another card".to_owned()),
+    })
+}
+
+/// A sentence about a file that ends before its header says, as half a download does; `None` for any other.
+fn cut_short(bytes: &[u8]) -> Option<String> {
+    let length = u64::from_le_bytes(*bytes.first_chunk()?);
+    // What is no weights file at all begins with some other number.
+    let start = usize::try_from(length)
+        .ok()
+        .filter(|&length| length <= MAX_HEADER_BYTES)?
+        + 8;
+    let Some(header) = bytes.get(8..start) else {
+        return Some(format!(
+            "it ends in its header, after {} bytes: {FETCH_AGAIN}",
+            bytes.len()
+        ));
+    };
+    let header: safetensors::tensor::Metadata = serde_json::from_slice(header).ok()?;
+    let whole = start.checked_add(header.data_len())?;
+    (bytes.len() < whole).then(|| format!("it holds {} of {whole} bytes: {FETCH_AGAIN}", bytes.len()))
 }
 
 fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<(State, Metadata)> {
-    let broken = |e: &dyn std::fmt::Display| fail(path, format!("not a weights file: {e}"));
+    let broken = |e: &dyn std::fmt::Display| {
+        let cause = cut_short(bytes).unwrap_or_else(|| e.to_string());
+        fail(path, format!("not a weights file: {cause}"))
+    };
     let (_, header) = safetensors::SafeTensors::read_metadata(bytes).map_err(|e| broken(&e))?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     let mut state = State::new();
@@ -114,6 +158,12 @@ fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<(State, Metadata)
             DType::F64 | DType::I64 => tensor,
             _ => tensor.to_dtype(DType::F32)?,
         };
+        if !is_finite(&tensor)? {
+            let reason = format!(
+                "tensor {name} holds NaN or infinity: the file is damaged or its training diverged; use other weights"
+            );
+            return Err(fail(path, reason));
+        }
         let tensor = if tensor.rank() == 4 {
             tensor.permute((0, 2, 3, 1))?.contiguous()?
         } else {
@@ -124,11 +174,32 @@ fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<(State, Metadata)
     Ok((state, metadata))
 }
 
+/// Whether every element is a finite number.
+fn is_finite(tensor: &Tensor) -> Result<bool> {
+    // NaN and infinity survive a sum, so a finite one clears all elements at once; a sum may also overflow by itself.
+    match tensor.dtype() {
+        DType::F32 if !tensor.sum_all()?.to_scalar::<f32>()?.is_finite() => {
+            Ok(tensor.flatten_all()?.to_vec1::<f32>()?.iter().all(|v| v.is_finite()))
+        }
+        DType::F64 => Ok(tensor.flatten_all()?.to_vec1::<f64>()?.iter().all(|v| v.is_finite())),
+        _ => Ok(true),
+    }
+}
+
 /// Loads a file into a network.
 ///
 /// # Errors
 /// If the file cannot be read, or lacks a tensor or has one of another shape.
 pub fn load_into(network: &mut dyn Network, path: &Path, device: &Device) -> Result<()> {
     let (state, _) = read(path, device)?;
+    network.load_state(&state).map_err(|e| fail(path, e.to_string()))
+}
+
+/// As [`load_into`], but refuses a file whose SHA-256 differs from the model card's.
+///
+/// # Errors
+/// As [`load_into`], and if the hash differs.
+pub fn load_verified_into(network: &mut dyn Network, path: &Path, sha: &str, device: &Device) -> Result<()> {
+    let (state, _) = read_verified(path, sha, device)?;
     network.load_state(&state).map_err(|e| fail(path, e.to_string()))
 }

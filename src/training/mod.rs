@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod phase;
 pub mod recipe;
 pub mod split;
+pub mod step;
 pub mod trainer;
 
 use std::path::PathBuf;
@@ -48,7 +49,7 @@ pub enum Error {
         /// Cause.
         reason: String,
     },
-    /// The initial weights are not what the task begins with.
+    /// The settings do not go together, or the initial weights are not what the task begins with.
     #[error("{0}")]
     Usage(String),
     /// The run folder cannot be used or written.

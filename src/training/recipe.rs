@@ -200,6 +200,7 @@ impl Config {
             (Task::Segmenter, encoder) => format!("segmenter-{encoder}"),
             (Task::Recovnet, BackboneKind::DenseNet121) => "recovnet-v1".to_owned(),
             (Task::Recovnet, BackboneKind::ResNet50) => "recovnet-v2".to_owned(),
+            (Task::Recovnet, encoder) => format!("recovnet-{encoder}"),
             (Task::Baseline, encoder) => encoder.name().to_owned(),
         }
     }

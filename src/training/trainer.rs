@@ -7,17 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-#[cfg(feature = "cuda")]
-use crate::nn::InputSpec;
 use crate::nn::card::Task;
 #[cfg(feature = "cuda")]
-use crate::nn::ops::cuda::{self, GreyPlanes, Reading};
-use crate::nn::{self, DType, Device, Network, RunningVariance, Tape, Tensor};
+use crate::nn::ops::cuda::Reading;
+use crate::nn::{self, DType, Device, Tape};
 
 use super::Error;
 use super::adam::Adam;
-#[cfg(feature = "cuda")]
-use super::batches::PlainBatch;
 use super::batches::{Batch, Plan};
 use super::card;
 use super::checkpoint::{Best, Progress, RunFolder};
@@ -25,14 +21,13 @@ use super::dataset::{self, Sample};
 use super::event::{EpochRecord, TrainingEvent};
 use super::initial;
 use super::manifest::{Class, Manifest, Row};
-#[cfg(feature = "cuda")]
-use super::phase::GpuTargets;
 use super::phase::{Classification, Phase, Segmentation, Tally};
 use super::recipe::Config;
 use super::split::{Part, SPLIT_KEY, SPLIT_VERSION};
+use super::step::{self, StepConfig, images};
 
 /// Address space for the training thread's stack; deep graphs need more than a thread's default.
-const STACK_BYTES: usize = 64 << 20;
+pub const STACK_BYTES: usize = 64 << 20;
 
 /// A run to be made or resumed.
 #[derive(Debug, Clone)]
@@ -108,6 +103,7 @@ struct Run<'a, P: Phase> {
 
 impl<'a, P: Phase> Run<'a, P> {
     fn prepare(job: &Job, cancel: &'a AtomicBool, listener: Listener<'a>) -> Result<Self, Error> {
+        check_schedule(&job.config)?;
         let initial = initial::read(job)?;
         let config = Config {
             init: initial.as_ref().map(|init| init.sha256.clone()),
@@ -247,10 +243,11 @@ impl<'a, P: Phase> Run<'a, P> {
             self.train_epoch_on_gpu(&plan, &mut course)?;
             return Ok(course.finish());
         }
-        plan.for_each(epoch, |step, batch| {
-            let (images, rate) = (batch.len(), self.begin_step(&course, step)?);
-            let loss = self.step(batch, data.size, rate)?;
-            course.record(step, images, rate, loss, self.listener)
+        plan.for_each(epoch, |number, batch| {
+            let (images, rate) = (batch.len(), self.begin_step(&course, number)?);
+            let config = self.step_config(data.size, rate);
+            let loss = step::step::<P>(&mut self.network, &mut self.adam, batch, config, &self.device)?;
+            course.record(number, images, rate, loss, self.listener)
         })?;
         Ok(course.finish())
     }
@@ -268,11 +265,19 @@ impl<'a, P: Phase> Run<'a, P> {
     #[cfg(feature = "cuda")]
     fn train_epoch_on_gpu(&mut self, plan: &Plan<'_>, course: &mut Course) -> Result<(), Error> {
         let mut before: Option<(usize, usize, f64, Reading)> = None;
-        plan.for_each_plain(course.epoch, |step, batch| {
-            let (images, rate) = (batch.labels.len(), self.begin_step(course, step)?);
-            let reading = self.step_on_gpu(&batch, plan.spec, rate)?;
-            if let Some((step, images, rate, reading)) = before.replace((step, images, rate, reading)) {
-                course.record(step, images, rate, reading.wait()?, self.listener)?;
+        plan.for_each_plain(course.epoch, |number, batch| {
+            let (images, rate) = (batch.labels.len(), self.begin_step(course, number)?);
+            let config = self.step_config(plan.spec.width, rate);
+            let reading = step::step_on_gpu::<P>(
+                &mut self.network,
+                &mut self.adam,
+                &batch,
+                plan.spec,
+                config,
+                &self.device,
+            )?;
+            if let Some((number, images, rate, reading)) = before.replace((number, images, rate, reading)) {
+                course.record(number, images, rate, reading.wait()?, self.listener)?;
             }
             Ok::<_, Error>(())
         })?;
@@ -282,49 +287,13 @@ impl<'a, P: Phase> Run<'a, P> {
         }
     }
 
-    /// As [`Self::step`], with nothing but the grey planes, the targets and the loss between host and GPU.
-    #[cfg(feature = "cuda")]
-    fn step_on_gpu(&mut self, batch: &PlainBatch, spec: &InputSpec, rate: f64) -> nn::Result<Reading> {
-        let planes = GreyPlanes {
-            levels: &batch.levels,
-            masks: &batch.masks,
-            matrices: &batch.matrices,
-            size: (spec.height, spec.width),
-            mean: spec.mean,
-            std: spec.std,
-        };
-        let (images, masks) = cuda::network_input(&planes, self.config.precision.dtype(), &self.device)?;
-        let targets = GpuTargets {
-            labels: cuda::upload_bytes(&batch.labels, &self.device)?,
-            masks,
-        };
-        let mut tape = Tape::training();
-        let output = P::forward(&self.network, &images, &mut tape)?;
-        let (loss, seed) = P::loss_on_gpu(output.tensor(), &targets)?;
-        let reading = Reading::of(&loss)?;
-        let backward = tape.backward(&[(&output, seed)])?;
-        self.adam.step(&mut self.network, &backward.gradients, rate)?;
-        let form = RunningVariance::Unbiased;
-        self.network
-            .update_running(&backward.statistics, self.config.bn_momentum, form)?;
-        Ok(reading)
-    }
-
-    /// One optimiser step; returns the loss before it.
-    fn step(&mut self, mut batch: Batch, size: usize, rate: f64) -> nn::Result<f64> {
-        let images = images(&mut batch, size, &self.device)?;
-        let mut tape = Tape::training();
-        let output = P::forward(&self.network, &images, &mut tape)?;
-        let logits = output.tensor().flatten_all()?.to_vec1::<f32>()?;
-        let (loss, gradient) = P::loss(&logits, &batch);
-        let seed = Tensor::from_vec(gradient, output.tensor().dims(), &self.device)?;
-        let backward = tape.backward(&[(&output, seed)])?;
-        self.adam.step(&mut self.network, &backward.gradients, rate)?;
-        // Both frameworks that the recipes follow take the unbiased variance (Keras 2's fused kernel does).
-        let form = RunningVariance::Unbiased;
-        self.network
-            .update_running(&backward.statistics, self.config.bn_momentum, form)?;
-        Ok(loss)
+    fn step_config(&self, size: usize, rate: f64) -> StepConfig {
+        StepConfig {
+            size,
+            rate,
+            bn_momentum: self.config.bn_momentum,
+            precision: self.config.precision,
+        }
     }
 
     /// Evaluates the validation part as it is, with running statistics.
@@ -444,16 +413,19 @@ impl Course {
     }
 }
 
-/// Moves a batch's images to the device: `[n, 3, size, size]`.
-fn images(batch: &mut Batch, size: usize, device: &Device) -> nn::Result<Tensor> {
-    Ok(Tensor::from_vec(
-        std::mem::take(&mut batch.images),
-        (batch.len(), 3, size, size),
-        device,
-    )?)
+/// Refuses data that a run would find out too late to be useless.
+/// Refuses image sizes that the encoder cannot see, before anything is read.
+fn check_schedule(config: &Config) -> Result<(), Error> {
+    let side = config.encoder.smallest_side();
+    match config.schedule.iter().find(|stage| stage.size < side) {
+        None => Ok(()),
+        Some(stage) => Err(Error::Usage(format!(
+            "{} needs images of at least {side} pixels, the schedule has {}",
+            config.encoder, stage.size
+        ))),
+    }
 }
 
-/// Refuses data that a run would find out too late to be useless.
 fn check_rows<P: Phase>(job: &Job, rows: &[Row]) -> Result<(), Error> {
     let fail = |reason: String| {
         Err(Error::TooFew {

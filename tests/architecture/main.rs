@@ -64,14 +64,21 @@ const BELONGS: [(&str, &[&str]); 8] = [
 ];
 
 /// The only files with `unsafe`; every block there says why it is sound in a `SAFETY:` comment.
-const UNSAFE_FILES: [&str; 10] = [
-    "src/nn/ops/cpu/conv.rs",
-    "src/nn/cuda_runtime/mod.rs",
+const UNSAFE_FILES: [&str; 17] = [
     "src/nn/cuda_runtime/jumps.rs",
-    "src/nn/ops/cuda/mod.rs",
+    "src/nn/cuda_runtime/mod.rs",
+    "src/nn/ops/conv.rs",
+    "src/nn/ops/cpu/conv.rs",
+    "src/nn/ops/cpu/gemm.rs",
+    "src/nn/ops/cpu/mod.rs",
+    "src/nn/ops/cpu/tile/avx2.rs",
+    "src/nn/ops/cpu/tile/avx512.rs",
+    "src/nn/ops/cpu/tile/mod.rs",
+    "src/nn/ops/cpu/tile/portable.rs",
     "src/nn/ops/cuda/convolution.rs",
     "src/nn/ops/cuda/gpu.rs",
     "src/nn/ops/cuda/input.rs",
+    "src/nn/ops/cuda/mod.rs",
     "src/nn/ops/cuda/optimiser.rs",
     "src/nn/ops/cuda/parts.rs",
     "src/nn/ops/cuda/window.rs",

@@ -15,6 +15,7 @@ fn help_and_version_end_in_0() {
         "predict",
         "evaluate",
         "train",
+        "bench",
         "phantom",
         "doctor",
         "Research use only, not a diagnosis",
@@ -72,4 +73,64 @@ fn the_phantom_is_predicted_alike_as_png_and_as_dicom() {
         .map(|line| line["probability"]["covid19"].as_f64().unwrap())
         .collect();
     assert!((scores[0] - scores[1]).abs() < 0.02, "{scores:?}");
+}
+
+#[test]
+fn phantoms_of_other_seeds_are_other_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let phantom = |name: &str, seed: &str| {
+        let output = run(
+            folder.path(),
+            &["phantom", name, "--width", "40", "--height", "30", "--seed", seed],
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        std::fs::read(folder.path().join(name)).unwrap()
+    };
+    for ending in ["png", "dcm"] {
+        let name = format!("phantom.{ending}");
+        let (none, one) = (phantom(&name, "0"), phantom(&name, "1"));
+        assert_eq!(none, phantom(&name, "0"));
+        assert_ne!(none, one);
+    }
+}
+
+#[test]
+fn a_number_of_threads_is_kept_and_0_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::support::write_chest(&folder.path().join("a.png"), 64, 64, 1);
+    for threads in ["1", "3"] {
+        let output = run(
+            folder.path(),
+            &["predict", "a.png", "--json", "-", "--threads", threads],
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let device = &crate::lines(&output)[0]["device"];
+        let words = format!("CPU, {threads} thread");
+        assert!(device.as_str().unwrap().starts_with(&words), "{device}");
+    }
+    let train = [
+        "train",
+        "segmenter",
+        "--encoder",
+        "resnet50",
+        "--data",
+        ".",
+        "--recipe",
+        "paper",
+        "--run-dir",
+        "r",
+    ];
+    for command in [&["predict", "a.png"][..], &["evaluate", "--data", "."], &train, &[]] {
+        for number in ["0", "1025", "many"] {
+            let output = run(folder.path(), &[command, &["--threads", number]].concat());
+            assert_eq!((output.status.code(), stdout(&output)), (Some(2), String::new()));
+            let error = stderr(&output);
+            let way_out = if number == "many" {
+                "a whole number"
+            } else {
+                "choose 1 to 1024"
+            };
+            assert!(error.contains("--threads") && error.contains(way_out), "{error}");
+        }
+    }
 }

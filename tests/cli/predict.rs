@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use image::GenericImageView;
+use recovnet::nn::card::Task;
+use recovnet::nn::{BackboneKind, Classifier, Device, Graph};
 use serde_json::Value;
 
 use crate::support::{self, write_chest};
@@ -319,4 +321,51 @@ fn standard_output_that_cannot_be_written_is_an_error() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn a_classifier_on_another_encoder_has_an_input_of_its_own() {
+    let (folder, weights) = (pictures(), support::weights_copy());
+    let kind = BackboneKind::InceptionV3;
+    let network = Classifier::new(kind, Graph::Torch, 5, &Device::Cpu).unwrap();
+    support::write_network_on(kind, 75, weights.path(), "inception_v3", Task::Baseline, &network);
+    let weights = weights.path().to_str().unwrap();
+    let arguments = [
+        "predict",
+        "in/a.png",
+        "--classifier",
+        "inception_v3",
+        "--weights",
+        weights,
+        "--json",
+        "-",
+    ];
+    let output = run(folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines = lines(&output);
+    assert_eq!(lines[0]["models"]["classifier"]["name"], "inception_v3", "{}", lines[0]);
+    let score = lines[0]["probability"]["covid19"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&score));
+}
+
+#[test]
+fn a_picture_that_comes_again_is_computed_once_unless_told_otherwise() {
+    let folder = pictures();
+    fs::copy(folder.path().join("in/a.png"), folder.path().join("in/again.png")).unwrap();
+    let predict = |more: &[&str]| {
+        let output = run(
+            folder.path(),
+            &[&["predict", "in/a.png", "in/again.png", "--json", "-"], more].concat(),
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let lines = lines(&output);
+        assert_eq!(lines[0]["probability"], lines[1]["probability"]);
+        assert_eq!(by_file(&lines, "again.png")["file"], "in/again.png");
+        // The times are those of the computation, to the microsecond.
+        ["preprocess", "segment", "classify", "explain"]
+            .iter()
+            .all(|stage| lines[0]["time_ms"][stage] == lines[1]["time_ms"][stage])
+    };
+    assert!(predict(&[]));
+    assert!(!predict(&["--no-cache"]));
 }

@@ -327,3 +327,29 @@ fn names_that_are_not_utf8_open() {
     assert!(imaging::open(&path).is_ok());
     assert_eq!(imaging::candidates(folder.path()), [path]);
 }
+
+#[test]
+fn samples_of_floating_point_are_refused_in_words() {
+    for value in [0.5, f32::NAN, f32::INFINITY] {
+        let picture = ImageBuffer::from_pixel(WIDTH, HEIGHT, Rgb([value; 3]));
+        let message = refusal(&encoded(&DynamicImage::ImageRgb32F(picture), ImageFormat::Tiff));
+        assert!(
+            message.contains("floating-point") && message.contains("8 or 16 bits"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn bytes_in_memory_are_read_as_the_file_is() {
+    let bytes = encoded(&grey16(), ImageFormat::Png);
+    let decoded = imaging::decode(Path::new("in memory"), &bytes).expect("it opens");
+    assert_eq!(stored(&decoded), expected(ramp16));
+    assert_eq!(decoded.content_hash, open_bytes(&bytes).expect("it opens").content_hash);
+    for broken in [&[][..], b"no picture", &bytes[..40]] {
+        let message = imaging::decode(Path::new("in memory"), broken)
+            .expect_err("broken")
+            .to_string();
+        assert!(message.starts_with("in memory: "), "{message}");
+    }
+}

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use recovnet::inference::models::{ClassifierName, Error, Models, verified_classifier, weights_folders};
 use recovnet::nn::card::Task;
-use recovnet::nn::{BackboneKind, Classifier, Device, Graph};
+use recovnet::nn::{BackboneKind, Classifier, Device, Graph, Tensor, weights};
+use recovnet::training::recipe::Recipe;
 
 use crate::support;
 
@@ -53,9 +54,29 @@ fn missing_weights_name_the_folders_and_the_way_out() {
 }
 
 #[test]
-fn a_backbone_that_is_not_built_says_so() {
-    let error = verified_classifier(&[], ClassifierName::InceptionV3).unwrap_err();
-    assert!(error.to_string().contains("inception_v3 is not built"), "{error}");
+fn every_network_that_is_trained_has_a_name_here() {
+    for encoder in BackboneKind::ALL {
+        for task in [Task::Recovnet, Task::Baseline] {
+            let name = Recipe::Scratch.config(task, encoder).model_name();
+            assert!(name.parse::<ClassifierName>().is_ok(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_card_with_an_input_too_small_for_its_encoder_is_refused() {
+    let folder = support::weights_copy();
+    let (from, to) = (folder.path().join("recovnet-v1"), folder.path().join("inception_v3"));
+    fs::copy(from.with_extension("safetensors"), to.with_extension("safetensors")).unwrap();
+    let mut card: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(from.with_extension("json")).unwrap()).unwrap();
+    card["task"] = "baseline".into();
+    card["backbone"] = "inception_v3".into();
+    assert_eq!(card["input"]["width"], 64);
+    fs::write(to.with_extension("json"), card.to_string()).unwrap();
+    let error = verified_classifier(&[folder.path().to_owned()], ClassifierName::InceptionV3).unwrap_err();
+    assert!(matches!(error, Error::Card { .. }), "{error}");
+    assert!(error.to_string().contains("between 75 and 4096 pixels"), "{error}");
 }
 
 #[test]
@@ -128,4 +149,66 @@ fn a_device_without_a_name_is_refused() {
         "{}",
         auto.device_label
     );
+}
+
+/// Puts other bytes in place of ReCovNet-v1's weights, with their own SHA-256 in the card if asked.
+fn replace(folder: &Path, bytes: &[u8], with_hash: bool) {
+    fs::write(folder.join("recovnet-v1.safetensors"), bytes).unwrap();
+    if with_hash {
+        edit_card(folder, |card| card["sha256"] = weights::sha256(bytes).into());
+    }
+}
+
+#[test]
+fn a_weights_file_that_is_not_whole_says_so() {
+    let folder = support::weights_copy();
+    let whole = fs::read(folder.path().join("recovnet-v1.safetensors")).unwrap();
+    for with_hash in [false, true] {
+        for (length, part) in [
+            (0, "is empty".to_owned()),
+            (1000, "ends in its header".to_owned()),
+            (
+                whole.len() / 2,
+                format!("holds {} of {} bytes", whole.len() / 2, whole.len()),
+            ),
+        ] {
+            replace(folder.path(), &whole[..length], with_hash);
+            let error = load(folder.path()).to_string();
+            for part in ["recovnet-v1.safetensors", &part, "fetch it again"] {
+                assert!(error.contains(part), "{part} is not in: {error}");
+            }
+        }
+        replace(folder.path(), b"<html>404 Not Found</html>", with_hash);
+        let error = load(folder.path()).to_string();
+        assert!(error.contains("recovnet-v1.safetensors"), "{error}");
+        assert!(!error.contains("fetch it again"), "{error}");
+    }
+}
+
+#[test]
+fn a_tensor_with_nan_or_infinity_is_named() {
+    let device = Device::Cpu;
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let folder = support::weights_copy();
+        let path = folder.path().join("recovnet-v1.safetensors");
+        let (mut state, metadata) = weights::read(&path, &device).unwrap();
+        let bias = vec![0.5, value];
+        state.insert("fc.bias".to_owned(), Tensor::from_vec(bias, 2, &device).unwrap());
+        let sha256 = weights::save(&path, &state, &metadata, weights::Precision::Full).unwrap();
+        edit_card(folder.path(), |card| card["sha256"] = sha256.into());
+        let error = load(folder.path()).to_string();
+        for part in ["recovnet-v1.safetensors", "fc.bias", "NaN or infinity"] {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+    }
+}
+
+#[test]
+fn large_finite_values_are_no_infinity() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    let values = Tensor::from_vec(vec![f32::MAX; 4], 4, &Device::Cpu).unwrap();
+    let state = weights::State::from([("huge".to_owned(), values)]);
+    weights::save(&path, &state, &weights::Metadata::new(), weights::Precision::Full).unwrap();
+    assert_eq!(weights::read(&path, &Device::Cpu).unwrap().0.len(), 1);
 }

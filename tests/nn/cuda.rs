@@ -8,7 +8,8 @@ use recovnet::training::adam::{Adam, AdamForm};
 use recovnet::training::augment::Transform;
 use recovnet::training::loss;
 
-use crate::reference::{flat, golden_device, relative, within};
+use crate::golden::{device as golden_device, relative_l2};
+use crate::reference::{flat, within};
 use crate::vector::Vector;
 
 /// The device, or `None` (said on standard error) where none is named.
@@ -82,7 +83,7 @@ fn check(what: &str, shapes: &[&[usize]], apply: &dyn Fn(&mut Tape, &[Value]) ->
         .zip(&expected)
         .enumerate()
     {
-        let distance = relative(found, expected);
+        let distance = relative_l2(found, expected);
         assert!(distance < 1e-5, "{what}, f32, result {i}: {distance} off the CPU's");
     }
     for (i, (found, expected)) in run(&device, DType::BF16, shapes, apply)
@@ -90,7 +91,7 @@ fn check(what: &str, shapes: &[&[usize]], apply: &dyn Fn(&mut Tape, &[Value]) ->
         .zip(&expected)
         .enumerate()
     {
-        let distance = relative(found, expected);
+        let distance = relative_l2(found, expected);
         // Eight bits of mantissa.
         assert!(distance < 3e-2, "{what}, bf16, result {i}: {distance} off the CPU's");
     }
@@ -187,7 +188,7 @@ fn cuda_batch_norm_over_one_and_several_parts() {
                 // Twice over the same parts, so that gradients are added to what is there.
                 let first = ops::batch_norm(tape, parts, &layer)?;
                 let second = ops::batch_norm(tape, parts, &layer)?;
-                ops::add_relu(tape, &first, &second)
+                ops::residual(tape, &first, &second, 1.0, true)
             });
         }
     }
@@ -196,8 +197,8 @@ fn cuda_batch_norm_over_one_and_several_parts() {
 #[test]
 fn cuda_residual_and_fully_connected() {
     check("residual", &[&[2, 3, 5, 3], &[2, 3, 5, 3]], &|tape, v| {
-        let a = ops::add_relu(tape, &v[0], &v[1])?;
-        ops::add_relu(tape, &a, &v[0])
+        let a = ops::residual(tape, &v[0], &v[1], 1.0, true)?;
+        ops::residual(tape, &a, &v[0], 1.0, true)
     });
     check("fully connected", &[&[3, 40], &[2, 40], &[2]], &|tape, v| {
         ops::linear(tape, &v[0], &v[1], &v[2])
@@ -217,10 +218,10 @@ fn cuda_concatenation_and_scaled_residual() {
         .iter()
         .map(|part| tape.watch(&part.to_device(&device).unwrap()))
         .collect();
-    let joined = cuda::concat(&mut tape, &values).unwrap();
+    let joined = ops::concat(&mut tape, &values).unwrap();
     let expected = Tensor::cat(&parts, 3).unwrap();
     assert_eq!(flat(joined.tensor()), flat(&expected));
-    let scaled = cuda::residual(&mut tape, &joined, &joined, 0.25, false).unwrap();
+    let scaled = ops::residual(&mut tape, &joined, &joined, 0.25, false).unwrap();
     let seed = tensor(scaled.tensor().dims(), 9, DType::F32, &Device::Cpu);
     let found = tape
         .backward(&[(&scaled, seed.to_device(&device).unwrap())])

@@ -2,20 +2,41 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
+use recovnet::inference::device::DeviceChoice;
 use recovnet::nn::{BackboneKind, Device, Graph, Network, Role, Tensor};
 
-use crate::reference::{flat, folder, golden_device, json, within};
+use crate::reference::{flat, folder, json, within};
 
-/// A configuration that is built, by the name that begins its files.
-fn configuration(name: &str) -> Option<(BackboneKind, Graph)> {
+/// The configuration of a golden, by the name that begins its files.
+fn configuration(name: &str) -> (BackboneKind, Graph) {
     let (name, graph) = name
         .strip_suffix("_keras")
         .map_or((name, Graph::Torch), |n| (n, Graph::Keras));
-    Some((name.parse().ok()?, graph))
+    (
+        name.parse().unwrap_or_else(|e| panic!("a golden of no backbone: {e}")),
+        graph,
+    )
 }
 
-/// Every `CFG.KIND*.safetensors` whose backbone is built; others are listed as not run.
+/// Where the goldens are computed: `RECOVNET_GOLDEN_DEVICE`, such as `cuda:0`, or the CPU.
+pub fn device() -> Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    let open = || {
+        let name = std::env::var("RECOVNET_GOLDEN_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+        let opened = name.parse().and_then(DeviceChoice::open);
+        opened.unwrap_or_else(|e| panic!("RECOVNET_GOLDEN_DEVICE: {e}")).device
+    };
+    DEVICE.get_or_init(open).clone()
+}
+
+/// A tolerance that holds on the CPU, and ten times that on a GPU, which sums in another order.
+pub fn tolerance(cpu: f64) -> f64 {
+    if device().is_cpu() { cpu } else { 10.0 * cpu }
+}
+
+/// Every `CFG.KIND*.safetensors`.
 pub fn goldens(kind: &str) -> Vec<Golden> {
     let Some(folder) = folder() else {
         return Vec::new();
@@ -30,10 +51,8 @@ pub fn goldens(kind: &str) -> Vec<Golden> {
         if !rest.starts_with(kind) || !rest.ends_with("safetensors") {
             continue;
         }
-        match configuration(name) {
-            Some((backbone, graph)) => found.push(Golden::read(&path, backbone, graph)),
-            None => eprintln!("not run: {file}: this backbone is not built yet"),
-        }
+        let (backbone, graph) = configuration(name);
+        found.push(Golden::read(&path, backbone, graph));
     }
     for backbone in BackboneKind::ALL {
         assert!(
@@ -123,15 +142,15 @@ impl Golden {
         let shape = self.sampled("input_s").shape;
         let input = rule_input(self.seed, tag, (shape[0], shape[2], shape[3]));
         close(&input, &self.sampled("input_s"), 0.0, &format!("{} input", self.name));
-        input.to_device(&golden_device()).expect("room for the input")
+        input.to_device(&device()).expect("the device takes it")
     }
 
     /// Fills a network by the rule.
     pub fn fill(&self, network: &mut dyn Network) {
         let seed = self.seed;
         network.visit_mut(&mut |name, tensor, role| {
-            let filled = rule_tensor(seed, name, tensor.dims(), role).to_device(tensor.device());
-            *tensor = filled.expect("room for the network");
+            let filled = rule_tensor(seed, name, tensor.dims(), role);
+            *tensor = filled.to_device(tensor.device()).expect("the device takes it");
         });
     }
 }
@@ -164,6 +183,7 @@ fn rule_tensor(seed: u64, name: &str, dims: &[usize], role: Role) -> Tensor {
         Role::Gamma if name.ends_with(".bn3.weight") => (0.1, 0.3),
         Role::Gamma => (0.75, 1.25),
         Role::RunningVariance => (0.5, 1.5),
+        Role::FixedGamma => (1.0, 1.0),
         Role::Bias | Role::Beta | Role::RunningMean => (-0.1, 0.1),
     };
     let values: Vec<f32> = (0..dims.iter().product())
@@ -220,6 +240,12 @@ pub fn close(found: &Tensor, golden: &Sampled, tolerance: f64, what: &str) {
         tolerance.max(1e-12) * golden.stats[4],
         &format!("{what}: l2"),
     );
+}
+
+/// Relative L2 distance.
+pub fn relative_l2(found: &[f64], reference: &[f64]) -> f64 {
+    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|d| d * d).sum::<f64>().sqrt();
+    norm(&mut found.iter().zip(reference).map(|(f, r)| f - r)) / norm(&mut reference.iter().copied()).max(1e-30)
 }
 
 #[test]

@@ -153,11 +153,26 @@ fn batch_norm_over_one_and_several_parts() {
 
 #[test]
 fn residual_sum_and_fully_connected() {
-    check(&[&[2, 2, 2, 3], &[2, 2, 2, 3]], |tape, v| {
-        ops::add_relu(tape, &v[0], &v[1])
-    });
+    for (scale, relu) in [(1.0, true), (0.17, true), (0.2, false), (1.0, false)] {
+        check(&[&[2, 2, 2, 3], &[2, 2, 2, 3]], |tape, v| {
+            ops::residual(tape, &v[0], &v[1], scale, relu)
+        });
+    }
     check(&[&[3, 4], &[2, 4], &[2]], |tape, v| {
         ops::linear(tape, &v[0], &v[1], &v[2])
+    });
+}
+
+#[test]
+fn concatenation() {
+    check(&[&[2, 3, 2, 3]], |tape, v| ops::concat(tape, v));
+    check(&[&[2, 3, 2, 1], &[2, 3, 2, 5], &[2, 3, 2, 2]], |tape, v| {
+        ops::concat(tape, v)
+    });
+    // A constant between two that are watched gets nothing and shifts nothing.
+    let constant = Value::constant(tensor(&numbers(6, 7), &[1, 3, 1, 2]));
+    check(&[&[1, 3, 1, 3], &[1, 3, 1, 1]], |tape, v| {
+        ops::concat(tape, &[v[0].clone(), constant.clone(), v[1].clone()])
     });
 }
 
@@ -165,8 +180,10 @@ fn residual_sum_and_fully_connected() {
 #[test]
 fn gradients_of_a_shared_value_add_up() {
     check(&[&[1, 3, 3, 2]], |tape, v| {
-        let a = ops::add_relu(tape, &v[0], &v[0])?;
-        let b = ops::add_relu(tape, &a, &v[0])?;
-        ops::add_relu(tape, &b, &v[0])
+        let a = ops::residual(tape, &v[0], &v[0], 1.0, true)?;
+        let b = ops::residual(tape, &a, &v[0], 1.0, false)?;
+        let c = ops::concat(tape, &[b.clone(), a.clone(), b])?;
+        let d = ops::concat(tape, &[a.clone(), v[0].clone(), a])?;
+        ops::residual(tape, &c, &d, 0.5, true)
     });
 }

@@ -5,9 +5,11 @@
 mod adam;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod encoders;
 mod forward;
 mod golden;
 mod gradients;
+mod input;
 mod ops;
 #[path = "../support/reference.rs"]
 mod reference;

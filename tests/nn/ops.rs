@@ -1,7 +1,7 @@
 //! What operations compute on small cases that were worked out by hand.
 
 use recovnet::nn::ops::{self, Window};
-use recovnet::nn::{Device, Tape, Tensor, Value};
+use recovnet::nn::{DType, Device, Error, Tape, Tensor, Value};
 
 use crate::reference::flat;
 
@@ -82,6 +82,46 @@ fn batch_norm_uses_its_epsilon() {
     }
 }
 
+/// Larger than what one thread takes at a time.
+#[test]
+fn a_residual_branch_is_scaled_before_the_sum() {
+    let (x, branch) = (one_to(70_000), vec![-2.0; 70_000]);
+    let shape = [2, 100, 50, 7];
+    let tape = &mut Tape::evaluation();
+    let run = |tape: &mut Tape, scale: f64, relu: bool| {
+        let y = ops::residual(tape, &value(&x, &shape), &value(&branch, &shape), scale, relu).unwrap();
+        assert_eq!(y.tensor().dims(), shape);
+        flat(y.tensor())
+    };
+    let expected: Vec<f64> = x.iter().map(|v| v - 20_000.0).collect();
+    assert_eq!(run(tape, 10_000.0, false), expected);
+    let expected: Vec<f64> = expected.iter().map(|v| v.max(0.0)).collect();
+    assert_eq!(run(tape, 10_000.0, true), expected);
+}
+
+/// Larger than what one thread takes at a time, with gradients that are the parts of the seed again.
+#[test]
+fn concatenation_keeps_every_pixel_and_splits_gradients_where_it_joined() {
+    let widths = [3, 1, 96];
+    let (n, h, w) = (2, 21, 19);
+    let mut tape = Tape::training();
+    let parts: Vec<Value> = widths
+        .iter()
+        .map(|c| tape.watch(value(&one_to(n * h * w * c), &[n, h, w, *c]).tensor()))
+        .collect();
+    let y = ops::concat(&mut tape, &parts).unwrap();
+    let tensors: Vec<&Tensor> = parts.iter().map(Value::tensor).collect();
+    assert_eq!(flat(y.tensor()), flat(&Tensor::cat(&tensors, 3).unwrap()));
+    let seed = Tensor::from_vec(one_to(n * h * w * 100), (n, h, w, 100), &Device::Cpu).unwrap();
+    let found = tape.backward(&[(&y, seed.clone())]).unwrap().watched;
+    let mut first = 0;
+    for (gradient, c) in found.iter().zip(widths) {
+        let expected = seed.narrow(3, first, c).unwrap();
+        assert_eq!(flat(gradient.as_ref().unwrap()), flat(&expected));
+        first += c;
+    }
+}
+
 #[test]
 fn shapes_that_do_not_fit_are_errors() {
     let x = value(&one_to(8), &[1, 2, 2, 2]);
@@ -90,6 +130,17 @@ fn shapes_that_do_not_fit_are_errors() {
     assert!(ops::conv2d(tape, &x, &w, None, Window::square(1, 1, 0)).is_err());
     assert!(ops::max_pool(tape, &x, Window::square(3, 1, 0)).is_err());
     assert!(ops::linear(tape, &x, &w, &w).is_err());
+    let narrower = value(&one_to(4), &[1, 2, 1, 2]);
+    for result in [
+        ops::residual(tape, &x, &narrower, 1.0, true),
+        ops::concat(tape, &[x.clone(), narrower.clone()]),
+        ops::concat(tape, &[]),
+    ] {
+        assert!(matches!(result, Err(Error::Shape { .. })), "{result:?}");
+    }
+    let single = Value::constant(Tensor::zeros((1, 2, 2, 2), DType::F32, &Device::Cpu).unwrap());
+    assert!(ops::residual(tape, &x, &single, 1.0, true).is_err());
+    assert!(ops::concat(tape, &[x.clone(), single]).is_err());
     let integers = Value::constant(Tensor::from_slice(&[1_i64], &[1, 1, 1, 1], &Device::Cpu).unwrap());
     assert!(ops::upsample_x2(tape, &integers).is_err());
 }

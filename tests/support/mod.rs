@@ -65,17 +65,33 @@ fn input_spec() -> InputSpec {
     }
 }
 
-/// Writes a network with a card that fits it.
+/// Writes a network on DenseNet-121 with a card that fits it.
 pub fn write_network(folder: &Path, name: &str, task: Task, network: &dyn Network) {
+    write_network_on(BackboneKind::DenseNet121, INPUT, folder, name, task, network);
+}
+
+/// Writes a network with a card for an encoder and an input of `side` rows and columns.
+pub fn write_network_on(
+    backbone: BackboneKind,
+    side: usize,
+    folder: &Path,
+    name: &str,
+    task: Task,
+    network: &dyn Network,
+) {
     let path = folder.join(format!("{name}.safetensors"));
     let sha256 = weights::save(&path, &network.state(), &BTreeMap::new(), Precision::F16Kernels).unwrap();
     let card = ModelCard {
         name: name.to_owned(),
         version: "0.0.0-random".to_owned(),
         task,
-        backbone: BackboneKind::DenseNet121,
+        backbone,
         graph: Graph::Torch,
-        input: input_spec(),
+        input: InputSpec {
+            width: side,
+            height: side,
+            ..InputSpec::default()
+        },
         threshold: 0.5,
         sha256,
         details: serde_json::Map::new(),

@@ -50,27 +50,12 @@ pub fn tensors(name: &str) -> Option<HashMap<String, Tensor>> {
     Some(candle_core::safetensors::load(&path, &Device::Cpu).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 }
 
-/// Where the goldens are computed: `RECOVNET_GOLDEN_DEVICE` as `--device` has it, else the CPU.
-#[allow(dead_code, reason = "not every test binary runs networks")]
-pub fn golden_device() -> Device {
-    let name = std::env::var("RECOVNET_GOLDEN_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
-    let choice: recovnet::inference::device::DeviceChoice = name.parse().expect("the name of a device");
-    choice.open().expect("a device that computes").device
-}
-
-/// A tolerance that holds on the CPU, widened for other devices, which add up in another order.
-#[allow(dead_code, reason = "as above")]
-pub fn tolerance(on_cpu: f64) -> f64 {
-    let widened = std::env::var("RECOVNET_GOLDEN_DEVICE").is_ok_and(|name| name != "cpu");
-    if widened { 10.0 * on_cpu } else { on_cpu }
-}
-
-/// All elements, row-major.
+/// All elements, row-major, from whatever device.
 pub fn flat(tensor: &Tensor) -> Vec<f64> {
     tensor
         .to_device(&Device::Cpu)
         .and_then(|t| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1())
-        .expect("numbers")
+        .expect("elements that are numbers")
 }
 
 /// An array of numbers, whatever its nesting.
@@ -92,12 +77,4 @@ pub fn within(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
             "{what}[{i}]: {f}, expected {e} within {tolerance}"
         );
     }
-}
-
-/// Relative L2 distance.
-#[allow(dead_code, reason = "as above")]
-pub fn relative(found: &[f64], reference: &[f64]) -> f64 {
-    assert_eq!(found.len(), reference.len(), "number of values");
-    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|d| d * d).sum::<f64>().sqrt();
-    norm(&mut found.iter().zip(reference).map(|(f, r)| f - r)) / norm(&mut reference.iter().copied()).max(1e-30)
 }

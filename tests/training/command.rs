@@ -3,13 +3,19 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use recovnet::nn::{BackboneKind, ModelCard};
+
 use crate::phantoms;
 
 fn train(data: &Path, run: &Path, arguments: &[&str]) -> Output {
+    train_on("densenet121", data, run, arguments)
+}
+
+fn train_on(encoder: &str, data: &Path, run: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_recovnet"))
         .args(["train"])
         .args(arguments)
-        .args(["--encoder", "densenet121", "--recipe", "scratch", "--device", "cpu"])
+        .args(["--encoder", encoder, "--recipe", "scratch", "--device", "cpu"])
         .arg("--data")
         .arg(data)
         .arg("--run-dir")
@@ -70,4 +76,31 @@ fn every_epoch_is_a_json_line() {
         std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics")
     );
     assert!(words(&output).contains("research use only, not a diagnosis"));
+}
+
+#[test]
+fn encoders_that_do_not_pad_everywhere_train_on_images_they_can_see() {
+    let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
+    let run = runs.path().join("run");
+    for encoder in ["inception_v3", "inception_resnet_v2"] {
+        let output = train_on(encoder, data.path(), &run, &["segmenter", "--schedule", "96x1,64x1"]);
+        assert_eq!(output.status.code(), Some(2), "{}", words(&output));
+        assert!(
+            words(&output).contains(&format!("{encoder} needs images of at least 75 pixels")),
+            "{}",
+            words(&output)
+        );
+        assert!(!run.exists(), "no run folder is begun");
+    }
+    let arguments = ["baseline", "--schedule", "75x1", "--batch", "8"];
+    let output = train_on("inception_v3", data.path(), &run, &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    let card = ModelCard::beside(&run.join("best.safetensors")).expect("a card");
+    assert_eq!(
+        (card.name.as_str(), card.backbone, card.input.width),
+        ("inception_v3", BackboneKind::InceptionV3, 75)
+    );
+    let unknown = train_on("vgg16", data.path(), &run, &["baseline"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(words(&unknown).contains("inception_resnet_v2"), "{}", words(&unknown));
 }

@@ -94,7 +94,7 @@ impl Bottleneck {
             Some((conv, norm)) => norm.forward(&conv.forward(x, tape)?, tape)?,
             None => x.clone(),
         };
-        ops::add_relu(tape, &y, &shortcut)
+        ops::residual(tape, &shortcut, &y, 1.0, true)
     }
 
     fn visit(&self, f: Visit<'_>) {

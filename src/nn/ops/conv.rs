@@ -1,8 +1,12 @@
 //! Convolution.
 
-use super::cpu::conv::{self, Geometry};
+#![allow(unsafe_code)] // products take pointers
+
+use super::cpu::conv::{self, Geometry, Input, Part};
+use super::cpu::tile::Epilogue;
 use super::cpu::{Element, Host, tensor};
 use super::{Window, by_type, dims};
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
 use crate::nn::{Error, Result};
 
@@ -25,6 +29,15 @@ pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, 
         });
     }
     let geometry = window.geometry(&x.tensor, Some(o))?;
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::Convolution {
+            x: graph::id(x)?,
+            weight: graph::numbers(&weight.tensor)?,
+            bias: bias.map_or_else(|| Ok(vec![0.0; o]), |b| graph::numbers(&b.tensor))?,
+            window,
+        };
+        return graph.record(operation, &[geometry.n, geometry.output.0, geometry.output.1, o]);
+    }
     by_type!(x.tensor, conv2d_typed(tape, x, weight, bias, geometry))
 }
 
@@ -36,24 +49,52 @@ fn conv2d_typed<T: Element>(
     g: Geometry,
 ) -> Result<Value> {
     let (oh, ow, o) = g.output;
-    let mut y = vec![T::zero(); g.n * oh * ow * o];
+    let mut y = vec![T::zero(); g.rows() * o];
     {
         let (hx, hw) = (Host::of(&x.tensor)?, Host::of(&weight.tensor)?);
         let hb = bias.map(|b| Host::of(&b.tensor)).transpose()?;
         let bias = hb.as_ref().map(Host::slice::<T>).transpose()?;
-        conv::forward(&g, hx.slice::<T>()?, hw.slice()?, bias, &mut y);
+        let epilogue = Epilogue {
+            bias: bias.map_or(std::ptr::null(), <[T]>::as_ptr),
+            ..Epilogue::NONE
+        };
+        let part = [whole(&g, hx.slice::<T>()?)];
+        let input = Input {
+            parts: &part,
+            affine: None,
+        };
+        let packed = conv::pack(&g, hw.slice()?);
+        // SAFETY: `y` holds the output's pixels, the bias its channels; both are known here only.
+        unsafe { conv::forward(&g, &input, &packed, (y.as_mut_ptr(), o), epilogue) };
     }
     let nodes = [x.node, weight.node, bias.and_then(|b| b.node)];
     let (x, weight) = (x.tensor.clone(), weight.tensor.clone());
     Ok(tape.operation(tensor(y, (g.n, oh, ow, o))?, &nodes, move |dy, sink| {
-        let gradients = {
-            let (hx, hw, hd) = (Host::of(&x)?, Host::of(&weight)?, Host::of(dy)?);
-            conv::backward(&g, hx.slice::<T>()?, hw.slice()?, hd.slice()?, nodes[0].is_some())
-        };
-        if let Some(dx) = gradients.x {
-            sink.add(nodes[0], tensor(dx, x.shape())?)?;
+        let (hx, hw, hd) = (Host::of(&x)?, Host::of(&weight)?, Host::of(dy)?);
+        let (w, dy) = (hw.slice::<T>()?, hd.slice::<T>()?);
+        if nodes[2].is_some() {
+            sink.add(nodes[2], tensor(conv::backward_bias(o, dy), o)?)?;
         }
-        sink.add(nodes[1], tensor(gradients.w, weight.shape())?)?;
-        sink.add(nodes[2], tensor(gradients.bias, o)?)
+        if nodes[1].is_some() {
+            let part = [whole(&g, hx.slice::<T>()?)];
+            let input = Input {
+                parts: &part,
+                affine: None,
+            };
+            sink.add(nodes[1], tensor(conv::backward_kernel(&g, &input, dy), weight.shape())?)?;
+        }
+        if nodes[0].is_some() {
+            sink.add(nodes[0], tensor(conv::backward_input(&g, w, dy), x.shape())?)?;
+        }
+        Ok(())
     }))
+}
+
+/// All channels of a feature map.
+fn whole<'a, T>(g: &Geometry, values: &'a [T]) -> Part<'a, T> {
+    Part {
+        values,
+        channels: g.input.2,
+        pixel: g.input.2,
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::by_type;
 use super::cpu::{Element, Host, elementwise, tensor};
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
 use crate::nn::{Error, Result};
 
@@ -21,6 +22,14 @@ pub fn linear(tape: &mut Tape, x: &Value, weight: &Value, bias: &Value) -> Resul
             found: x.tensor.dims().to_vec(),
             expected: vec![0, c],
         });
+    }
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::Linear {
+            x: graph::id(x)?,
+            weight: graph::numbers(&weight.tensor)?,
+            bias: graph::numbers(&bias.tensor)?,
+        };
+        return graph.record(operation, &[x.tensor.dims()[0], o]);
     }
     by_type!(x.tensor, linear_typed(tape, x, weight, bias))
 }

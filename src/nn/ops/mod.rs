@@ -12,7 +12,7 @@ mod pool;
 mod resize;
 
 pub use conv::conv2d;
-pub use join::add_relu;
+pub use join::{concat, residual};
 pub use linear::linear;
 pub use norm::{Norm, batch_norm};
 pub use pool::{average_pool, global_average_pool, max_pool};
@@ -29,7 +29,7 @@ macro_rules! by_type {
         match $tensor.dtype() {
             candle_core::DType::F32 => $function::<f32>($($argument),*),
             candle_core::DType::F64 => $function::<f64>($($argument),*),
-            other => Err(crate::nn::Error::Unsupported { operation: stringify!($function), on: format!("{other:?}") }),
+            other => Err($crate::nn::Error::Unsupported { operation: stringify!($function), on: format!("{other:?}") }),
         }
     };
 }

@@ -4,6 +4,7 @@ use candle_core::{DType, Tensor};
 
 use super::cpu::{Element, Host, norm, tensor};
 use super::{by_type, dims};
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{BatchStatistics, Tape, Value};
 use crate::nn::{Error, Result};
 
@@ -23,6 +24,21 @@ pub struct Norm<'a> {
     pub epsilon: f64,
     /// Whether a `ReLU` follows.
     pub relu: bool,
+}
+
+impl Norm<'_> {
+    /// Scale and shift per channel with the running statistics.
+    fn at_rest(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (gamma, beta) = (values_f64(&self.gamma.tensor)?, values_f64(&self.beta.tensor)?);
+        let (mean, variance) = (values_f64(self.running_mean)?, values_f64(self.running_variance)?);
+        let scale: Vec<f64> = gamma
+            .iter()
+            .zip(&variance)
+            .map(|(g, v)| g / (v + self.epsilon).sqrt())
+            .collect();
+        let shift = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| (b - m * s) as f32);
+        Ok((scale.iter().map(|s| *s as f32).collect(), shift.collect()))
+    }
 }
 
 /// Batch normalisation over the channels of all `parts` together, with `ReLU` if the layer asks for it.
@@ -46,6 +62,17 @@ pub fn batch_norm(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<
             found: vec![channels],
             expected: layer.gamma.tensor.dims().to_vec(),
         });
+    }
+    if let Some(graph) = tape.graph() {
+        let (scale, shift) = layer.at_rest()?;
+        let [n, h, w, _] = parts[0].tensor.dims4().map(|(n, h, w, c)| [n, h, w, c])?;
+        let operation = Operation::Affine {
+            parts: parts.iter().map(graph::id).collect::<Result<_>>()?,
+            scale,
+            shift,
+            relu: layer.relu,
+        };
+        return graph.record(operation, &[n, h, w, channels]);
     }
     by_type!(parts[0].tensor, batch_norm_typed(tape, parts, layer))
 }

@@ -4,6 +4,7 @@ use super::cpu::conv::Geometry;
 use super::cpu::{Element, Host, pool, tensor};
 use super::{Window, by_type, dims};
 use crate::nn::Result;
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
 
 /// Max pooling; padding never wins.
@@ -16,6 +17,13 @@ pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
         return super::cuda::max_pool(tape, x, window);
     }
     let geometry = window.geometry(&x.tensor, None)?;
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::MaxPool {
+            x: graph::id(x)?,
+            window,
+        };
+        return graph.record(operation, &geometry.output_shape());
+    }
     by_type!(x.tensor, max_pool_typed(tape, x, geometry))
 }
 
@@ -39,6 +47,14 @@ pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding:
         return super::cuda::average_pool(tape, x, window, include_padding);
     }
     let geometry = window.geometry(&x.tensor, None)?;
+    if let Some(graph) = tape.graph() {
+        let operation = Operation::AveragePool {
+            x: graph::id(x)?,
+            window,
+            include_padding,
+        };
+        return graph.record(operation, &geometry.output_shape());
+    }
     by_type!(x.tensor, average_pool_typed(tape, x, geometry, include_padding))
 }
 
@@ -60,6 +76,10 @@ pub fn global_average_pool(tape: &mut Tape, x: &Value) -> Result<Value> {
     #[cfg(feature = "cuda")]
     if x.tensor.device().is_cuda() {
         return super::cuda::global_average_pool(tape, x);
+    }
+    if let Some(graph) = tape.graph() {
+        let (n, _, _, c) = dims(&x.tensor, "global average pooling")?;
+        return graph.record(Operation::GlobalAverage { x: graph::id(x)? }, &[n, c]);
     }
     by_type!(x.tensor, global_average_pool_typed(tape, x))
 }

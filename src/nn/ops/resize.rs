@@ -3,6 +3,7 @@
 use super::cpu::{Element, Host, resize, tensor};
 use super::{by_type, dims};
 use crate::nn::Result;
+use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
 
 /// Nearest upsampling by 2: `[n, h, w, c]` to `[n, 2h, 2w, c]`.
@@ -13,6 +14,10 @@ pub fn upsample_x2(tape: &mut Tape, x: &Value) -> Result<Value> {
     #[cfg(feature = "cuda")]
     if x.tensor.device().is_cuda() {
         return super::cuda::upsample_x2(tape, x);
+    }
+    if let Some(graph) = tape.graph() {
+        let (n, h, w, c) = dims(&x.tensor, "upsampling")?;
+        return graph.record(Operation::Upsample { x: graph::id(x)? }, &[n, 2 * h, 2 * w, c]);
     }
     by_type!(x.tensor, upsample_x2_typed(tape, x))
 }
@@ -37,6 +42,10 @@ pub fn resize_bilinear(tape: &mut Tape, x: &Value, rows: usize, columns: usize) 
     #[cfg(feature = "cuda")]
     if x.tensor.device().is_cuda() {
         return super::cuda::resize_bilinear(tape, x, rows, columns);
+    }
+    if let Some(graph) = tape.graph() {
+        let (n, _, _, c) = dims(&x.tensor, "bilinear resize")?;
+        return graph.record(Operation::Resize { x: graph::id(x)? }, &[n, rows, columns, c]);
     }
     by_type!(x.tensor, resize_bilinear_typed(tape, x, (rows, columns)))
 }

@@ -1,10 +1,17 @@
-//! Convolution as im2col + gemm in row chunks small enough for the cache, so that no column buffer of the whole
-//! image is ever written to memory.
+//! Convolution as a product of gathered pixels and a packed kernel. Pixels are gathered in blocks that stay in the
+//! cache, and normalised on the way if a batch normalisation stands before; no column buffer of a whole image is
+//! ever written.
 
-use gemm::Parallelism;
+#![allow(unsafe_code)] // products take pointers
+
+use std::ops::Range;
+
+use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Element, on_pool, threads};
+use super::gemm::{Packed, Product, Rows, Split};
+use super::tile::{Epilogue, PANEL, Tile};
+use super::{Element, on_pool, scratch, threads};
 
 /// Sizes of one convolution; `[n, h, w, c]` to `[n, oh, ow, o]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +32,28 @@ pub struct Geometry {
 
 impl Geometry {
     /// Length of a column: the products summed for one output value.
-    fn depth(&self) -> usize {
+    pub fn depth(&self) -> usize {
         self.kernel.0 * self.kernel.1 * self.input.2
     }
 
     /// Output pixels of one image.
-    fn pixels(&self) -> usize {
+    pub fn pixels(&self) -> usize {
         self.output.0 * self.output.1
+    }
+
+    /// Output pixels of the batch.
+    pub fn rows(&self) -> usize {
+        self.n * self.pixels()
+    }
+
+    /// `[n, oh, ow, o]`.
+    pub fn output_shape(&self) -> [usize; 4] {
+        [self.n, self.output.0, self.output.1, self.output.2]
+    }
+
+    /// Elements of one input image.
+    fn image_len(&self) -> usize {
+        self.input.0 * self.input.1 * self.input.2
     }
 
     /// Whether a column is just an input pixel.
@@ -39,280 +61,412 @@ impl Geometry {
         self.kernel == (1, 1) && self.stride == (1, 1) && self.padding == (0, 0)
     }
 
-    /// Output pixels computed at a time: the column chunk stays near half a megabyte, but not so thin that the
-    /// product spends its time repacking the kernel.
-    fn chunk_rows(&self) -> usize {
-        (131_072 / self.depth()).clamp(256, 2048)
-    }
-}
-
-/// Column-major and row-major matrices as the gemm crate wants them.
-#[derive(Clone, Copy)]
-struct Matrix<'a, T> {
-    values: &'a [T],
-    column_stride: usize,
-    row_stride: usize,
-}
-
-impl<'a, T> Matrix<'a, T> {
-    fn rows(values: &'a [T], columns: usize) -> Self {
-        Self {
-            values,
-            column_stride: 1,
-            row_stride: columns,
-        }
-    }
-
-    fn transposed(values: &'a [T], rows: usize) -> Self {
-        Self {
-            values,
-            column_stride: rows,
-            row_stride: 1,
-        }
-    }
-}
-
-/// `target = lhs · rhs` or, with `add`, `target += lhs · rhs`; `target` is `m x n` row-major, `k` the inner size.
-#[allow(unsafe_code)] // the gemm crate's interface is raw pointers
-fn multiply<T: Element>(
-    (m, n, k): (usize, usize, usize),
-    target: &mut [T],
-    add: bool,
-    lhs: Matrix<'_, T>,
-    rhs: Matrix<'_, T>,
-    parallelism: Parallelism,
-) {
-    let last =
-        |x: Matrix<'_, T>, rows: usize, columns: usize| (rows - 1) * x.row_stride + (columns - 1) * x.column_stride;
-    if m == 0 || n == 0 || k == 0 {
-        return;
-    }
-    assert!(target.len() >= m * n && last(lhs, m, k) < lhs.values.len() && last(rhs, k, n) < rhs.values.len());
-    // SAFETY: the assertion above keeps every index that m, n, k and the strides can reach inside its slice, and
-    // `target` is borrowed mutably while `lhs` and `rhs` are borrowed shared.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            target.as_mut_ptr(),
-            1,
-            n as isize,
-            add,
-            lhs.values.as_ptr(),
-            lhs.column_stride as isize,
-            lhs.row_stride as isize,
-            rhs.values.as_ptr(),
-            rhs.column_stride as isize,
-            rhs.row_stride as isize,
-            T::one(),
-            T::one(),
-            false,
-            false,
-            false,
-            parallelism,
+    /// The convolution that leads from the output's gradient to the input's, if stride 1 allows one.
+    fn transposed(&self) -> Option<Self> {
+        let padding = (
+            self.kernel.0.checked_sub(1 + self.padding.0)?,
+            self.kernel.1.checked_sub(1 + self.padding.1)?,
         );
+        (self.stride == (1, 1)).then_some(Self {
+            input: self.output,
+            output: self.input,
+            padding,
+            ..*self
+        })
     }
 }
 
-/// Calls `visit(column range, input range)` for each run of neighbouring input values in the column of one output
-/// pixel; what is not visited is padding.
-fn for_each_run(g: &Geometry, pixel: usize, mut visit: impl FnMut(std::ops::Range<usize>, usize)) {
-    let (h, w, c) = g.input;
-    let (kh, kw) = g.kernel;
-    let (oy, ox) = (pixel / g.output.1, pixel % g.output.1);
-    let left = (ox * g.stride.1) as isize - g.padding.1 as isize;
-    let first = (-left).max(0) as usize;
-    let last = (w as isize - left).clamp(0, kw as isize) as usize;
-    if first >= last {
-        return;
-    }
-    for ky in 0..kh {
-        let y = (oy * g.stride.0 + ky) as isize - g.padding.0 as isize;
-        if y < 0 || y >= h as isize {
-            continue;
-        }
-        let start = (y as usize * w + (left + first as isize) as usize) * c;
-        visit((ky * kw + first) * c..(ky * kw + last) * c, start);
+/// A feature map, or some channels of one.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a, T> {
+    /// From the first pixel's first channel on.
+    pub values: &'a [T],
+    /// Channels.
+    pub channels: usize,
+    /// Distance of two pixels.
+    pub pixel: usize,
+}
+
+/// `scale * x + shift` per channel, then perhaps `ReLU`.
+#[derive(Debug, Clone, Copy)]
+pub struct Affine<'a, T> {
+    /// Per channel.
+    pub scale: &'a [T],
+    /// Per channel.
+    pub shift: &'a [T],
+    /// Whether negative results become 0.
+    pub relu: bool,
+}
+
+/// What a convolution reads: parts that follow each other along the channels, normalised on the way if asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a, T> {
+    /// At least one, of equally many pixels.
+    pub parts: &'a [Part<'a, T>],
+    /// Applied before padding.
+    pub affine: Option<Affine<'a, T>>,
+}
+
+impl<T> Input<'_, T> {
+    /// Whether pixels lie one after the other and are read as they are.
+    fn is_plain(&self) -> bool {
+        self.affine.is_none() && matches!(self.parts, [part] if part.pixel == part.channels)
     }
 }
 
-/// Writes the columns of output pixels `rows` (counted over the batch) to `columns`.
-fn im2col<T: Element>(g: &Geometry, x: &[T], rows: std::ops::Range<usize>, columns: &mut [T]) {
-    let image_len = g.input.0 * g.input.1 * g.input.2;
-    for (row, column) in rows.zip(columns.chunks_exact_mut(g.depth())) {
-        let image = &x[row / g.pixels() * image_len..][..image_len];
-        if g.padding != (0, 0) {
-            column.fill(T::zero());
+/// Where a kernel's window begins for an output pixel, along one axis.
+fn origin(output: usize, stride: usize, padding: usize) -> isize {
+    (output * stride) as isize - padding as isize
+}
+
+/// Writes the columns' elements `columns` for output pixels `rows` (counted over the batch), padding as zeros.
+pub fn stage<T: Element>(
+    g: &Geometry,
+    input: &Input<'_, T>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    (target, distance): (&mut [T], usize),
+) {
+    if input.is_plain() {
+        stage_runs(g, input.parts[0].values, rows, columns, target, distance);
+    } else {
+        stage_pixels(g, input, rows, columns, target, distance);
+    }
+}
+
+/// [`stage`] where neighbouring pixels lie one after the other: a kernel row is one copy.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+fn stage_runs<T: Element>(
+    g: &Geometry,
+    x: &[T],
+    rows: Range<usize>,
+    columns: Range<usize>,
+    target: &mut [T],
+    distance: usize,
+) {
+    let ((h, w, c), (kh, kw)) = (g.input, g.kernel);
+    for (row, target) in rows.zip(target.chunks_mut(distance)) {
+        let (image, pixel) = (
+            &x[row / g.pixels() * g.image_len()..][..g.image_len()],
+            row % g.pixels(),
+        );
+        let left = origin(pixel % g.output.1, g.stride.1, g.padding.1);
+        let first = (-left).max(0) as usize;
+        let last = ((w as isize - left).max(0) as usize).clamp(first, kw.max(first));
+        let top = origin(pixel / g.output.1, g.stride.0, g.padding.0);
+        for ky in 0..kh {
+            let line = ky * kw * c;
+            let whole = line.max(columns.start)..(line + kw * c).min(columns.end);
+            if whole.is_empty() {
+                continue;
+            }
+            let target = &mut target[whole.start - columns.start..whole.end - columns.start];
+            let y = top + ky as isize;
+            let inside = (line + first * c).max(whole.start)..(line + last * c).min(whole.end);
+            if y < 0 || y >= h as isize || inside.is_empty() {
+                target.fill(T::zero());
+                continue;
+            }
+            let start = (y as usize * w) as isize + left;
+            let start = (start * c as isize + (inside.start - line) as isize) as usize;
+            let (before, after) = (inside.start - whole.start, inside.end - whole.start);
+            target[..before].fill(T::zero());
+            target[before..after].copy_from_slice(&image[start..start + inside.len()]);
+            target[after..].fill(T::zero());
         }
-        for_each_run(g, row % g.pixels(), |range, start| {
-            let len = range.len();
-            column[range].copy_from_slice(&image[start..start + len]);
+    }
+}
+
+/// [`stage`] for any input, pixel by pixel.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+fn stage_pixels<T: Element>(
+    g: &Geometry,
+    input: &Input<'_, T>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    target: &mut [T],
+    distance: usize,
+) {
+    let ((h, w, c), (kh, kw)) = (g.input, g.kernel);
+    for (row, target) in rows.zip(target.chunks_mut(distance)) {
+        let (image, pixel) = (row / g.pixels() * h * w, row % g.pixels());
+        let top = origin(pixel / g.output.1, g.stride.0, g.padding.0);
+        let left = origin(pixel % g.output.1, g.stride.1, g.padding.1);
+        for position in columns.start / c..columns.end.div_ceil(c).min(kh * kw) {
+            let first = position * c;
+            let (from, to) = (first.max(columns.start), (first + c).min(columns.end));
+            let target = &mut target[from - columns.start..to - columns.start];
+            let (y, x) = (top + (position / kw) as isize, left + (position % kw) as isize);
+            if y < 0 || x < 0 || y >= h as isize || x >= w as isize {
+                target.fill(T::zero());
+                continue;
+            }
+            copy_pixel(input, image + y as usize * w + x as usize, from - first, target);
+        }
+    }
+}
+
+/// Copies channels of one pixel, from channel `first` on.
+#[inline(always)]
+fn copy_pixel<T: Element>(input: &Input<'_, T>, pixel: usize, first: usize, target: &mut [T]) {
+    let (mut channel, mut done) = (0, 0);
+    for part in input.parts {
+        let from = first.max(channel);
+        let to = (first + target.len()).min(channel + part.channels);
+        if from < to {
+            let x = &part.values[pixel * part.pixel + from - channel..][..to - from];
+            let target = &mut target[done..done + to - from];
+            match &input.affine {
+                None => target.copy_from_slice(x),
+                Some(affine) => {
+                    let (scale, shift) = (&affine.scale[from..to], &affine.shift[from..to]);
+                    for (((t, x), a), b) in target.iter_mut().zip(x).zip(scale).zip(shift) {
+                        let v = *a * *x + *b;
+                        *t = if affine.relu && v <= T::zero() { T::zero() } else { v };
+                    }
+                }
+            }
+            done += to - from;
+        }
+        channel += part.channels;
+    }
+}
+
+/// Packs a kernel `[o, kh, kw, c]` for [`forward`].
+pub fn pack<T: Element>(g: &Geometry, w: &[T]) -> Packed<T> {
+    Packed::transposed(w, g.depth(), g.output.2)
+}
+
+/// Convolution: `y = x * w`, then the epilogue. `y` is `[n, oh, ow]` pixels, `distance` apart.
+///
+/// # Safety
+/// `y` and the epilogue must reach what the geometry says, and nothing else may touch `y` meanwhile.
+pub unsafe fn forward<T: Element>(
+    g: &Geometry,
+    input: &Input<'_, T>,
+    w: &Packed<T>,
+    (y, distance): (*mut T, usize),
+    epilogue: Epilogue<T>,
+) {
+    let staged = |rows: Range<usize>, target: &mut [T], row: usize| {
+        stage(g, input, rows, 0..g.depth(), (target, row));
+    };
+    let product = Product {
+        rows: g.rows(),
+        a: rows(g, input, &staged),
+        b: w,
+        c: y,
+        c_row: distance,
+        lines: None,
+        epilogue,
+    };
+    // SAFETY: the caller's promise, and the stage writes whole rows.
+    unsafe { product.compute() }
+}
+
+/// How a product reads a convolution's input: in place where a column is a pixel.
+pub fn rows<'a, T: Element>(g: &Geometry, input: &Input<'a, T>, stage: super::gemm::Stage<'a, T>) -> Rows<'a, T> {
+    match input.parts {
+        [part] if g.is_pointwise() && input.affine.is_none() => Rows::Plain {
+            values: part.values.as_ptr(),
+            row: part.pixel,
+        },
+        _ => Rows::Staged(stage),
+    }
+}
+
+/// Gradient with respect to the input, `[n, h, w, c]`, for `dy` `[n, oh, ow, o]` and the kernel `[o, kh, kw, c]`.
+pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T]) -> Vec<T> {
+    let (o, (kh, kw), c) = (g.output.2, g.kernel, g.input.2);
+    let Some(back) = g.transposed() else {
+        return scatter_input(g, w, dy);
+    };
+    // Tap k of the way back is the kernel's last tap but k, with input and output channels exchanged.
+    let packed = Packed::from_rows(back.depth(), c, |k| {
+        let tap = kh * kw - 1 - k / o;
+        &w[(k % o * kh * kw + tap) * c..][..c]
+    });
+    let mut dx = vec![T::zero(); g.n * g.image_len()];
+    let part = [Part {
+        values: dy,
+        channels: o,
+        pixel: o,
+    }];
+    let input = Input {
+        parts: &part,
+        affine: None,
+    };
+    // SAFETY: `dx` holds `rows` pixels of `c` channels and is only known here.
+    unsafe { forward(&back, &input, &packed, (dx.as_mut_ptr(), c), Epilogue::NONE) };
+    dx
+}
+
+/// [`backward_input`] for strides: columns of gradients are added to where they were gathered from.
+fn scatter_input<T: Element>(g: &Geometry, w: &[T], dy: &[T]) -> Vec<T> {
+    let (o, depth) = (g.output.2, g.depth());
+    let packed = Packed::from_rows(o, depth, |k| &w[k * depth..][..depth]);
+    let mut dx = vec![T::zero(); g.n * g.image_len()];
+    on_pool(|| {
+        dx.par_chunks_mut(g.image_len()).enumerate().for_each(|(image, dx)| {
+            for line in 0..g.output.0 {
+                let first = image * g.pixels() + line * g.output.1;
+                scratch::with(g.output.1 * depth, |columns| {
+                    let product = Product {
+                        rows: g.output.1,
+                        a: Rows::Plain {
+                            values: dy[first * o..(first + g.output.1) * o].as_ptr(),
+                            row: o,
+                        },
+                        b: &packed,
+                        c: columns.as_mut_ptr(),
+                        c_row: depth,
+                        lines: None,
+                        epilogue: Epilogue::NONE,
+                    };
+                    let split = Split::new(product.rows, o, depth, 1);
+                    for task in 0..split.tasks {
+                        // SAFETY: `columns` holds the line's columns, `dy` its pixels.
+                        unsafe { product.run(&split, task) };
+                    }
+                    scatter_line(g, line, columns, dx);
+                });
+            }
         });
+    });
+    dx
+}
+
+/// Adds the columns of one output line to the image that they were gathered from.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+fn scatter_line<T: Element>(g: &Geometry, line: usize, columns: &[T], image: &mut [T]) {
+    let ((h, w, c), (_, kw)) = (g.input, g.kernel);
+    for (ox, column) in columns.chunks_exact(g.depth()).enumerate() {
+        let (top, left) = (
+            origin(line, g.stride.0, g.padding.0),
+            origin(ox, g.stride.1, g.padding.1),
+        );
+        for (position, values) in column.chunks_exact(c).enumerate() {
+            let (y, x) = (top + (position / kw) as isize, left + (position % kw) as isize);
+            if y < 0 || x < 0 || y >= h as isize || x >= w as isize {
+                continue;
+            }
+            let pixel = &mut image[(y as usize * w + x as usize) * c..][..c];
+            for (x, d) in pixel.iter_mut().zip(values) {
+                *x += *d;
+            }
+        }
     }
 }
 
-/// Adds columns of one image's output pixels `rows` back to that image.
-fn col2im<T: Element>(g: &Geometry, columns: &[T], rows: std::ops::Range<usize>, image: &mut [T]) {
-    for (row, column) in rows.zip(columns.chunks_exact(g.depth())) {
-        for_each_run(g, row, |range, start| {
-            let len = range.len();
-            for (x, d) in image[start..start + len].iter_mut().zip(&column[range]) {
-                *x += *d;
+/// Pixels that a kernel gradient sums at a time.
+const PIXELS: usize = 128;
+/// Columns of a kernel gradient that a task computes.
+const COLUMNS: usize = 128;
+/// Output channels that lie together in a packed gradient.
+const CHANNELS: usize = 8;
+
+/// Gradient with respect to the kernel, `[o, kh, kw, c]`, for `dy` `[n, oh, ow, o]`.
+pub fn backward_kernel<T: Element>(g: &Geometry, input: &Input<'_, T>, dy: &[T]) -> Vec<T> {
+    let (len, blocks) = (g.output.2 * g.depth(), g.depth().div_ceil(COLUMNS));
+    // Few columns and many pixels: threads share the pixels, each with a sum of its own.
+    let shares = if blocks >= 2 * threads() {
+        1
+    } else {
+        (2 * threads()).min(g.rows().div_ceil(PIXELS)).max(1)
+    };
+    let share = g.rows().div_ceil(shares).next_multiple_of(PIXELS);
+    let mut sums = vec![T::zero(); len * shares];
+    let target = Target(sums.as_mut_ptr());
+    on_pool(|| {
+        (0..shares * blocks).into_par_iter().for_each(|task| {
+            let (part, block) = (task / blocks, task % blocks);
+            let rows = (part * share).min(g.rows())..((part + 1) * share).min(g.rows());
+            let columns = block * COLUMNS..((block + 1) * COLUMNS).min(g.depth());
+            // SAFETY: every task has a sum's columns to itself.
+            unsafe { kernel_block(g, input, dy, rows, columns, target.at(part * len)) };
+        });
+    });
+    let (sum, others) = sums.split_at_mut(len);
+    for other in others.chunks_exact(len) {
+        super::elementwise::add_assign(sum, other);
+    }
+    sums.truncate(len);
+    sums
+}
+
+/// Where tasks write side by side.
+#[derive(Clone, Copy)]
+struct Target<T>(*mut T);
+
+// SAFETY: tasks write disjoint elements.
+unsafe impl<T> Sync for Target<T> {}
+// SAFETY: as above.
+unsafe impl<T> Send for Target<T> {}
+
+impl<T> Target<T> {
+    fn at(&self, offset: usize) -> *mut T {
+        self.0.wrapping_add(offset)
+    }
+}
+
+/// Adds the products of `rows` to `columns` of the kernel's gradient.
+unsafe fn kernel_block<T: Element>(
+    g: &Geometry,
+    input: &Input<'_, T>,
+    dy: &[T],
+    rows: Range<usize>,
+    columns: Range<usize>,
+    sum: *mut T,
+) {
+    let (o, row) = (g.output.2, COLUMNS.max(columns.len()) + 16);
+    for first in rows.clone().step_by(PIXELS) {
+        let pixels = first..(first + PIXELS).min(rows.end);
+        let staged_len = pixels.len() * row + PANEL;
+        scratch::with(staged_len + PIXELS * o.next_multiple_of(CHANNELS), |buffer| {
+            let (staged, packed) = buffer.split_at_mut(staged_len);
+            stage(g, input, pixels.clone(), columns.clone(), (staged, row));
+            pack_channels(&dy[pixels.start * o..pixels.end * o], o, packed);
+            for (i, group) in packed.chunks_exact(PIXELS * CHANNELS).enumerate() {
+                for column in (0..columns.len()).step_by(PANEL) {
+                    let tile = Tile {
+                        rows: CHANNELS.min(o - i * CHANNELS),
+                        depth: pixels.len(),
+                        a: group.as_ptr(),
+                        a_row: 1,
+                        a_step: CHANNELS,
+                        b: staged[column..].as_ptr(),
+                        b_step: row,
+                        c: sum.wrapping_add(i * CHANNELS * g.depth() + columns.start + column),
+                        c_row: g.depth(),
+                        columns: PANEL.min(columns.len() - column),
+                        accumulate: true,
+                        epilogue: Epilogue::NONE,
+                    };
+                    // SAFETY: the staged rows are `row` apart with a panel to spare behind the last, the packed
+                    // channels as long as the depth, and the caller promises the sum.
+                    unsafe { T::multiply(&tile) };
+                }
             }
         });
     }
 }
 
-/// Convolution: `y = x * w + bias`.
-///
-/// `x` is `[n, h, w, c]`, `w` `[o, kh, kw, c]`, `bias` `[o]`, `y` `[n, oh, ow, o]`.
-pub fn forward<T: Element>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    let (o, k, m) = (g.output.2, g.depth(), g.n * g.pixels());
-    let block = |first: usize, part: &mut [T], columns: &mut Vec<T>, parallelism: Parallelism| {
-        let rows = part.len() / o;
-        if let Some(bias) = bias {
-            part.chunks_exact_mut(o).for_each(|pixel| pixel.copy_from_slice(bias));
+/// `[pixels, o]` to groups of [`CHANNELS`] channels, `[o / CHANNELS, PIXELS, CHANNELS]`.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+fn pack_channels<T: Element>(dy: &[T], o: usize, packed: &mut [T]) {
+    for (i, group) in packed.chunks_exact_mut(PIXELS * CHANNELS).enumerate() {
+        let channels = i * CHANNELS..((i + 1) * CHANNELS).min(o);
+        for (target, pixel) in group.chunks_exact_mut(CHANNELS).zip(dy.chunks_exact(o)) {
+            target[..channels.len()].copy_from_slice(&pixel[channels.clone()]);
         }
-        let lhs = if g.is_pointwise() {
-            &x[first * k..(first + rows) * k]
-        } else {
-            columns.resize(rows * k, T::zero());
-            im2col(g, x, first..first + rows, columns);
-            columns.as_slice()
-        };
-        multiply(
-            (rows, o, k),
-            part,
-            bias.is_some(),
-            Matrix::rows(lhs, k),
-            Matrix::transposed(w, k),
-            parallelism,
-        );
-    };
-    // A few rows against many channels: splitting rows would pack the whole kernel once a thread.
-    if m < 512 {
-        on_pool(|| block(0, y, &mut Vec::new(), Parallelism::Rayon(0)));
-        return;
-    }
-    let rows = g.chunk_rows().min(m.div_ceil(threads()));
-    on_pool(|| {
-        y.par_chunks_mut(rows * o)
-            .enumerate()
-            .for_each_init(Vec::new, |columns, (i, part)| {
-                block(i * rows, part, columns, Parallelism::None);
-            });
-    });
-}
-
-/// Gradients of a convolution.
-pub struct Gradients<T> {
-    /// With respect to the input, `[n, h, w, c]`; `None` if it was not asked for.
-    pub x: Option<Vec<T>>,
-    /// With respect to the kernel, `[o, kh, kw, c]`.
-    pub w: Vec<T>,
-    /// With respect to the bias, `[o]`.
-    pub bias: Vec<T>,
-}
-
-/// Backward pass for `dy` of shape `[n, oh, ow, o]`.
-///
-/// # Panics
-/// If the batch is empty.
-pub fn backward<T: Element>(g: &Geometry, x: &[T], w: &[T], dy: &[T], want_dx: bool) -> Gradients<T> {
-    let (o, k) = (g.output.2, g.depth());
-    let image_len = g.input.0 * g.input.1 * g.input.2;
-    let mut dx = vec![T::zero(); if want_dx { x.len() } else { 0 }];
-    let images = g.n.div_ceil(threads());
-    let group = |i: usize, dx: &mut [T]| {
-        let mut sums = (vec![T::zero(); o * k], vec![T::zero(); o]);
-        let (mut columns, mut d_columns) = (Vec::new(), Vec::new());
-        for image in i * images..((i + 1) * images).min(g.n) {
-            let d_image = if want_dx {
-                &mut dx[(image - i * images) * image_len..][..image_len]
-            } else {
-                &mut []
-            };
-            backward_image(g, (x, w, dy), image, &mut sums, d_image, (&mut columns, &mut d_columns));
-        }
-        sums
-    };
-    let merge = |mut a: (Vec<T>, Vec<T>), b: (Vec<T>, Vec<T>)| {
-        a.0.iter_mut().zip(&b.0).for_each(|(a, b)| *a += *b);
-        a.1.iter_mut().zip(&b.1).for_each(|(a, b)| *a += *b);
-        a
-    };
-    let groups = g.n.div_ceil(images);
-    let (dw, bias) = on_pool(|| {
-        let sums: Vec<_> = if want_dx {
-            dx.par_chunks_mut(images * image_len)
-                .enumerate()
-                .map(|(i, part)| group(i, part))
-                .collect()
-        } else {
-            (0..groups).into_par_iter().map(|i| group(i, &mut [])).collect()
-        };
-        sums.into_iter()
-            .reduce(merge)
-            .expect("a batch holds at least one image")
-    });
-    Gradients {
-        x: want_dx.then_some(dx),
-        w: dw,
-        bias,
     }
 }
 
-/// One image's share: adds to the kernel's and bias's sums and writes the image's gradient if it is not empty.
-fn backward_image<T: Element>(
-    g: &Geometry,
-    (x, w, dy): (&[T], &[T], &[T]),
-    image: usize,
-    (dw, d_bias): &mut (Vec<T>, Vec<T>),
-    dx: &mut [T],
-    (columns, d_columns): (&mut Vec<T>, &mut Vec<T>),
-) {
-    let (o, k, pixels) = (g.output.2, g.depth(), g.pixels());
-    let step = g.chunk_rows().min(pixels);
-    for first in (0..pixels).step_by(step) {
-        let rows = step.min(pixels - first);
-        let start = image * pixels + first;
-        let dy = &dy[start * o..(start + rows) * o];
-        for pixel in dy.chunks_exact(o) {
-            d_bias.iter_mut().zip(pixel).for_each(|(sum, d)| *sum += *d);
-        }
-        let column = if g.is_pointwise() {
-            &x[start * k..(start + rows) * k]
-        } else {
-            columns.resize(rows * k, T::zero());
-            im2col(g, x, start..start + rows, columns);
-            columns.as_slice()
-        };
-        multiply(
-            (o, k, rows),
-            dw,
-            true,
-            Matrix::transposed(dy, o),
-            Matrix::rows(column, k),
-            Parallelism::None,
-        );
-        if dx.is_empty() {
-            continue;
-        }
-        let (lhs, rhs) = (Matrix::rows(dy, o), Matrix::rows(w, k));
-        if g.is_pointwise() {
-            multiply(
-                (rows, k, o),
-                &mut dx[first * k..(first + rows) * k],
-                false,
-                lhs,
-                rhs,
-                Parallelism::None,
-            );
-        } else {
-            d_columns.resize(rows * k, T::zero());
-            multiply((rows, k, o), d_columns, false, lhs, rhs, Parallelism::None);
-            col2im(g, d_columns, first..first + rows, dx);
-        }
+/// Sum over all pixels per channel: the gradient of a bias.
+pub fn backward_bias<T: Element>(o: usize, dy: &[T]) -> Vec<T> {
+    let mut sums = vec![T::zero(); o];
+    for pixel in dy.chunks_exact(o) {
+        sums.iter_mut().zip(pixel).for_each(|(sum, d)| *sum += *d);
     }
+    sums
 }

@@ -19,21 +19,74 @@ pub fn add_assign<T: Element>(target: &mut [T], other: &[T]) {
     });
 }
 
-/// `max(a + b, 0)`.
-pub fn add_relu<T: Element>(a: &[T], b: &[T]) -> Vec<T> {
-    let mut sum = vec![T::zero(); a.len()];
+/// `x + scale * branch`, then `ReLU` if asked for.
+pub fn residual<T: Element>(x: &[T], branch: &[T], scale: T, relu: bool) -> Vec<T> {
+    let mut sum = vec![T::zero(); x.len()];
     on_pool(|| {
         sum.par_chunks_mut(CHUNK)
-            .zip(a.par_chunks(CHUNK))
-            .zip(b.par_chunks(CHUNK))
-            .for_each(|((s, a), b)| {
-                for ((s, a), b) in s.iter_mut().zip(a).zip(b) {
-                    let v = *a + *b;
-                    *s = if v > T::zero() { v } else { T::zero() };
+            .zip(x.par_chunks(CHUNK))
+            .zip(branch.par_chunks(CHUNK))
+            .for_each(|((sum, x), branch)| {
+                for ((s, x), b) in sum.iter_mut().zip(x).zip(branch) {
+                    let v = *x + scale * *b;
+                    *s = if relu && v <= T::zero() { T::zero() } else { v };
                 }
             });
     });
     sum
+}
+
+/// `scale * x`.
+pub fn scaled<T: Element>(x: &[T], scale: T) -> Vec<T> {
+    let mut y = vec![T::zero(); x.len()];
+    on_pool(|| {
+        y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| {
+            y.iter_mut().zip(x).for_each(|(y, x)| *y = scale * *x);
+        });
+    });
+    y
+}
+
+/// Pixels that a thread takes at a time, so that it moves about [`CHUNK`] elements.
+fn pixels_a_chunk(channels: usize) -> usize {
+    (CHUNK / channels.max(1)).max(1)
+}
+
+/// Buffers of `[pixels, c_i]`, each with its `c_i`, side by side: `[pixels, sum c_i]`.
+pub fn concat<T: Element>(parts: &[(&[T], usize)]) -> Vec<T> {
+    let channels: usize = parts.iter().map(|(_, c)| c).sum();
+    let mut y = vec![T::zero(); parts.iter().map(|(x, _)| x.len()).sum()];
+    let pixels = pixels_a_chunk(channels);
+    on_pool(|| {
+        y.par_chunks_mut((pixels * channels).max(1))
+            .enumerate()
+            .for_each(|(i, y)| {
+                for (p, mut pixel) in y.chunks_exact_mut(channels).enumerate() {
+                    for &(x, c) in parts {
+                        let (here, rest) = pixel.split_at_mut(c);
+                        here.copy_from_slice(&x[(i * pixels + p) * c..][..c]);
+                        pixel = rest;
+                    }
+                }
+            });
+    });
+    y
+}
+
+/// The channels `first..first + taken` of `[pixels, channels]`: `[pixels, taken]`.
+pub fn slice_channels<T: Element>(x: &[T], channels: usize, first: usize, taken: usize) -> Vec<T> {
+    let mut y = vec![T::zero(); x.len() / channels.max(1) * taken];
+    let pixels = pixels_a_chunk(channels);
+    on_pool(|| {
+        y.par_chunks_mut((pixels * taken).max(1))
+            .zip(x.par_chunks((pixels * channels).max(1)))
+            .for_each(|(y, x)| {
+                for (y, x) in y.chunks_exact_mut(taken).zip(x.chunks_exact(channels)) {
+                    y.copy_from_slice(&x[first..first + taken]);
+                }
+            });
+    });
+    y
 }
 
 /// `dy` where the output `y` of a `ReLU` is above 0, else 0.

@@ -3,40 +3,70 @@
 
 pub mod conv;
 pub mod elementwise;
+pub mod gemm;
 pub mod norm;
 pub mod pool;
 pub mod resize;
-
-use std::sync::LazyLock;
+mod scratch;
+mod threads;
+pub mod tile;
+pub mod winograd;
 
 use candle_core::{CpuStorage, Device, Storage, Tensor, WithDType};
 use parking_lot::RwLockReadGuard;
 
+use self::tile::Tile;
 use crate::nn::{Error, Result};
 
-/// The compute pool: one thread a core.
-static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
-    rayon::ThreadPoolBuilder::new()
-        .thread_name(|i| format!("nn-{i}"))
-        .build()
-        .expect("the system can start one thread a core")
-});
-
-/// Number of threads that kernels run on.
-pub fn threads() -> usize {
-    POOL.current_num_threads()
-}
-
-/// Runs a kernel on the compute pool and waits for it.
-pub(super) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
-    POOL.install(kernel)
-}
+pub use threads::{MAX_THREADS, ThreadsError, check_threads, set_threads, threads};
+pub(in crate::nn) use threads::{on_every_thread, on_pool};
 
 /// A number that the kernels compute with: f32, and f64 for gradient checks.
-pub trait Element: WithDType + Default {}
+pub trait Element: WithDType + Default {
+    /// Computes a tile of a product.
+    ///
+    /// # Safety
+    /// As for [`tile::multiply_f32`].
+    #[allow(unsafe_code)]
+    unsafe fn multiply(tile: &Tile<Self>);
 
-impl Element for f32 {}
-impl Element for f64 {}
+    /// `self * factor + addend`, rounded once where the processor does that as fast.
+    #[must_use]
+    fn multiply_add(self, factor: Self, addend: Self) -> Self;
+
+    /// Calls `f` with this thread's idle buffers.
+    fn shelf<R>(f: impl FnOnce(&scratch::Shelf<Self>) -> R) -> R;
+}
+
+macro_rules! element {
+    ($type:ty, $multiply:path) => {
+        impl Element for $type {
+            #[allow(unsafe_code)]
+            #[inline]
+            unsafe fn multiply(tile: &Tile<Self>) {
+                // SAFETY: the caller's promise.
+                unsafe { $multiply(tile) }
+            }
+
+            #[inline]
+            fn multiply_add(self, factor: Self, addend: Self) -> Self {
+                if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+                    self.mul_add(factor, addend)
+                } else {
+                    self * factor + addend
+                }
+            }
+
+            fn shelf<R>(f: impl FnOnce(&scratch::Shelf<Self>) -> R) -> R {
+                thread_local!(static SHELF: scratch::Shelf<$type> = const { scratch::Shelf::new(Vec::new()) });
+                SHELF.with(f)
+            }
+        }
+    };
+}
+
+element!(f32, tile::multiply_f32);
+element!(f64, tile::multiply_f64);
 
 /// Read access to the elements of a contiguous tensor in host memory, without a copy.
 pub struct Host<'a> {

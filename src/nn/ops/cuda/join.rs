@@ -8,15 +8,7 @@ use crate::nn::ops::dims;
 use crate::nn::tape::{Tape, Value};
 use crate::nn::{Error, Result};
 
-/// As [`crate::nn::ops::add_relu`].
-///
-/// # Errors
-/// If the shapes differ, or the GPU refuses.
-pub fn add_relu(tape: &mut Tape, a: &Value, b: &Value) -> Result<Value> {
-    residual(tape, a, b, 1.0, true)
-}
-
-/// `x + scale * branch`, with `ReLU` if asked for: the end of a residual block.
+/// As [`crate::nn::ops::residual`].
 ///
 /// # Errors
 /// If the shapes or types differ, or the GPU refuses.
@@ -73,7 +65,7 @@ pub fn residual(tape: &mut Tape, x: &Value, branch: &Value, scale: f64, relu: bo
     }))
 }
 
-/// Feature maps of equal size side by side: `[n, h, w, c_i]` to `[n, h, w, sum c_i]`.
+/// As [`crate::nn::ops::concat`].
 ///
 /// # Errors
 /// If the sizes differ, or the GPU refuses.

@@ -18,7 +18,7 @@ mod window;
 pub use conv::conv2d;
 pub use gpu::{Reading, describe, name, open};
 pub use input::{GreyPlanes, network_input, upload_bytes, upload_images};
-pub use join::{accumulate, add_relu, concat, residual};
+pub use join::{accumulate, concat, residual};
 pub use linear::linear;
 pub use loss::{cross_entropy, hybrid};
 pub use norm::batch_norm;

@@ -1,0 +1,165 @@
+//! The work itself: a case built and ready, a call a round. It uses what `predict` and `train` use, nothing made for
+//! measuring.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::imaging::{self, phantom};
+use crate::inference::models::{ClassifierName, Models};
+use crate::inference::pipeline;
+use crate::nn::card::Task;
+use crate::nn::{Classifier, Device, Graph, Precision, Segmenter, Tensor};
+use crate::training::adam::Adam;
+use crate::training::batches::Batch;
+use crate::training::phase::{Classification, Phase, Segmentation};
+use crate::training::recipe::Recipe;
+use crate::training::step::{StepConfig, step};
+
+use super::case::{Case, Head, Work};
+
+/// Side of the networks' input, in pixels: the paper's.
+const SIZE: usize = 224;
+/// The phantom's size in the pipeline: that of a usual radiograph.
+const PICTURE: (u32, u32) = (2000, 2500);
+/// Seed of weights and pictures.
+const SEED: u64 = 1;
+
+/// One round: how long it took, and its parts if it has any.
+pub struct Timed {
+    /// All of it.
+    pub elapsed: Duration,
+    /// Parts by name.
+    pub stages: BTreeMap<&'static str, Duration>,
+}
+
+/// Runs a round.
+pub type Rounds = Box<dyn FnMut() -> anyhow::Result<Timed>>;
+
+/// Builds a case.
+///
+/// # Errors
+/// If the device has no room for it, or the pipeline's weights are not there.
+pub fn build(case: &Case, device: &Device, weights: Option<&Path>) -> anyhow::Result<Rounds> {
+    match (case.work, case.network.head) {
+        (Work::Inference, Head::Classifier) => classify(case, device),
+        (Work::Inference, Head::Segmenter) => segment(case, device),
+        (Work::Training, Head::Classifier) => train::<Classification>(case, Task::Baseline, device),
+        (Work::Training, Head::Segmenter) => train::<Segmentation>(case, Task::Segmenter, device),
+        (Work::Pipeline, _) => predict(case, weights),
+    }
+}
+
+/// Times a call that has no parts.
+fn timed(call: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Timed> {
+    let start = Instant::now();
+    call()?;
+    Ok(Timed {
+        elapsed: start.elapsed(),
+        stages: BTreeMap::new(),
+    })
+}
+
+fn classify(case: &Case, device: &Device) -> anyhow::Result<Rounds> {
+    let network = Classifier::new(case.network.backbone, Graph::Torch, SEED, device)?;
+    let images = Tensor::from_vec(pixels(case.batch), (case.batch, 3, SIZE, SIZE), device)?;
+    let images = Precision::from(case.precision).of_input(&images)?;
+    let device = device.clone();
+    Ok(Box::new(move || {
+        timed(|| {
+            network.predict(&images)?;
+            Ok(device.synchronize()?)
+        })
+    }))
+}
+
+fn segment(case: &Case, device: &Device) -> anyhow::Result<Rounds> {
+    let network = Segmenter::new(case.network.backbone, Graph::Torch, SEED, device)?;
+    let images = Tensor::from_vec(pixels(case.batch), (case.batch, 3, SIZE, SIZE), device)?;
+    let images = Precision::from(case.precision).of_input(&images)?;
+    let device = device.clone();
+    Ok(Box::new(move || {
+        timed(|| {
+            network.predict(&images)?;
+            Ok(device.synchronize()?)
+        })
+    }))
+}
+
+fn train<P: Phase>(case: &Case, task: Task, device: &Device) -> anyhow::Result<Rounds>
+where
+    P::Network: 'static,
+{
+    let config = Recipe::Scratch.config(task, case.network.backbone);
+    let mut network = P::build(&config, None, device)?;
+    let mut adam = Adam::new(config.adam);
+    let batch = labelled(case.batch, P::MASKS);
+    let settings = StepConfig {
+        size: SIZE,
+        rate: config.rate,
+        bn_momentum: config.bn_momentum,
+        precision: case.precision.into(),
+    };
+    let device = device.clone();
+    Ok(Box::new(move || {
+        // The loop gets its batches from another thread: copying this one is not the step's work.
+        let batch = batch.clone();
+        timed(|| {
+            let loss = step::<P>(&mut network, &mut adam, batch, settings, &device)?;
+            anyhow::ensure!(loss.is_finite(), "the loss is no longer a number");
+            Ok(device.synchronize()?)
+        })
+    }))
+}
+
+fn predict(case: &Case, weights: Option<&Path>) -> anyhow::Result<Rounds> {
+    let models = Models::load(weights, ClassifierName::RecovnetV1, &case.device)?;
+    let (width, height) = PICTURE;
+    let file = phantom::dicom_bytes(width, height)?;
+    Ok(Box::new(move || {
+        let start = Instant::now();
+        let image = imaging::decode(Path::new("phantom.dcm"), &file)?;
+        let decode = start.elapsed();
+        let findings = pipeline::analyse(&models, &image, &mut |_| true)?;
+        let elapsed = start.elapsed();
+        let parts = findings.timings;
+        let stages = BTreeMap::from([
+            ("decode", decode),
+            ("preprocess", parts.preprocess),
+            ("segment", parts.segment),
+            ("classify", parts.classify),
+            ("explain", parts.explain),
+        ]);
+        Ok(Timed { elapsed, stages })
+    }))
+}
+
+/// Random values as normalised pictures have them, `[n, 3, SIZE, SIZE]`.
+fn pixels(images: usize) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    (0..images * 3 * SIZE * SIZE)
+        .map(|_| rng.random_range(-2.0..2.0))
+        .collect()
+}
+
+/// Random pictures of both classes in turn; with masks two lungs of an ellipse each.
+fn labelled(images: usize, masks: bool) -> Batch {
+    let inside = |index: usize| {
+        let (x, y) = (index % SIZE, index / SIZE % SIZE);
+        let across = |centre: f64| (x as f64 / SIZE as f64 - centre) / 0.14;
+        let down = (y as f64 / SIZE as f64 - 0.5) / 0.3;
+        u8::from([0.3, 0.7].iter().any(|&c| across(c).powi(2) + down.powi(2) <= 1.0))
+    };
+    Batch {
+        images: pixels(images),
+        masks: if masks {
+            (0..images * SIZE * SIZE).map(inside).collect()
+        } else {
+            Vec::new()
+        },
+        labels: (0..images).map(|image| (image % 2) as u8).collect(),
+    }
+}

@@ -1,0 +1,238 @@
+//! Matrix products over packed right-hand sides: split into blocks of rows and groups of panels that fit the
+//! cache, each block read in place or staged (gathered, normalised) on the way.
+
+#![allow(unsafe_code)] // tiles take pointers
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::tile::{Epilogue, PANEL, Tile};
+use super::{Element, on_pool, scratch, threads};
+
+/// Elements of a block of the left-hand side: a quarter of a megabyte in f32, a part of the second cache.
+const BLOCK: usize = 1 << 16;
+/// Fewer rows than this for each thread: the panels are split instead, so that none is read twice.
+const FEW_ROWS: usize = 48;
+
+/// A right-hand side of `depth x columns`, laid out in panels of [`PANEL`] columns in the order they are read.
+#[derive(Debug, Clone)]
+pub struct Packed<T> {
+    values: Vec<T>,
+    depth: usize,
+    columns: usize,
+}
+
+impl<T: Element> Packed<T> {
+    /// Packs a matrix given as rows of `columns` values.
+    pub fn from_rows<'a>(depth: usize, columns: usize, row: impl Fn(usize) -> &'a [T] + Sync) -> Self {
+        Self::fill(depth, columns, |first, panel| {
+            for (k, target) in panel.chunks_exact_mut(PANEL).enumerate() {
+                let count = PANEL.min(columns - first);
+                target[..count].copy_from_slice(&row(k)[first..first + count]);
+            }
+        })
+    }
+
+    /// Packs the transpose of `values`, `columns` rows of `depth` values.
+    pub fn transposed(values: &[T], depth: usize, columns: usize) -> Self {
+        Self::fill(depth, columns, |first, panel| {
+            for (j, row) in values[first * depth..].chunks_exact(depth).take(PANEL).enumerate() {
+                for (target, value) in panel.iter_mut().skip(j).step_by(PANEL).zip(row) {
+                    *target = *value;
+                }
+            }
+        })
+    }
+
+    /// Lets `fill` write each panel, given its first column.
+    pub fn fill(depth: usize, columns: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Self {
+        let mut values = vec![T::zero(); columns.div_ceil(PANEL) * depth * PANEL];
+        if depth > 0 {
+            on_pool(|| {
+                values
+                    .par_chunks_mut(depth * PANEL)
+                    .enumerate()
+                    .for_each(|(p, panel)| fill(p * PANEL, panel));
+            });
+        }
+        Self { values, depth, columns }
+    }
+
+    /// Products a sum.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Columns of the result.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+}
+
+/// Writes rows of a left-hand side: their range, the buffer, and the distance of its rows.
+pub type Stage<'a, T> = &'a (dyn Fn(Range<usize>, &mut [T], usize) + Sync);
+
+/// The left-hand side of a product.
+#[derive(Clone, Copy)]
+pub enum Rows<'a, T> {
+    /// Rows as they lie in memory.
+    Plain {
+        /// First element.
+        values: *const T,
+        /// Distance of the rows.
+        row: usize,
+    },
+    /// Rows to be written when they are needed.
+    Staged(Stage<'a, T>),
+}
+
+/// `c = a · b`, the epilogue applied to every sum.
+#[derive(Clone, Copy)]
+pub struct Product<'a, T> {
+    /// Rows of `a` and `c`.
+    pub rows: usize,
+    /// Left-hand side.
+    pub a: Rows<'a, T>,
+    /// Right-hand side.
+    pub b: &'a Packed<T>,
+    /// Result.
+    pub c: *mut T,
+    /// Distance of its rows.
+    pub c_row: usize,
+    /// Rows of a line and the distance of lines, where rows do not all lie equally far apart.
+    pub lines: Option<(usize, usize)>,
+    /// What happens to a sum before it is stored.
+    pub epilogue: Epilogue<T>,
+}
+
+// SAFETY: the pointers are only followed in `run`, whose caller answers for them; tasks write disjoint parts of `c`.
+unsafe impl<T: Element> Sync for Product<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Element> Send for Product<'_, T> {}
+
+/// How a product is cut into tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split {
+    /// Rows of a task.
+    rows: usize,
+    /// Panels of a task.
+    panels: usize,
+    /// Tasks beside each other.
+    groups: usize,
+    /// All tasks.
+    pub tasks: usize,
+}
+
+impl Split {
+    /// Cuts a product of `rows x depth x columns` for a number of threads.
+    pub fn new(rows: usize, depth: usize, columns: usize, threads: usize) -> Self {
+        let all_panels = columns.div_ceil(PANEL);
+        // Two blocks a thread, so that one that is late can be made up for.
+        let even = if rows < FEW_ROWS * threads {
+            rows
+        } else {
+            rows.div_ceil(2 * threads)
+        };
+        let most = (BLOCK / depth.max(1)).clamp(16, 1024);
+        let block = even.next_multiple_of(8).min(most).clamp(1, rows.max(1));
+        let blocks = rows.div_ceil(block).max(1);
+        let wanted = if threads == 1 {
+            1
+        } else {
+            (2 * threads).div_ceil(blocks)
+        };
+        let panels = all_panels.div_ceil(wanted.clamp(1, all_panels.max(1))).max(1);
+        let groups = all_panels.div_ceil(panels);
+        Self {
+            rows: block,
+            panels,
+            groups,
+            tasks: blocks * groups,
+        }
+    }
+}
+
+impl<T: Element> Product<'_, T> {
+    /// Computes one task of a split.
+    ///
+    /// # Safety
+    /// `a`, `b`, `c` and the epilogue must reach what the sizes say, and nothing else may touch `c` meanwhile.
+    pub unsafe fn run(&self, split: &Split, task: usize) {
+        let first = task / split.groups * split.rows;
+        let rows = first..(first + split.rows).min(self.rows);
+        let from = task % split.groups * split.panels;
+        let panels = from..(from + split.panels).min(self.b.columns.div_ceil(PANEL));
+        match self.a {
+            Rows::Plain { values, row } => {
+                // SAFETY: the caller's promise.
+                unsafe { self.panels(values.add(first * row), row, rows, panels) }
+            }
+            Rows::Staged(stage) => {
+                // Not a multiple of the cache's period, or all rows would fall on the same lines.
+                let row = self.b.depth.next_multiple_of(16) + 16;
+                scratch::with(rows.len() * row, |staged| {
+                    stage(rows.clone(), staged, row);
+                    // SAFETY: `staged` holds these rows; the rest is the caller's promise.
+                    unsafe { self.panels(staged.as_ptr(), row, rows, panels) }
+                });
+            }
+        }
+    }
+
+    unsafe fn panels(&self, a: *const T, a_row: usize, rows: Range<usize>, panels: Range<usize>) {
+        let (line, c_line) = self.lines.unwrap_or((usize::MAX, 0));
+        for panel in panels {
+            let mut first = rows.start;
+            while first < rows.end {
+                let end = (first - first % line).saturating_add(line).min(rows.end);
+                let start = first / line * c_line + first % line * self.c_row;
+                // SAFETY: the caller's promise; rows and columns are within the product's.
+                unsafe {
+                    let a = a.add((first - rows.start) * a_row);
+                    self.tile((a, a_row), first..end, panel, self.c.wrapping_add(start));
+                }
+                first = end;
+            }
+        }
+    }
+
+    unsafe fn tile(&self, (a, a_row): (*const T, usize), rows: Range<usize>, panel: usize, c: *mut T) {
+        let (column, e) = (panel * PANEL, &self.epilogue);
+        let offset = |p: *const T, by: usize| if p.is_null() { p } else { p.wrapping_add(by) };
+        let tile = Tile {
+            rows: rows.len(),
+            depth: self.b.depth,
+            a,
+            a_row,
+            a_step: 1,
+            b: self.b.values[panel * self.b.depth * PANEL..].as_ptr(),
+            b_step: PANEL,
+            c: c.wrapping_add(column),
+            c_row: self.c_row,
+            columns: PANEL.min(self.b.columns - column),
+            accumulate: false,
+            epilogue: Epilogue {
+                bias: offset(e.bias, column),
+                residual: offset(e.residual, rows.start * e.residual_row + column),
+                ..*e
+            },
+        };
+        // SAFETY: the caller's promise.
+        unsafe { T::multiply(&tile) }
+    }
+
+    /// Computes the product on the pool.
+    ///
+    /// # Safety
+    /// As for [`Product::run`].
+    pub unsafe fn compute(&self) {
+        let split = Split::new(self.rows, self.b.depth, self.b.columns, threads());
+        // SAFETY: tasks write disjoint parts of `c`; the rest is the caller's promise.
+        on_pool(|| {
+            (0..split.tasks)
+                .into_par_iter()
+                .for_each(|task| unsafe { self.run(&split, task) })
+        });
+    }
+}

@@ -1,0 +1,98 @@
+//! The compute pool. Its size is chosen once, before the first kernel runs, because kernels cut their work by it.
+
+use std::sync::OnceLock;
+
+/// Most threads that are allowed: far beyond any machine's cores, far below what exhausts its address space.
+pub const MAX_THREADS: usize = 1024;
+
+static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
+
+/// Why the compute pool cannot have the size that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ThreadsError {
+    /// None, or more than [`MAX_THREADS`].
+    #[error("{0} threads cannot compute: choose 1 to {MAX_THREADS}, or leave the number out for one a core")]
+    OutOfRange(usize),
+    /// Kernels ran before with another number.
+    #[error("{running} threads compute already, and the number is chosen once: {wanted} can no longer be had")]
+    Running {
+        /// What was asked for.
+        wanted: usize,
+        /// What computes.
+        running: usize,
+    },
+    /// The system refuses.
+    #[error("the system cannot start {wanted} threads ({cause}); choose fewer")]
+    Refused {
+        /// What was asked for.
+        wanted: usize,
+        /// What the system said.
+        cause: String,
+    },
+}
+
+/// Whether the compute pool may have this size.
+///
+/// # Errors
+/// If it may not.
+pub fn check_threads(threads: usize) -> Result<(), ThreadsError> {
+    if (1..=MAX_THREADS).contains(&threads) {
+        Ok(())
+    } else {
+        Err(ThreadsError::OutOfRange(threads))
+    }
+}
+
+/// Chooses the number of threads that kernels run on; without it there is one a core.
+///
+/// # Errors
+/// If the number is out of range, the system cannot start so many, or another number computes already.
+pub fn set_threads(threads: usize) -> Result<(), ThreadsError> {
+    check_threads(threads)?;
+    if POOL.get().is_none() {
+        // A kernel on another thread may start the pool meanwhile; its size is looked at below.
+        let _ = POOL.set(start(threads)?);
+    }
+    match self::threads() {
+        running if running == threads => Ok(()),
+        running => Err(ThreadsError::Running {
+            wanted: threads,
+            running,
+        }),
+    }
+}
+
+/// Number of threads that kernels run on.
+pub fn threads() -> usize {
+    pool().current_num_threads()
+}
+
+/// Runs a kernel on the compute pool and waits for it.
+pub(in crate::nn) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
+    pool().install(kernel)
+}
+
+/// Runs a kernel on every thread of the compute pool at once, telling it how many they are, and waits for all.
+pub(in crate::nn) fn on_every_thread(kernel: impl Fn(usize) + Sync) {
+    pool().broadcast(|context| kernel(context.num_threads()));
+}
+
+fn pool() -> &'static rayon::ThreadPool {
+    POOL.get_or_init(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        start(cores.min(MAX_THREADS))
+            .or_else(|_| start(1))
+            .expect("the system can start a thread")
+    })
+}
+
+fn start(threads: usize) -> Result<rayon::ThreadPool, ThreadsError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|i| format!("nn-{i}"))
+        .build()
+        .map_err(|cause| ThreadsError::Refused {
+            wanted: threads,
+            cause: cause.to_string(),
+        })
+}

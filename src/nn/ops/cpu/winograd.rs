@@ -1,0 +1,400 @@
+//! 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3) (Lavin & Gray 2016): 36 multiplications for 16 results
+//! instead of 144, at the price of two transforms and about one decimal of precision.
+
+#![allow(unsafe_code)] // tiles take pointers
+
+use std::ops::Range;
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::conv::Geometry;
+use super::tile::{Epilogue, PANEL, Tile};
+use super::{Element, on_pool, scratch};
+
+/// Results of a tile along one axis.
+const OUT: usize = 4;
+/// Values that a tile reads along one axis.
+const IN: usize = OUT + 2;
+/// Products a tile and channel.
+const POINTS: usize = IN * IN;
+/// Channels transformed together.
+const LANES: usize = 16;
+/// Elements of a block of transformed tiles.
+const BLOCK: usize = 96 * 1024;
+
+/// Numbers of neighbouring channels.
+type Lanes = [f32; LANES];
+
+/// A transformed kernel: for each of the 36 points `channels x outputs` in panels.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    values: Vec<f32>,
+    channels: usize,
+    outputs: usize,
+}
+
+/// Whether a convolution can be computed this way, and gains by it.
+pub fn suits(g: &Geometry) -> bool {
+    let tiles = g.n * g.output.0.div_ceil(OUT) * g.output.1.div_ceil(OUT);
+    // Tiles that stick out compute for nothing, and few tiles do not repay a kernel four times as long.
+    let used = g.n * g.output.0 * g.output.1 * 2 > tiles * OUT * OUT;
+    (g.kernel, g.stride) == ((3, 3), (1, 1))
+        && g.input.2.is_multiple_of(LANES)
+        && g.output.2.is_multiple_of(LANES)
+        && g.input.2 >= 32
+        && used
+        && tiles >= 9
+}
+
+impl Kernel {
+    /// Transforms `[o, 3, 3, c]`.
+    pub fn new(w: &[f32], channels: usize, outputs: usize) -> Self {
+        let panels = outputs.div_ceil(PANEL);
+        let mut values = vec![0.0; POINTS * panels * channels * PANEL];
+        let panel_len = channels * PANEL;
+        for o in 0..outputs {
+            for c in 0..channels {
+                let tap = |i: usize| f64::from(w[(o * 9 + i) * channels + c]);
+                for (point, value) in transform_kernel(tap).into_iter().enumerate() {
+                    values[(point * panels + o / PANEL) * panel_len + c * PANEL + o % PANEL] = value;
+                }
+            }
+        }
+        Self {
+            values,
+            channels,
+            outputs,
+        }
+    }
+
+    fn panel(&self, point: usize, panel: usize) -> *const f32 {
+        let panels = self.outputs.div_ceil(PANEL);
+        self.values[(point * panels + panel) * self.channels * PANEL..].as_ptr()
+    }
+}
+
+/// `G g G^T` of a 3x3 kernel, in f64.
+fn transform_kernel(tap: impl Fn(usize) -> f64) -> [f32; POINTS] {
+    let line = |a: f64, b: f64, c: f64| {
+        let (even, odd) = ((a + c) / -6.0, b / -6.0);
+        let (far_even, far_odd) = (a / 24.0 + c / 6.0, b / 12.0);
+        [
+            a / 4.0,
+            even + odd,
+            even - odd,
+            far_even + far_odd,
+            far_even - far_odd,
+            c,
+        ]
+    };
+    let mut half = [[0.0; IN]; 3];
+    for (x, half) in half.iter_mut().enumerate() {
+        *half = line(tap(x), tap(3 + x), tap(6 + x));
+    }
+    let mut result = [0.0; POINTS];
+    for y in 0..IN {
+        for (x, value) in line(half[0][y], half[1][y], half[2][y]).into_iter().enumerate() {
+            result[y * IN + x] = value as f32;
+        }
+    }
+    result
+}
+
+/// What a convolution reads and writes.
+#[derive(Clone, Copy)]
+pub struct Problem<'a> {
+    /// Sizes.
+    pub geometry: Geometry,
+    /// Input: first element and distance of pixels.
+    pub x: (*const f32, usize),
+    /// The transformed kernel.
+    pub kernel: &'a Kernel,
+    /// Output: first element and distance of pixels.
+    pub y: (*mut f32, usize),
+    /// What happens to a result before it is stored.
+    pub epilogue: Epilogue<f32>,
+}
+
+// SAFETY: the pointers are only followed in `run`, whose caller answers for them; tasks write disjoint tiles.
+unsafe impl Sync for Problem<'_> {}
+// SAFETY: as above.
+unsafe impl Send for Problem<'_> {}
+
+/// How a problem is cut into tasks.
+#[derive(Debug, Clone, Copy)]
+pub struct Split {
+    /// Tiles of a task.
+    tiles: usize,
+    /// Panels of a task.
+    panels: usize,
+    /// Tasks beside each other.
+    groups: usize,
+    /// All tasks.
+    pub tasks: usize,
+}
+
+impl Split {
+    /// Cuts a convolution for a number of threads.
+    pub fn new(g: &Geometry, threads: usize) -> Self {
+        let all = g.n * g.output.0.div_ceil(OUT) * g.output.1.div_ceil(OUT);
+        let most = (BLOCK / (POINTS * g.input.2)).next_multiple_of(8).max(8);
+        let tiles = most.min(all.div_ceil(2 * threads).next_multiple_of(8)).min(all).max(1);
+        let blocks = all.div_ceil(tiles);
+        let all_panels = g.output.2.div_ceil(PANEL);
+        let wanted = if threads == 1 {
+            1
+        } else {
+            (2 * threads).div_ceil(blocks)
+        };
+        let panels = all_panels.div_ceil(wanted.clamp(1, all_panels));
+        let groups = all_panels.div_ceil(panels);
+        Self {
+            tiles,
+            panels,
+            groups,
+            tasks: blocks * groups,
+        }
+    }
+}
+
+impl Problem<'_> {
+    /// Computes one task of a split.
+    ///
+    /// # Safety
+    /// The pointers must reach what the sizes say, and nothing else may touch these outputs meanwhile.
+    pub unsafe fn run(&self, split: &Split, task: usize) {
+        let (g, c) = (&self.geometry, self.kernel.channels);
+        let all = g.n * g.output.0.div_ceil(OUT) * g.output.1.div_ceil(OUT);
+        let first = task / split.groups * split.tiles;
+        let tiles = first..(first + split.tiles).min(all);
+        let from = task % split.groups * split.panels;
+        let panels = from..(from + split.panels).min(self.kernel.outputs.div_ceil(PANEL));
+        let (v_row, m_row) = (c + LANES, panels.len() * PANEL);
+        let v_len = POINTS * tiles.len() * v_row;
+        scratch::with(v_len + POINTS * tiles.len() * m_row, |buffer: &mut [f32]| {
+            let (v, m) = buffer.split_at_mut(v_len);
+            // SAFETY: the caller's promise about `x`.
+            unsafe { transform_input(g, self.x, tiles.clone(), v, v_row) };
+            self.multiply(tiles.len(), panels.clone(), (v, v_row), (m, m_row));
+            // SAFETY: the caller's promise about `y` and the epilogue.
+            unsafe { transform_output(self, tiles, panels.start * PANEL, m, m_row) };
+        });
+    }
+
+    /// `m[point] = v[point] · kernel[point]` for every point.
+    fn multiply(
+        &self,
+        tiles: usize,
+        panels: Range<usize>,
+        (v, v_row): (&[f32], usize),
+        (m, m_row): (&mut [f32], usize),
+    ) {
+        for point in 0..POINTS {
+            for panel in panels.clone() {
+                let column = (panel - panels.start) * PANEL;
+                let tile = Tile {
+                    rows: tiles,
+                    depth: self.kernel.channels,
+                    a: v[point * tiles * v_row..].as_ptr(),
+                    a_row: v_row,
+                    a_step: 1,
+                    b: self.kernel.panel(point, panel),
+                    b_step: PANEL,
+                    c: m[point * tiles * m_row + column..].as_mut_ptr(),
+                    c_row: m_row,
+                    columns: PANEL.min(self.kernel.outputs - panel * PANEL),
+                    accumulate: false,
+                    epilogue: Epilogue::NONE,
+                };
+                // SAFETY: `v` and `m` hold `tiles` rows a point, the kernel its panels.
+                unsafe { f32::multiply(&tile) };
+            }
+        }
+    }
+
+    /// Computes the convolution on the pool.
+    ///
+    /// # Safety
+    /// As for [`Problem::run`].
+    pub unsafe fn compute(&self) {
+        let split = Split::new(&self.geometry, super::threads());
+        // SAFETY: tasks write disjoint tiles; the rest is the caller's promise.
+        on_pool(|| {
+            (0..split.tasks)
+                .into_par_iter()
+                .for_each(|task| unsafe { self.run(&split, task) })
+        });
+    }
+}
+
+/// Image, first output row and first output column of a tile.
+fn place(g: &Geometry, tile: usize) -> (usize, usize, usize) {
+    let (down, across) = (g.output.0.div_ceil(OUT), g.output.1.div_ceil(OUT));
+    (tile / (down * across), tile / across % down * OUT, tile % across * OUT)
+}
+
+#[inline(always)]
+fn lanes(f: impl Fn(usize) -> f32) -> Lanes {
+    let mut result = [0.0; LANES];
+    for (i, r) in result.iter_mut().enumerate() {
+        *r = f(i);
+    }
+    result
+}
+
+/// `B^T d` of six values.
+#[inline(always)]
+fn input_line(d: [&Lanes; IN]) -> [Lanes; IN] {
+    let even = lanes(|i| d[4][i] - 4.0 * d[2][i]);
+    let odd = lanes(|i| d[3][i] - 4.0 * d[1][i]);
+    let far_even = lanes(|i| d[4][i] - d[2][i]);
+    let far_odd = lanes(|i| 2.0 * (d[3][i] - d[1][i]));
+    [
+        lanes(|i| 4.0 * d[0][i] - 5.0 * d[2][i] + d[4][i]),
+        lanes(|i| even[i] + odd[i]),
+        lanes(|i| even[i] - odd[i]),
+        lanes(|i| far_even[i] + far_odd[i]),
+        lanes(|i| far_even[i] - far_odd[i]),
+        lanes(|i| 4.0 * d[1][i] - 5.0 * d[3][i] + d[5][i]),
+    ]
+}
+
+/// `A^T m` of six values.
+#[inline(always)]
+fn output_line(m: [&Lanes; IN]) -> [Lanes; OUT] {
+    let near = lanes(|i| m[1][i] + m[2][i]);
+    let near_odd = lanes(|i| m[1][i] - m[2][i]);
+    let far = lanes(|i| m[3][i] + m[4][i]);
+    let far_odd = lanes(|i| m[3][i] - m[4][i]);
+    [
+        lanes(|i| m[0][i] + near[i] + far[i]),
+        lanes(|i| near_odd[i] + 2.0 * far_odd[i]),
+        lanes(|i| near[i] + 4.0 * far[i]),
+        lanes(|i| near_odd[i] + 8.0 * far_odd[i] + m[5][i]),
+    ]
+}
+
+/// Writes `B^T d B` of each tile to `v[point][tile][channel]`.
+///
+/// # Safety
+/// `x` must reach what the geometry says.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+unsafe fn transform_input(
+    g: &Geometry,
+    (x, distance): (*const f32, usize),
+    tiles: Range<usize>,
+    v: &mut [f32],
+    row: usize,
+) {
+    let (h, w, c) = g.input;
+    let count = tiles.len();
+    let zero = [0.0; LANES];
+    for (index, tile) in tiles.enumerate() {
+        let (image, oy, ox) = place(g, tile);
+        let mut pixels: [*const f32; POINTS] = [std::ptr::null(); POINTS];
+        for (i, pixel) in pixels.iter_mut().enumerate() {
+            let y = (oy + i / IN).wrapping_sub(g.padding.0);
+            let q = (ox + i % IN).wrapping_sub(g.padding.1);
+            if y < h && q < w {
+                *pixel = x.wrapping_add(((image * h + y) * w + q) * distance);
+            }
+        }
+        for first in (0..c).step_by(LANES) {
+            let read = |i: usize| -> &Lanes {
+                if pixels[i].is_null() {
+                    return &zero;
+                }
+                // SAFETY: the pixel lies in the picture and has these channels.
+                unsafe { &*pixels[i].add(first).cast::<Lanes>() }
+            };
+            let mut half = [[zero; IN]; IN];
+            for (q, half) in half.iter_mut().enumerate() {
+                *half = input_line([
+                    read(q),
+                    read(6 + q),
+                    read(12 + q),
+                    read(18 + q),
+                    read(24 + q),
+                    read(30 + q),
+                ]);
+            }
+            for y in 0..IN {
+                let line = input_line([
+                    &half[0][y],
+                    &half[1][y],
+                    &half[2][y],
+                    &half[3][y],
+                    &half[4][y],
+                    &half[5][y],
+                ]);
+                for (q, values) in line.iter().enumerate() {
+                    let start = ((y * IN + q) * count + index) * row + first;
+                    v[start..start + LANES].copy_from_slice(values);
+                }
+            }
+        }
+    }
+}
+
+/// Writes `A^T m A` of each tile, with the epilogue, to the output channels from `column` on.
+///
+/// # Safety
+/// `y` and the epilogue must reach what the geometry says.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+unsafe fn transform_output(p: &Problem<'_>, tiles: Range<usize>, column: usize, m: &[f32], row: usize) {
+    let (g, e) = (&p.geometry, &p.epilogue);
+    let (oh, ow, o) = g.output;
+    let count = tiles.len();
+    for (index, tile) in tiles.enumerate() {
+        let (image, oy, ox) = place(g, tile);
+        for first in (0..row.min(o - column)).step_by(LANES) {
+            let read = |point: usize| -> &Lanes {
+                let values = &m[(point * count + index) * row + first..][..LANES];
+                values.try_into().unwrap_or(&[0.0; LANES])
+            };
+            let mut half = [[[0.0; LANES]; OUT]; IN];
+            for (q, half) in half.iter_mut().enumerate() {
+                *half = output_line([
+                    read(q),
+                    read(6 + q),
+                    read(12 + q),
+                    read(18 + q),
+                    read(24 + q),
+                    read(30 + q),
+                ]);
+            }
+            let channel = column + first;
+            let mut bias = [0.0; LANES];
+            if !e.bias.is_null() {
+                // SAFETY: the bias has a value for each of these channels.
+                bias = unsafe { *e.bias.add(channel).cast::<Lanes>() };
+            }
+            for y in 0..OUT.min(oh - oy) {
+                let line = output_line([
+                    &half[0][y],
+                    &half[1][y],
+                    &half[2][y],
+                    &half[3][y],
+                    &half[4][y],
+                    &half[5][y],
+                ]);
+                for (q, values) in line.iter().enumerate().take(ow - ox) {
+                    let pixel = (image * oh + oy + y) * ow + ox + q;
+                    let mut sum = lanes(|i| values[i] + bias[i]);
+                    // SAFETY: the pixel lies in the output, and in the residual, which is of the same size.
+                    unsafe {
+                        if !e.residual.is_null() {
+                            let residual = &*e.residual.add(pixel * e.residual_row + channel).cast::<Lanes>();
+                            sum = lanes(|i| sum[i] + residual[i]);
+                        }
+                        if e.relu {
+                            sum = lanes(|i| if sum[i] <= 0.0 { 0.0 } else { sum[i] });
+                        }
+                        *p.y.0.add(pixel * p.y.1 + channel).cast::<Lanes>() = sum;
+                    }
+                }
+            }
+        }
+    }
+}
