@@ -167,6 +167,7 @@ mod tests {
     #[test]
     fn the_peak_is_at_least_what_is_there_now() {
         let (peak, now) = (process_mib("VmHWM").unwrap(), process_mib("VmRSS").unwrap());
-        assert!(peak >= now && now > 1.0, "{peak}, {now}");
+        // The kernel counts in batches, so the two may be a little apart.
+        assert!(peak + 1.0 >= now && now > 1.0, "{peak}, {now}");
     }
 }

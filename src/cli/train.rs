@@ -84,6 +84,9 @@ pub struct TrainArgs {
     /// Where to compute: auto, cpu or cuda:N.
     #[arg(long, default_value = "auto", value_parser = options::device)]
     pub device: String,
+    /// What numbers to compute with: full f32, or bf16 with f32 parameters (on CUDA, where it is faster).
+    #[arg(long, value_enum, default_value_t = options::PrecisionName::F32)]
+    pub precision: options::PrecisionName,
     #[command(flatten)]
     pub threads: options::ThreadsArg,
     /// Go on with the run in the folder after its last finished epoch.
@@ -98,6 +101,7 @@ pub struct TrainArgs {
 pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
     args.threads.apply()?;
     let opened = args.device.parse::<DeviceChoice>()?.open()?;
+    config(&args).precision.check(&opened.device)?;
     let job = Job {
         config: config(&args),
         data: args.data,
@@ -150,6 +154,7 @@ fn config(args: &TrainArgs) -> Config {
     config.batch = args.batch.unwrap_or(config.batch);
     config.rate = args.lr.unwrap_or(config.rate);
     config.seed = args.seed;
+    config.precision = args.precision.into();
     config
 }
 

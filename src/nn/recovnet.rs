@@ -1,7 +1,7 @@
 //! Phase II (paper section 2.3): encoder, global average pooling and a fully connected layer with two neurons.
 //! `ReCovNet` takes its encoder from a trained segmenter; the plain baselines do not, and share everything else.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::backbone::{Backbone, Observe};
 use super::gradcam::{self, CamTarget};
@@ -138,7 +138,7 @@ impl Classifier {
         };
         let outputs = self.plans.evaluate(&images, network)?;
         Ok(Classification {
-            features: channels_first(&outputs[0])?,
+            features: channels_first(&outputs[0].to_dtype(DType::F32)?)?,
             logits: outputs[1].flatten_from(1)?,
         })
     }

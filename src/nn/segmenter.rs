@@ -1,7 +1,7 @@
 //! Phase I (paper section 2.3): encoder and decoder WITHOUT skip connections, so that the encoder's last feature
 //! map alone has to tell where the lungs are.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::backbone::{Backbone, Observe};
 use super::init::Init;
@@ -175,7 +175,9 @@ impl Segmenter {
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
         let images = images.to_device(&self.device)?;
         let network = |x: &Value, tape: &mut Tape| Ok(vec![self.decode(x, tape, &mut |_, _| Ok(()))?]);
-        let logits = self.plans.evaluate(&images, network)?[0].squeeze(3)?;
+        let logits = self.plans.evaluate(&images, network)?[0]
+            .squeeze(3)?
+            .to_dtype(DType::F32)?;
         Ok((((logits.neg()?.exp()?) + 1.0)?).recip()?)
     }
 }

@@ -23,6 +23,9 @@ pub struct Value {
     pub(super) node: Option<usize>,
     /// Several batch normalisations may read one feature map: its moments are computed once.
     pub(super) moments: Arc<OnceLock<Moments>>,
+    /// The same on a GPU: `[2, c]`, mean and biased variance.
+    #[cfg(feature = "cuda")]
+    pub(super) device_moments: Arc<OnceLock<Tensor>>,
 }
 
 impl Value {
@@ -32,6 +35,8 @@ impl Value {
             tensor,
             node: None,
             moments: Arc::default(),
+            #[cfg(feature = "cuda")]
+            device_moments: Arc::default(),
         }
     }
 
@@ -130,6 +135,31 @@ impl Sink {
                 owned: true,
             },
         });
+        Ok(())
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Sink {
+    /// Takes out a sum that nothing else refers to, for an operation that adds to it itself and gives it back with
+    /// [`Sink::put`].
+    pub(super) fn claim(&mut self, node: Option<usize>) -> Option<Tensor> {
+        match self.slots[node?].take() {
+            Some(Slot { gradient, owned: true }) => Some(gradient),
+            other => {
+                self.slots[node?] = other;
+                None
+            }
+        }
+    }
+
+    /// As [`Sink::add`], for a gradient that nothing else refers to: what comes next may be added to it in place.
+    pub(super) fn put(&mut self, node: Option<usize>, gradient: Tensor) -> Result<()> {
+        let Some(node) = node else { return Ok(()) };
+        if let Some(Slot { gradient: sum, .. }) = self.slots[node].take() {
+            cpu::accumulate(&gradient, &sum)?;
+        }
+        self.slots[node] = Some(Slot { gradient, owned: true });
         Ok(())
     }
 }

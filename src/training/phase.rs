@@ -27,6 +27,15 @@ pub struct Tally {
     pub truth: Vec<bool>,
 }
 
+/// What a batch on a GPU is to become.
+#[cfg(feature = "cuda")]
+pub struct GpuTargets {
+    /// `[n]`.
+    pub labels: Tensor,
+    /// `[n * h * w]`, if the samples have masks.
+    pub masks: Option<Tensor>,
+}
+
 /// One of the two phases.
 pub trait Phase {
     /// The network that is trained.
@@ -53,6 +62,13 @@ pub trait Phase {
 
     /// Loss of a batch's logits (row-major) and its gradient.
     fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>);
+
+    /// The same on a GPU: the loss, first value of a f64 tensor, and its gradient in the shape of the logits.
+    ///
+    /// # Errors
+    /// If the GPU refuses.
+    #[cfg(feature = "cuda")]
+    fn loss_on_gpu(logits: &Tensor, targets: &GpuTargets) -> Result<(Tensor, Tensor)>;
 
     /// Adds a batch's results.
     fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally);
@@ -88,6 +104,16 @@ impl Phase for Segmentation {
     fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
         let (loss, gradient) = loss::hybrid_from_logits(logits, &batch.masks);
         (loss.total(), gradient)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn loss_on_gpu(logits: &Tensor, targets: &GpuTargets) -> Result<(Tensor, Tensor)> {
+        let masks = targets.masks.as_ref().ok_or_else(|| crate::nn::Error::Shape {
+            tensor: "masks".to_owned(),
+            found: vec![0],
+            expected: logits.dims().to_vec(),
+        })?;
+        crate::nn::ops::cuda::hybrid(logits, masks)
     }
 
     fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {
@@ -141,6 +167,11 @@ impl Phase for Classification {
 
     fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
         loss::cross_entropy(logits, &batch.labels)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn loss_on_gpu(logits: &Tensor, targets: &GpuTargets) -> Result<(Tensor, Tensor)> {
+        crate::nn::ops::cuda::cross_entropy(logits, &targets.labels)
     }
 
     fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {

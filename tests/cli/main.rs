@@ -6,6 +6,7 @@
 mod support;
 
 mod bench;
+mod cuda;
 mod evaluate;
 mod import;
 mod misc;

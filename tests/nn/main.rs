@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod adam;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod encoders;
 mod forward;
 mod golden;

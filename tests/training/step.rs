@@ -1,7 +1,7 @@
 //! One step of training: it learns, and refuses what is no batch.
 
 use recovnet::nn::card::Task;
-use recovnet::nn::{BackboneKind, Device, Error, Network};
+use recovnet::nn::{BackboneKind, Device, Error, Network, Precision};
 use recovnet::training::adam::Adam;
 use recovnet::training::batches::Batch;
 use recovnet::training::phase::{Classification, Phase};
@@ -12,6 +12,7 @@ const CONFIG: StepConfig = StepConfig {
     size: 32,
     rate: 1e-3,
     bn_momentum: 0.1,
+    precision: Precision::F32,
 };
 
 #[test]

@@ -15,6 +15,10 @@ use crate::nn::{Error, Result};
 /// # Errors
 /// If the shapes do not fit or the element type has no kernel.
 pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, window: Window) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::conv2d(tape, x, weight, bias, window);
+    }
     let (o, kh, kw, c) = dims(&weight.tensor, "convolution kernel")?;
     let channels = dims(&x.tensor, "convolution input")?.3;
     if (kh, kw) != window.kernel || c != channels {

@@ -11,6 +11,10 @@ use crate::nn::{Error, Result};
 /// # Errors
 /// If the shapes differ or the element type has no kernel.
 pub fn residual(tape: &mut Tape, x: &Value, branch: &Value, scale: f64, relu: bool) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::residual(tape, x, branch, scale, relu);
+    }
     if x.tensor.dims() != branch.tensor.dims() {
         return Err(Error::Shape {
             tensor: "residual branch".into(),
@@ -75,6 +79,10 @@ pub fn concat(tape: &mut Tape, parts: &[Value]) -> Result<Value> {
             expected: vec![1],
         });
     };
+    #[cfg(feature = "cuda")]
+    if first.tensor.device().is_cuda() {
+        return super::cuda::concat(tape, parts);
+    }
     let (n, h, w, _) = dims(&first.tensor, "concatenation")?;
     for part in parts {
         let found = dims(&part.tensor, "concatenation")?;

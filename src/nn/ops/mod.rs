@@ -3,6 +3,8 @@
 
 mod conv;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod join;
 mod linear;
 mod norm;

@@ -12,6 +12,10 @@ use crate::nn::tape::{Tape, Value};
 /// # Errors
 /// If the window does not fit or the element type has no kernel.
 pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::max_pool(tape, x, window);
+    }
     let geometry = window.geometry(&x.tensor, None)?;
     if let Some(graph) = tape.graph() {
         let operation = Operation::MaxPool {
@@ -38,6 +42,10 @@ fn max_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry) -> Result
 /// # Errors
 /// If the window does not fit or the element type has no kernel.
 pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding: bool) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::average_pool(tape, x, window, include_padding);
+    }
     let geometry = window.geometry(&x.tensor, None)?;
     if let Some(graph) = tape.graph() {
         let operation = Operation::AveragePool {
@@ -65,6 +73,10 @@ fn average_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry, inclu
 /// # Errors
 /// If the element type has no kernel.
 pub fn global_average_pool(tape: &mut Tape, x: &Value) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.tensor.device().is_cuda() {
+        return super::cuda::global_average_pool(tape, x);
+    }
     if let Some(graph) = tape.graph() {
         let (n, _, _, c) = dims(&x.tensor, "global average pooling")?;
         return graph.record(Operation::GlobalAverage { x: graph::id(x)? }, &[n, c]);

@@ -181,7 +181,7 @@ impl Step {
     /// # Safety
     /// The arena must be as large as the plan says, the steps before must have ended, and no task may run twice.
     pub(super) unsafe fn run(&self, task: usize, arena: &Arena, images: &[f32]) {
-        // SAFETY (all of them): views lie within the arena; what a step reads was written by earlier steps and does
+        // SAFETY: views lie within the arena; what a step reads was written by earlier steps and does
         // not overlap what it writes, but for a residual at the very place of the result; tasks write disjoint rows.
         unsafe {
             match self {
