@@ -115,7 +115,7 @@ pub enum Error {
     #[error("{cause}")]
     WrongHash {
         /// Which hash the file has, and which the card names.
-        cause: nn::Error,
+        cause: Box<nn::Error>,
     },
     /// The card describes another network than the file's name.
     #[error("{}: the model card describes another network ({found}), expected {expected}", .path.display())]
@@ -139,7 +139,7 @@ pub enum Error {
     #[error("the weights cannot be used: {cause}")]
     Refused {
         /// What the network said.
-        cause: nn::Error,
+        cause: Box<nn::Error>,
     },
     /// The networks cannot be brought to the GPU.
     #[error("the networks cannot be brought to the GPU: {cause}")]
@@ -155,8 +155,8 @@ pub enum Error {
 impl From<nn::Error> for Error {
     fn from(cause: nn::Error) -> Self {
         match cause {
-            nn::Error::WrongHash { .. } => Self::WrongHash { cause },
-            cause => Self::Refused { cause },
+            nn::Error::WrongHash { .. } => Self::WrongHash { cause: Box::new(cause) },
+            cause => Self::Refused { cause: Box::new(cause) },
         }
     }
 }
