@@ -27,6 +27,7 @@ pub use gradcam::CamTarget;
 pub use input_spec::{Aspect, InputSpec};
 pub use kind::{BackboneKind, Graph};
 pub use network::{Network, Role, RunningVariance};
+pub use plan::StepTime;
 pub use precision::Precision;
 pub use recovnet::{Classification, Classifier};
 pub use segmenter::Segmenter;

@@ -9,7 +9,7 @@ use super::init::Init;
 use super::layers::{Linear, channels_first, channels_last};
 use super::network::{Network, Role};
 use super::ops;
-use super::plan::Plans;
+use super::plan::{Plans, StepTime};
 use super::segmenter::Segmenter;
 use super::tape::{Tape, Value};
 use super::{BackboneKind, Device, Graph, Result, weights};
@@ -131,16 +131,26 @@ impl Classifier {
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Classification> {
         let images = images.to_device(&self.device)?;
-        let network = |x: &Value, tape: &mut Tape| {
-            let features = self.encoder.forward(x, tape, &mut |_, _| Ok(()))?;
-            let logits = self.head(&features, tape)?;
-            Ok(vec![features, logits])
-        };
-        let outputs = self.plans.evaluate(&images, network)?;
+        let outputs = self.plans.evaluate(&images, |x, tape| self.outputs(x, tape))?;
         Ok(Classification {
             features: channels_first(&outputs[0].to_dtype(DType::F32)?)?,
             logits: outputs[1].flatten_from(1)?,
         })
+    }
+
+    /// Feature map and logits of an activation `[n, h, w, 3]`.
+    fn outputs(&self, images: &Value, tape: &mut Tape) -> Result<Vec<Value>> {
+        let features = self.encoder.forward(images, tape, &mut |_, _| Ok(()))?;
+        let logits = self.head(&features, tape)?;
+        Ok(vec![features, logits])
+    }
+
+    /// Times every step of [`Classifier::predict`] on the CPU, as the shortest of `rounds` runs.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
+        self.plans.profile(images, rounds, |x, tape| self.outputs(x, tape))
     }
 
     /// Raw Grad-CAM (before `ReLU`) of a class at the last feature map: `[n, c, h, w]` to `[n, h, w]`.

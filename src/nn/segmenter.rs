@@ -8,7 +8,7 @@ use super::init::Init;
 use super::layers::{BatchNorm, Conv2d, ConvConfig, channels_last};
 use super::network::{Network, Role};
 use super::ops::{self, Window};
-use super::plan::Plans;
+use super::plan::{Plans, StepTime};
 use super::tape::{Tape, Value};
 use super::{BackboneKind, Device, Graph, Result, weights};
 
@@ -174,11 +174,23 @@ impl Segmenter {
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
         let images = images.to_device(&self.device)?;
-        let network = |x: &Value, tape: &mut Tape| Ok(vec![self.decode(x, tape, &mut |_, _| Ok(()))?]);
-        let logits = self.plans.evaluate(&images, network)?[0]
+        let logits = self.plans.evaluate(&images, |x, tape| self.outputs(x, tape))?[0]
             .squeeze(3)?
             .to_dtype(DType::F32)?;
         Ok((((logits.neg()?.exp()?) + 1.0)?).recip()?)
+    }
+
+    /// Logits of an activation `[n, h, w, 3]`.
+    fn outputs(&self, images: &Value, tape: &mut Tape) -> Result<Vec<Value>> {
+        Ok(vec![self.decode(images, tape, &mut |_, _| Ok(()))?])
+    }
+
+    /// Times every step of [`Segmenter::predict`] on the CPU, as the shortest of `rounds` runs.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
+        self.plans.profile(images, rounds, |x, tape| self.outputs(x, tape))
     }
 }
 

@@ -12,6 +12,7 @@ mod gradients;
 mod import;
 mod input;
 mod ops;
+mod plan;
 #[path = "../support/reference.rs"]
 mod reference;
 mod train;
