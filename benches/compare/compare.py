@@ -45,7 +45,7 @@ TRAINED = ["resnet50", "densenet121", "segmenter-resnet50", "segmenter-densenet1
 NETWORKS = BACKBONES + [f"segmenter-{backbone}" for backbone in BACKBONES]
 FEWEST_ROUNDS = 15
 WARM_UP = (2, 5, 1.0)  # at least, at most rounds, and seconds after which it ends
-REST_S = 0.02  # between two systems: threads that spin for work fall asleep
+REST_S = 0.3  # between two systems: a runtime whose threads spin for more work still holds the cores for a while
 
 
 class Unavailable(Exception):
