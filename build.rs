@@ -1,7 +1,11 @@
 //! Build facts for the program, and a check of every shader before anything is compiled. Needs no network.
 //!
 //! Facts, as environment variables at compile time: `RECOVNET_COMMIT` (short hash; `+` at its end where the
-//! program's sources differed from it; `unknown` outside a checkout) and `RECOVNET_FEATURES` (`cpu` or `cpu, cuda`).
+//! program's sources differed from it; `unknown` outside a checkout), `RECOVNET_FEATURES` (`cpu` or `cpu, cuda`) and
+//! `RECOVNET_PROFILE` (`release` or `debug`).
+//!
+//! With the feature `cuda` it also compiles our kernels, and keeps the linker from asking for CUDA's libraries: the
+//! program finds them when it runs (`nn::cuda_runtime`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,8 +26,12 @@ fn main() -> ExitCode {
     }
     println!("cargo::rustc-env=RECOVNET_COMMIT={}", commit());
     println!("cargo::rustc-env=RECOVNET_FEATURES={}", features());
+    println!("cargo::rustc-env=RECOVNET_PROFILE={}", profile());
 
-    let faults: Vec<String> = shaders().iter().filter_map(|path| check_shader(path).err()).collect();
+    let mut faults: Vec<String> = shaders().iter().filter_map(|path| check_shader(path).err()).collect();
+    if std::env::var_os("CARGO_FEATURE_CUDA").is_some() {
+        faults.extend(cuda().err());
+    }
     for line in faults.iter().flat_map(|fault| fault.lines()) {
         println!("cargo::error={line}");
     }
@@ -40,6 +48,72 @@ fn features() -> &'static str {
     } else {
         "cpu"
     }
+}
+
+/// `release`, or `debug` for what is built to be tested.
+fn profile() -> String {
+    std::env::var("PROFILE").unwrap_or_else(|_| "unknown".into())
+}
+
+const KERNELS: &str = "src/nn/ops/cuda/kernels/kernels.cu";
+/// Libraries that candle's CUDA binding names to the linker.
+const CUDA_LIBRARIES: [&str; 6] = ["cuda", "cublas", "cublasLt", "curand", "nvrtc", "cudnn"];
+/// An archive without members.
+const EMPTY_ARCHIVE: &str = "!<arch>\n";
+
+/// Kernels to PTX, which every driver translates for its GPU, and a folder for the linker: empty archives in place
+/// of CUDA's libraries, and a `libcudart.so` that stands for the static one, which is part of the program.
+fn cuda() -> Result<(), String> {
+    for variable in ["NVCC", "CUDA_COMPUTE_CAP"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo names no OUT_DIR")?);
+    let nvcc = std::env::var("NVCC").unwrap_or_else(|_| "nvcc".to_owned());
+    let capability = std::env::var("CUDA_COMPUTE_CAP").unwrap_or_else(|_| "80".to_owned());
+    let answer = Command::new(&nvcc)
+        .args(["--ptx", "-O3", "--std=c++17", "-Werror", "all-warnings"])
+        .arg(format!("-arch=compute_{capability}"))
+        .args(["--output-directory".as_ref(), out.as_os_str(), KERNELS.as_ref()])
+        .output()
+        .map_err(|e| format!("{nvcc} cannot be run: {e}; ./dev cuda installs it, NVCC names another"))?;
+    if !answer.status.success() {
+        return Err(format!("{KERNELS}: {}", String::from_utf8_lossy(&answer.stderr)));
+    }
+    let folder = out.join("cuda-link");
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
+    };
+    fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    for library in CUDA_LIBRARIES {
+        write(&format!("lib{library}.a"), EMPTY_ARCHIVE)?;
+    }
+    match static_runtime(&nvcc) {
+        Some(path) => write(
+            "libcudart.so",
+            &format!("INPUT({} -ldl -lrt -lpthread)\n", path.display()),
+        )?,
+        None => println!("cargo::warning={nvcc}: no libcudart_static.a beside it; the program will not link"),
+    }
+    println!("cargo::rustc-link-search=native={}", folder.display());
+    Ok(())
+}
+
+/// CUDA's static runtime, which lies in the tree of nvcc.
+fn static_runtime(nvcc: &str) -> Option<PathBuf> {
+    let program = if nvcc.contains('/') {
+        PathBuf::from(nvcc)
+    } else {
+        std::env::split_paths(&std::env::var_os("PATH")?)
+            .map(|folder| folder.join(nvcc))
+            .find(|path| path.is_file())?
+    };
+    let program = fs::canonicalize(program).ok()?;
+    let root = program.parent()?.parent()?;
+    ["lib", "lib64", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib"]
+        .iter()
+        .map(|folder| root.join(folder).join("libcudart_static.a"))
+        .find(|path| path.is_file())
 }
 
 /// Short hash of the checkout, and the file that tells cargo when it moves.

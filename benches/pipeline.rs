@@ -1,7 +1,7 @@
 //! From the file to the findings, stage by stage, on the phantom as a 2000 x 2500 DICOM file.
 //!
 //! The shipped weights are used where they lie in `weights/`; random ones of the same networks take as long.
-//! `benches/peer_torch.py` times the same networks in PyTorch.
+//! `benches/compare/compare.py` times the same networks beside PyTorch and onnxruntime.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -45,7 +45,7 @@ TRAINED = ["resnet50", "densenet121", "segmenter-resnet50", "segmenter-densenet1
 NETWORKS = BACKBONES + [f"segmenter-{backbone}" for backbone in BACKBONES]
 FEWEST_ROUNDS = 15
 WARM_UP = (2, 5, 1.0)  # at least, at most rounds, and seconds after which it ends
-REST_S = 0.02  # between two systems: threads that spin for work fall asleep
+REST_S = 0.3  # between two systems: a runtime whose threads spin for more work still holds the cores for a while
 
 
 class Unavailable(Exception):
@@ -139,7 +139,7 @@ def command_of(name, case, arguments, exports):
         "--threads", str(case["threads"]), "--device", arguments.device,
     ]  # fmt: skip
     if name == OURS:
-        return [arguments.program, "bench", "--serve", *settings]
+        return [arguments.program, "bench", "--serve", *settings, "--precision", arguments.precision]
     worker = [sys.executable, str(HERE / "worker.py"), arguments.reference, "--system", name, "--exports", exports]
     return [*worker, *settings]
 
@@ -338,6 +338,7 @@ def parse_arguments():
     parser.add_argument("reference", help="folder with recovnet_ref.py")
     parser.add_argument("--program", default="target/release/recovnet", help="the product (%(default)s)")
     parser.add_argument("--device", type=device, default="cpu", help="cpu or cuda:N (%(default)s)")
+    parser.add_argument("--precision", choices=["f32", "bf16"], help="of recovnet; default: f32 on the CPU, bf16 on a GPU")
     parser.add_argument("--work", type=words(["inference", "training"]), default=["inference", "training"])
     parser.add_argument("--networks", type=words(NETWORKS), help="default: four classifiers; training: v1, v2 and their segmenters")
     parser.add_argument("--inference-batch", type=numbers, help="default: 1,32; on a GPU 1,64")
@@ -351,6 +352,7 @@ def parse_arguments():
     parser.add_argument("--limit-s", type=float, help="for everything (default: none; on a GPU 540)")
     parser.add_argument("--json", metavar="FILE", help="where everything that was measured goes")
     arguments = parser.parse_args()
+    arguments.precision = arguments.precision or ("f32" if arguments.device == "cpu" else "bf16")
     systems = CPU_SYSTEMS if arguments.device == "cpu" else GPU_SYSTEMS
     arguments.systems = arguments.systems or systems
     if wrong := [name for name in arguments.systems if name not in systems]:

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::inference::device::{self, DeviceChoice};
+use crate::inference::device;
 use crate::inference::models::{self, ClassifierName, WeightsFile};
 use crate::nn::ops::cpu::threads;
 use crate::report;
@@ -34,7 +34,9 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
         machine::features()
     );
     let _ = writeln!(text, "CPU: {}", cpu());
-    let _ = writeln!(text, "CUDA: {}", cuda());
+    for line in device::cuda_report() {
+        let _ = writeln!(text, "CUDA: {line}");
+    }
     let _ = writeln!(text, "GPU driver: {}", gpu_driver());
     for line in viewer::adapter_report() {
         let _ = writeln!(text, "Display: {line}");
@@ -55,15 +57,6 @@ fn cpu() -> String {
         threads(),
         machine::vectors()
     )
-}
-
-/// Whether CUDA can compute, or why not.
-fn cuda() -> String {
-    match DeviceChoice::Cuda(0).open() {
-        Ok(opened) => format!("{} opens", opened.label),
-        Err(device::Error::NoCuda { reason, .. }) => format!("not used: {reason}"),
-        Err(error) => format!("not used: {error}"),
-    }
 }
 
 /// The NVIDIA kernel driver's version, or why there is none.

@@ -23,7 +23,7 @@ pub struct Machine {
     pub commit: &'static str,
     /// `cpu` or `cpu, cuda`.
     pub features: &'static str,
-    /// `release`, or `dev`, whose times say little.
+    /// `release`, or `debug`, whose times say little.
     pub profile: &'static str,
 }
 
@@ -39,7 +39,7 @@ impl Machine {
             version: env!("CARGO_PKG_VERSION"),
             commit: commit(),
             features: features(),
-            profile: if cfg!(debug_assertions) { "dev" } else { "release" },
+            profile: option_env!("RECOVNET_PROFILE").unwrap_or("unknown"),
         }
     }
 }
@@ -167,6 +167,7 @@ mod tests {
     #[test]
     fn the_peak_is_at_least_what_is_there_now() {
         let (peak, now) = (process_mib("VmHWM").unwrap(), process_mib("VmRSS").unwrap());
-        assert!(peak >= now && now > 1.0, "{peak}, {now}");
+        // The kernel counts in batches, so the two may be a little apart.
+        assert!(peak + 1.0 >= now && now > 1.0, "{peak}, {now}");
     }
 }

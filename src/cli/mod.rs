@@ -5,6 +5,7 @@ mod bench;
 mod doctor;
 mod evaluate;
 mod evaluation;
+mod import;
 mod inputs;
 mod machine;
 mod options;
@@ -47,6 +48,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
     Train(train::TrainArgs),
+    /// Make an encoder of torchvision, timm or Keras a weights file to train from
+    Import(import::ImportArgs),
     /// Measure how fast this machine computes
     Bench(bench::BenchArgs),
     /// Write the synthetic chest phantom (no patient)
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Train(args)) => train::run(args),
+        Some(Command::Import(args)) => import::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Phantom(args)) => phantom::run(&args),
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::inference::device::DeviceChoice;
 use crate::inference::models::ClassifierName;
+use crate::nn::Precision;
 use crate::nn::ops::cpu::{self, ThreadsError};
 
 /// Where weights lie and what computes.
@@ -63,4 +64,23 @@ pub fn threads(text: &str) -> Result<usize, String> {
     let number = text.parse().map_err(|_| "a whole number is needed".to_owned())?;
     cpu::check_threads(number).map_err(|error| error.to_string())?;
     Ok(number)
+}
+
+/// What numbers to compute with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionName {
+    /// f32 throughout.
+    #[default]
+    F32,
+    /// bf16 with f32 parameters.
+    Bf16,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::F32 => Self::F32,
+            PrecisionName::Bf16 => Self::Bf16,
+        }
+    }
 }

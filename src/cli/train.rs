@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::inference::device::DeviceChoice;
-use crate::nn::BackboneKind;
 use crate::nn::card::Task;
+use crate::nn::{BackboneKind, Graph};
 use crate::training::Error;
 use crate::training::event::TrainingEvent;
 use crate::training::recipe::{Config, Recipe, Stage};
@@ -51,6 +51,9 @@ pub struct TrainArgs {
     /// Its encoder.
     #[arg(long, help = format!("One of {}", BackboneKind::names()))]
     pub encoder: BackboneKind,
+    /// Graph of the encoder: torch, or keras for weights imported from Keras.
+    #[arg(long, default_value = "torch")]
+    pub graph: Graph,
     /// Folder with manifest.csv and the files it names.
     #[arg(long)]
     pub data: PathBuf,
@@ -60,7 +63,7 @@ pub struct TrainArgs {
     /// Folder that the run is kept in: settings, metrics, best weights with their card, last checkpoint.
     #[arg(long)]
     pub run_dir: PathBuf,
-    /// Weights to begin with; for recovnet those of a trained segmenter.
+    /// Weights to begin with: of an earlier run (for recovnet a segmenter's), or an imported encoder.
     #[arg(long)]
     pub init: Option<PathBuf>,
     /// Number of epochs instead of the recipe's.
@@ -81,6 +84,9 @@ pub struct TrainArgs {
     /// Where to compute: auto, cpu or cuda:N.
     #[arg(long, default_value = "auto", value_parser = options::device)]
     pub device: String,
+    /// What numbers to compute with: full f32, or bf16 with f32 parameters (on CUDA, where it is faster).
+    #[arg(long, value_enum, default_value_t = options::PrecisionName::F32)]
+    pub precision: options::PrecisionName,
     #[command(flatten)]
     pub threads: options::ThreadsArg,
     /// Go on with the run in the folder after its last finished epoch.
@@ -95,6 +101,7 @@ pub struct TrainArgs {
 pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
     args.threads.apply()?;
     let opened = args.device.parse::<DeviceChoice>()?.open()?;
+    config(&args).precision.check(&opened.device)?;
     let job = Job {
         config: config(&args),
         data: args.data,
@@ -143,9 +150,11 @@ fn config(args: &TrainArgs) -> Config {
     if let Some(schedule) = &args.schedule {
         config.schedule.clone_from(schedule);
     }
+    config.graph = args.graph;
     config.batch = args.batch.unwrap_or(config.batch);
     config.rate = args.lr.unwrap_or(config.rate);
     config.seed = args.seed;
+    config.precision = args.precision.into();
     config
 }
 
@@ -198,6 +207,9 @@ impl Progress {
 
     fn show(&mut self, event: &TrainingEvent) {
         match event {
+            TrainingEvent::EncoderOnly => self.bar.suspend(|| {
+                eprintln!("begins with an imported encoder; decoder or head begin with random weights");
+            }),
             TrainingEvent::Loading { done, total, size } => {
                 self.place(*done, *total);
                 self.bar.set_message(format!("images at {size} px"));

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::nn::{self, DType, Device, Tape, Tensor, Value, ops};
+use crate::nn::{self, Device, probe};
 
 /// Why a device cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum Error {
         /// As it was asked for.
         device: String,
         /// What the network said.
-        cause: nn::Error,
+        cause: Box<nn::Error>,
     },
 }
 
@@ -66,7 +66,7 @@ pub struct Opened {
 }
 
 impl DeviceChoice {
-    /// Opens the device; `auto` falls back to the CPU and its label says why.
+    /// Opens the device and has it compute a little; `auto` falls back to the CPU and its label says why.
     ///
     /// # Errors
     /// If a CUDA device was asked for by number and cannot be used.
@@ -74,15 +74,33 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(cpu(None)),
             Self::Auto if !cfg!(feature = "cuda") => Ok(cpu(None)),
-            Self::Auto => Ok(cuda(0).and_then(computes).unwrap_or_else(|reason| cpu(Some(&reason)))),
-            Self::Cuda(ordinal) => cuda(ordinal).map_err(|reason| Error::NoCuda { ordinal, reason }),
+            Self::Auto => Ok(Self::Cuda(0).open().unwrap_or_else(|error| cpu(Some(&error.cause())))),
+            Self::Cuda(ordinal) => {
+                let opened = cuda(ordinal).map_err(|reason| Error::NoCuda { ordinal, reason })?;
+                probe::check(&opened.device).map_err(|cause| Error::CannotCompute {
+                    device: format!("cuda:{ordinal}"),
+                    cause: Box::new(cause),
+                })?;
+                Ok(opened)
+            }
+        }
+    }
+}
+
+impl Error {
+    /// The cause alone.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::NoCuda { reason, .. } => reason.clone(),
+            Self::CannotCompute { cause, .. } => cause.to_string(),
+            Self::UnknownName(_) => self.to_string(),
         }
     }
 }
 
 /// The CPU; `instead_of_cuda` says why it is not a GPU that was hoped for.
 pub fn cpu(instead_of_cuda: Option<&str>) -> Opened {
-    let threads = ops::cpu::threads();
+    let threads = nn::ops::cpu::threads();
     let plural = if threads == 1 { "" } else { "s" };
     let reason = instead_of_cuda
         .map(|reason| format!(" (no CUDA: {reason})"))
@@ -93,40 +111,66 @@ pub fn cpu(instead_of_cuda: Option<&str>) -> Opened {
     }
 }
 
-/// The device if our operations run on it, or the reason why not.
-fn computes(opened: Opened) -> Result<Opened, String> {
-    let probe = || {
-        let pixel = Tensor::zeros((1, 1, 1, 1), DType::F32, &opened.device)?;
-        ops::upsample_x2(&mut Tape::evaluation(), &Value::constant(pixel)).map(drop)
-    };
-    match probe() {
-        Ok(()) => Ok(opened),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Opens a CUDA device, or says why not. The binding panics where the driver's libraries are missing, so a panic
-/// counts as a reason.
+/// Opens a CUDA device, or says why not.
+#[cfg(feature = "cuda")]
 fn cuda(ordinal: usize) -> Result<Opened, String> {
-    if !cfg!(feature = "cuda") {
-        return Err("this program was built without CUDA".to_owned());
-    }
-    match std::panic::catch_unwind(|| Device::new_cuda(ordinal)) {
-        Ok(Ok(device)) => Ok(Opened {
-            device,
-            label: format!("CUDA device {ordinal}"),
-        }),
-        Ok(Err(error)) => Err(error.to_string().lines().next().unwrap_or("no reason given").to_owned()),
-        Err(_) => Err("the CUDA libraries or the driver are not there".to_owned()),
-    }
+    use crate::nn::ops::cuda;
+    // The binding may panic where a driver answers what it does not know; that is a reason like others.
+    let opened = std::panic::catch_unwind(|| cuda::open(ordinal));
+    let device = opened.unwrap_or_else(|_| Err("the CUDA binding failed".to_owned()))?;
+    let name = cuda::name(&device).unwrap_or_default();
+    Ok(Opened {
+        label: format!("CUDA device {ordinal} ({name})"),
+        device,
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Opens a CUDA device, or says why not.
+#[cfg(not(feature = "cuda"))]
+fn cuda(_: usize) -> Result<Opened, String> {
+    Err("this program was built without CUDA".to_owned())
+}
 
-    #[test]
-    fn the_probe_lets_the_cpu_pass() {
-        assert_eq!(computes(cpu(None)).map(|opened| opened.label), Ok(cpu(None).label));
+/// What there is of CUDA, what is used and why not, a line each.
+pub fn cuda_report() -> Vec<String> {
+    let mut lines = match DeviceChoice::Cuda(0).open() {
+        Ok(opened) => vec![format!("{} is used{}", opened.label, details(&opened.device))],
+        Err(error) => vec![format!("not used: {}", error.cause())],
+    };
+    lines.extend(libraries());
+    lines
+}
+
+#[cfg(feature = "cuda")]
+fn details(device: &Device) -> String {
+    let described = nn::ops::cuda::describe(device);
+    described.map(|words| format!(", {words}")).unwrap_or_default()
+}
+
+#[cfg(not(feature = "cuda"))]
+fn details(_: &Device) -> String {
+    String::new()
+}
+
+/// The libraries in use, or where they were looked for.
+#[cfg(feature = "cuda")]
+fn libraries() -> Vec<String> {
+    use crate::nn::cuda_runtime::{self, PATH_VARIABLE};
+    if let Ok(found) = cuda_runtime::load() {
+        let told = found.iter().map(|f| format!("{} is {}", f.name, f.path.display()));
+        return told.collect();
     }
+    let folders: Vec<String> = cuda_runtime::searched()
+        .iter()
+        .map(|f| f.display().to_string())
+        .collect();
+    vec![format!(
+        "libraries were looked for where the system looks, and in: {}; {PATH_VARIABLE} names another folder",
+        folders.join(", ")
+    )]
+}
+
+#[cfg(not(feature = "cuda"))]
+fn libraries() -> Vec<String> {
+    Vec::new()
 }

@@ -115,7 +115,7 @@ pub enum Error {
     #[error("{cause}")]
     WrongHash {
         /// Which hash the file has, and which the card names.
-        cause: nn::Error,
+        cause: Box<nn::Error>,
     },
     /// The card describes another network than the file's name.
     #[error("{}: the model card describes another network ({found}), expected {expected}", .path.display())]
@@ -139,7 +139,13 @@ pub enum Error {
     #[error("the weights cannot be used: {cause}")]
     Refused {
         /// What the network said.
-        cause: nn::Error,
+        cause: Box<nn::Error>,
+    },
+    /// The networks cannot be brought to the GPU.
+    #[error("the networks cannot be brought to the GPU: {cause}")]
+    NoRoom {
+        /// What the GPU said.
+        cause: Box<nn::Error>,
     },
     /// The device cannot be used.
     #[error(transparent)]
@@ -149,8 +155,8 @@ pub enum Error {
 impl From<nn::Error> for Error {
     fn from(cause: nn::Error) -> Self {
         match cause {
-            nn::Error::WrongHash { .. } => Self::WrongHash { cause },
-            cause => Self::Refused { cause },
+            nn::Error::WrongHash { .. } => Self::WrongHash { cause: Box::new(cause) },
+            cause => Self::Refused { cause: Box::new(cause) },
         }
     }
 }
@@ -189,18 +195,13 @@ impl Models {
         let segmenter = find_segmenter(&folders)?;
         let classifier = find_classifier(&folders, classifier)?;
         let opened = choice.open()?;
-        let models = Self::load_on(&segmenter, &classifier, &opened.device, opened.label)?;
-        match models.check_device() {
-            Ok(()) => Ok(models),
-            Err(cause) if choice == DeviceChoice::Auto && !models.device.is_cpu() => {
+        match Self::load_on(&segmenter, &classifier, &opened.device, opened.label) {
+            // A GPU that computes may yet have no room for the networks.
+            Err(Error::NoRoom { cause }) if choice == DeviceChoice::Auto => {
                 let cpu = device::cpu(Some(&cause.to_string()));
                 Self::load_on(&segmenter, &classifier, &cpu.device, cpu.label)
             }
-            Err(cause) => Err(device::Error::CannotCompute {
-                device: device.to_owned(),
-                cause,
-            }
-            .into()),
+            loaded => loaded,
         }
     }
 
@@ -210,32 +211,22 @@ impl Models {
         device: &nn::Device,
         device_label: String,
     ) -> Result<Self, Error> {
+        let refused = |cause| match cause {
+            nn::Error::Gpu { .. } => Error::NoRoom { cause: Box::new(cause) },
+            cause => cause.into(),
+        };
         let WeightsFile { path, card } = segmenter;
         let segmenter = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, device);
-        let segmenter = (segmenter?, card.clone());
+        let segmenter = (segmenter.map_err(refused)?, card.clone());
         let WeightsFile { path, card } = classifier;
         let classifier = nn::Classifier::load_verified(path, &card.sha256, card.backbone, card.graph, device);
-        let classifier = (classifier?, card.clone());
+        let classifier = (classifier.map_err(refused)?, card.clone());
         Ok(Self {
             segmenter,
             classifier,
             device: device.clone(),
             device_label,
         })
-    }
-
-    /// Runs the smallest possible picture on a device other than the CPU, where operations may be missing.
-    fn check_device(&self) -> nn::Result<()> {
-        if self.device.is_cpu() {
-            return Ok(());
-        }
-        let black = |card: &ModelCard| {
-            let side = card.backbone.smallest_side();
-            nn::Tensor::zeros((1, 3, side, side), nn::DType::F32, &self.device)
-        };
-        self.segmenter.0.predict(&black(&self.segmenter.1)?)?;
-        self.classifier.0.predict(&black(&self.classifier.1)?)?;
-        Ok(())
     }
 
     /// Which segmenter this is.

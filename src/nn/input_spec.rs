@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Result};
+use super::{BackboneKind, Error, Graph, Result};
 
 /// Checks a network's input, `[n, 3, h, w]`: what is no batch of pictures is refused before the
 /// first operation sees it.
@@ -56,6 +56,29 @@ impl Default for InputSpec {
             aspect: Aspect::Stretch,
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],
+        }
+    }
+}
+
+impl InputSpec {
+    /// What published weights of an encoder were trained on, so that imported ones see what they know.
+    ///
+    /// torchvision and keras.applications: `ImageNet` statistics for `DenseNet` and torch's `ResNet`; -1..=1 for the
+    /// Inceptions (torchvision's own network brings `ImageNet`'s normalisation to that range itself); 0..=255 with the
+    /// channels' means taken off, in BGR order, for Keras's `ResNet`.
+    pub fn of(kind: BackboneKind, graph: Graph) -> Self {
+        let (mean, std) = match (kind, graph) {
+            (BackboneKind::InceptionV3 | BackboneKind::InceptionResNetV2, _) => ([0.5; 3], [0.5; 3]),
+            (BackboneKind::ResNet50, Graph::Keras) => {
+                let bgr: [f32; 3] = [103.939, 116.779, 123.68];
+                (bgr.map(|mean| mean / 255.0), [1.0 / 255.0; 3])
+            }
+            _ => return Self::default(),
+        };
+        Self {
+            mean,
+            std,
+            ..Self::default()
         }
     }
 }

@@ -33,6 +33,33 @@ pub enum Graph {
     Keras,
 }
 
+impl Graph {
+    /// Name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Torch => "torch",
+            Self::Keras => "keras",
+        }
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Graph {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        [Self::Torch, Self::Keras]
+            .into_iter()
+            .find(|graph| graph.name() == name)
+            .ok_or_else(|| format!("no graph is called '{name}'; there are torch and keras"))
+    }
+}
+
 impl BackboneKind {
     /// Every backbone that is built.
     pub const ALL: [Self; 4] = [

@@ -1,9 +1,12 @@
 //! Tensors to tensors: operations with exact gradients, layers, backbones, the segmenter, `ReCovNet`, Grad-CAM and
-//! the weights format. Knows no DICOM and no window; only [`weights`] reads files.
+//! the weights format. Knows no DICOM and no window; only [`weights`] and [`import`] read files.
 
 pub mod backbone;
 pub mod card;
+#[cfg(feature = "cuda")]
+pub mod cuda_runtime;
 pub mod gradcam;
+pub mod import;
 mod init;
 pub mod input_spec;
 pub mod kind;
@@ -11,6 +14,8 @@ pub mod layers;
 pub mod network;
 pub mod ops;
 mod plan;
+mod precision;
+pub mod probe;
 pub mod recovnet;
 pub mod segmenter;
 pub mod tape;
@@ -23,6 +28,8 @@ pub use gradcam::CamTarget;
 pub use input_spec::{Aspect, InputSpec};
 pub use kind::{BackboneKind, Graph};
 pub use network::{Network, Role, RunningVariance};
+pub use plan::StepTime;
+pub use precision::Precision;
 pub use recovnet::{Classification, Classifier};
 pub use segmenter::Segmenter;
 pub use tape::{Backward, BatchStatistics, Gradients, Tape, Value};
@@ -35,7 +42,17 @@ use std::path::PathBuf;
 pub enum Error {
     /// candle refused.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
+    /// A GPU refused, is full or was lost.
+    #[error("{operation} ({sizes}): {reason}")]
+    Gpu {
+        /// Operation.
+        operation: &'static str,
+        /// Sizes of what it works on, in words.
+        sizes: String,
+        /// One sentence with the cause and what to do.
+        reason: String,
+    },
     /// A tensor does not have the shape that the network needs.
     #[error("{tensor}: shape {found:?}, expected {expected:?}")]
     Shape {
@@ -63,16 +80,12 @@ pub enum Error {
         on: String,
     },
     /// The bytes of a weights file are not those that its model card was written for.
-    #[error("{}: the weights do not match their model card: SHA-256 {found}, expected {expected}; {cause}", .path.display())]
+    #[error("{path}: the weights do not match their model card: {reason}")]
     WrongHash {
         /// The file.
         path: PathBuf,
-        /// What the file has.
-        found: String,
-        /// What the card says.
-        expected: String,
-        /// What is likely wrong, and what to do.
-        cause: String,
+        /// Both hashes, what is likely wrong, and what to do.
+        reason: String,
     },
     /// A weights file or model card cannot be used.
     #[error("{path}: {reason}")]
@@ -82,6 +95,27 @@ pub enum Error {
         /// One sentence with the cause.
         reason: String,
     },
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        #[cfg(feature = "cuda")]
+        {
+            let text = error.to_string();
+            let cause = text.lines().next().unwrap_or_default();
+            if ["CUDA_ERROR_", "CUBLAS_", "CURAND_"]
+                .iter()
+                .any(|word| cause.contains(word))
+            {
+                return Self::Gpu {
+                    operation: "a tensor operation",
+                    sizes: "on the GPU".to_owned(),
+                    reason: ops::cuda::advice(cause),
+                };
+            }
+        }
+        Self::Candle(error)
+    }
 }
 
 /// Result of a network operation.

@@ -94,6 +94,10 @@ pub trait Network {
     /// If candle refuses.
     fn update_running(&mut self, batch: &[BatchStatistics], momentum: f64, form: RunningVariance) -> Result<()> {
         let by_name: BTreeMap<_, _> = batch.iter().map(|s| (s.name.as_str(), s)).collect();
+        #[cfg(feature = "cuda")]
+        if batch.iter().any(|s| s.mean.device().is_cuda()) {
+            return update_running_on_gpu(self, &by_name, momentum, form);
+        }
         let mut result = Ok(());
         self.visit_mut(&mut |name, tensor, role| {
             let Some((layer, _)) = name.rsplit_once('.') else {
@@ -118,4 +122,40 @@ pub trait Network {
         });
         result
     }
+}
+
+/// [`Network::update_running`] with one kernel for all layers: hundreds of small ones would keep the GPU waiting.
+#[cfg(feature = "cuda")]
+fn update_running_on_gpu(
+    network: &mut (impl Network + ?Sized),
+    batch: &BTreeMap<&str, &BatchStatistics>,
+    momentum: f64,
+    form: RunningVariance,
+) -> Result<()> {
+    use super::ops::cuda::{RunningUpdate, blend_running};
+    let (mut names, mut updates) = (Vec::new(), Vec::new());
+    network.visit(&mut |name, tensor, role| {
+        let seen = name.rsplit_once('.').and_then(|(layer, _)| batch.get(layer));
+        let Some(seen) = seen else { return };
+        let n = seen.count as f64;
+        let (target, factor) = match (role, form) {
+            (Role::RunningMean, _) => (&seen.mean, 1.0),
+            (Role::RunningVariance, RunningVariance::Biased) => (&seen.variance, 1.0),
+            (Role::RunningVariance, RunningVariance::Unbiased) => (&seen.variance, n / (n - 1.0).max(1.0)),
+            _ => return,
+        };
+        names.push(name.to_owned());
+        updates.push(RunningUpdate {
+            running: tensor.clone(),
+            batch: target.clone(),
+            factor,
+        });
+    });
+    let mut moved: BTreeMap<String, Tensor> = names.into_iter().zip(blend_running(&updates, momentum)?).collect();
+    network.visit_mut(&mut |name, tensor, _| {
+        if let Some(next) = moved.remove(name) {
+            *tensor = next;
+        }
+    });
+    Ok(())
 }

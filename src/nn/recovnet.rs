@@ -1,7 +1,7 @@
 //! Phase II (paper section 2.3): encoder, global average pooling and a fully connected layer with two neurons.
 //! `ReCovNet` takes its encoder from a trained segmenter; the plain baselines do not, and share everything else.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::backbone::{Backbone, Observe};
 use super::gradcam::{self, CamTarget};
@@ -9,7 +9,7 @@ use super::init::Init;
 use super::layers::{Linear, channels_first, channels_last};
 use super::network::{Network, Role};
 use super::ops;
-use super::plan::Plans;
+use super::plan::{Plans, StepTime};
 use super::segmenter::Segmenter;
 use super::tape::{Tape, Value};
 use super::{BackboneKind, Device, Graph, Result, weights};
@@ -44,6 +44,14 @@ impl Classifier {
         Self::build(kind, graph, &mut Init::new(seed, device), device)
     }
 
+    /// A network whose values are put in afterwards; drawing millions of initial ones first would take longer.
+    ///
+    /// # Errors
+    /// If the device has no room for it.
+    pub fn blank(kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
+        Self::build(kind, graph, &mut Init::blank(device), device)
+    }
+
     fn build(kind: BackboneKind, graph: Graph, init: &mut Init<'_>, device: &Device) -> Result<Self> {
         Ok(Self {
             encoder: Backbone::new(kind, graph, init)?,
@@ -73,7 +81,7 @@ impl Classifier {
     /// # Errors
     /// If the file cannot be read, or lacks a tensor or has one of another shape.
     pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
-        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
+        let mut network = Self::blank(kind, graph, device)?;
         weights::load_into(&mut network, weights, device)?;
         Ok(network)
     }
@@ -123,16 +131,26 @@ impl Classifier {
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Classification> {
         let images = images.to_device(&self.device)?;
-        let network = |x: &Value, tape: &mut Tape| {
-            let features = self.encoder.forward(x, tape, &mut |_, _| Ok(()))?;
-            let logits = self.head(&features, tape)?;
-            Ok(vec![features, logits])
-        };
-        let outputs = self.plans.evaluate(&images, network)?;
+        let outputs = self.plans.evaluate(&images, |x, tape| self.outputs(x, tape))?;
         Ok(Classification {
-            features: channels_first(&outputs[0])?,
+            features: channels_first(&outputs[0].to_dtype(DType::F32)?)?,
             logits: outputs[1].flatten_from(1)?,
         })
+    }
+
+    /// Feature map and logits of an activation `[n, h, w, 3]`.
+    fn outputs(&self, images: &Value, tape: &mut Tape) -> Result<Vec<Value>> {
+        let features = self.encoder.forward(images, tape, &mut |_, _| Ok(()))?;
+        let logits = self.head(&features, tape)?;
+        Ok(vec![features, logits])
+    }
+
+    /// Times every step of [`Classifier::predict`] on the CPU, as the shortest of `rounds` runs.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
+        self.plans.profile(images, rounds, |x, tape| self.outputs(x, tape))
     }
 
     /// Raw Grad-CAM (before `ReLU`) of a class at the last feature map: `[n, c, h, w]` to `[n, h, w]`.

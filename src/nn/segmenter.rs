@@ -1,14 +1,14 @@
 //! Phase I (paper section 2.3): encoder and decoder WITHOUT skip connections, so that the encoder's last feature
 //! map alone has to tell where the lungs are.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::backbone::{Backbone, Observe};
 use super::init::Init;
 use super::layers::{BatchNorm, Conv2d, ConvConfig, channels_last};
 use super::network::{Network, Role};
 use super::ops::{self, Window};
-use super::plan::Plans;
+use super::plan::{Plans, StepTime};
 use super::tape::{Tape, Value};
 use super::{BackboneKind, Device, Graph, Result, weights};
 
@@ -93,6 +93,14 @@ impl Segmenter {
         Self::build(kind, graph, &mut Init::new(seed, device), device)
     }
 
+    /// A network whose values are put in afterwards; drawing millions of initial ones first would take longer.
+    ///
+    /// # Errors
+    /// If the device has no room for it.
+    pub fn blank(kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
+        Self::build(kind, graph, &mut Init::blank(device), device)
+    }
+
     fn build(kind: BackboneKind, graph: Graph, init: &mut Init<'_>, device: &Device) -> Result<Self> {
         Ok(Self {
             encoder: Backbone::new(kind, graph, init)?,
@@ -107,7 +115,7 @@ impl Segmenter {
     /// # Errors
     /// If the file cannot be read, or lacks a tensor or has one of another shape.
     pub fn load(weights: &std::path::Path, kind: BackboneKind, graph: Graph, device: &Device) -> Result<Self> {
-        let mut network = Self::build(kind, graph, &mut Init::blank(device), device)?;
+        let mut network = Self::blank(kind, graph, device)?;
         weights::load_into(&mut network, weights, device)?;
         Ok(network)
     }
@@ -166,9 +174,23 @@ impl Segmenter {
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
         let images = images.to_device(&self.device)?;
-        let network = |x: &Value, tape: &mut Tape| Ok(vec![self.decode(x, tape, &mut |_, _| Ok(()))?]);
-        let logits = self.plans.evaluate(&images, network)?[0].squeeze(3)?;
+        let logits = self.plans.evaluate(&images, |x, tape| self.outputs(x, tape))?[0]
+            .squeeze(3)?
+            .to_dtype(DType::F32)?;
         Ok((((logits.neg()?.exp()?) + 1.0)?).recip()?)
+    }
+
+    /// Logits of an activation `[n, h, w, 3]`.
+    fn outputs(&self, images: &Value, tape: &mut Tape) -> Result<Vec<Value>> {
+        Ok(vec![self.decode(images, tape, &mut |_, _| Ok(()))?])
+    }
+
+    /// Times every step of [`Segmenter::predict`] on the CPU, as the shortest of `rounds` runs.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
+        self.plans.profile(images, rounds, |x, tape| self.outputs(x, tape))
     }
 }
 

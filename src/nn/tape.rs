@@ -78,6 +78,9 @@ struct Content {
     normalised: Option<Normalised>,
     /// Several batch normalisations may read one feature map: its moments are computed once.
     moments: OnceLock<Moments>,
+    /// The same on a GPU: `[2, c]`, mean and biased variance.
+    #[cfg(feature = "cuda")]
+    device_moments: OnceLock<Tensor>,
     home: Workspace,
 }
 
@@ -97,6 +100,8 @@ impl Value {
                 map: OnceLock::new(),
                 normalised,
                 moments: OnceLock::new(),
+                #[cfg(feature = "cuda")]
+                device_moments: OnceLock::new(),
                 home,
             }),
             node: None,
@@ -170,6 +175,19 @@ impl Value {
     /// The moments of a feature map, found out once.
     pub(super) fn moments(&self, find: impl FnOnce() -> Moments) -> &Moments {
         self.content.moments.get_or_init(find)
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Value {
+    /// Whether the elements lie on a GPU. What is normalised on the way never does.
+    pub(super) fn is_on_gpu(&self) -> bool {
+        self.content.map.get().is_some_and(|kept| kept.tensor.device().is_cuda())
+    }
+
+    /// Where a feature map's moments are kept on a GPU.
+    pub(super) fn device_moments(&self) -> &OnceLock<Tensor> {
+        &self.content.device_moments
     }
 }
 

@@ -53,7 +53,8 @@ pub fn sha256_of(path: &Path) -> Result<String> {
     Ok(sha256(&read_bytes(path)?))
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+/// All bytes of a file, if it is not too large for weights.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let length = std::fs::metadata(path)
         .map_err(|e| fail(path, format!("cannot be read: {e}")))?
         .len();
@@ -118,11 +119,10 @@ fn verified_bytes(path: &Path, sha: &str) -> Result<Vec<u8>> {
     if found.eq_ignore_ascii_case(sha) {
         return Ok(bytes);
     }
+    let cause = cut_short(&bytes).unwrap_or_else(|| "the file is damaged or belongs to another card".to_owned());
     Err(Error::WrongHash {
         path: path.to_owned(),
-        found,
-        expected: sha.to_owned(),
-        cause: cut_short(&bytes).unwrap_or_else(|| "the file is damaged or belongs to another card".to_owned()),
+        reason: format!("SHA-256 {found}, expected {sha}; {cause}"),
     })
 }
 

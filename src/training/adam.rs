@@ -1,5 +1,6 @@
 //! Adam (Kingma & Ba 2015) in the two forms that frameworks compute; they differ in where epsilon stands.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -31,11 +32,13 @@ pub struct Moments {
 }
 
 /// Optimiser state: one [`Moments`] a parameter.
-#[derive(Debug, Clone, PartialEq)]
 pub struct Adam {
     form: AdamForm,
     steps: u64,
+    /// Those in host memory; empty where the GPU has them.
     moments: BTreeMap<String, Moments>,
+    #[cfg(feature = "cuda")]
+    on_gpu: Option<super::adam_gpu::GpuMoments>,
 }
 
 impl Adam {
@@ -45,12 +48,18 @@ impl Adam {
             form,
             steps: 0,
             moments: BTreeMap::new(),
+            #[cfg(feature = "cuda")]
+            on_gpu: None,
         }
     }
 
     /// An optimiser as it stood after `steps` steps.
     pub fn restore(form: AdamForm, steps: u64, moments: BTreeMap<String, Moments>) -> Self {
-        Self { form, steps, moments }
+        Self {
+            steps,
+            moments,
+            ..Self::new(form)
+        }
     }
 
     /// Steps made so far.
@@ -59,8 +68,15 @@ impl Adam {
     }
 
     /// State of every parameter that was stepped, by name.
-    pub fn moments(&self) -> &BTreeMap<String, Moments> {
-        &self.moments
+    ///
+    /// # Errors
+    /// If a GPU has it and was lost.
+    pub fn moments(&self) -> nn::Result<Cow<'_, BTreeMap<String, Moments>>> {
+        #[cfg(feature = "cuda")]
+        if let Some(on_gpu) = &self.on_gpu {
+            return Ok(Cow::Owned(on_gpu.read()?));
+        }
+        Ok(Cow::Borrowed(&self.moments))
     }
 
     /// One step of every trainable parameter that has a gradient.
@@ -70,6 +86,10 @@ impl Adam {
     pub fn step(&mut self, network: &mut dyn Network, gradients: &Gradients, rate: f64) -> nn::Result<()> {
         self.steps += 1;
         let scale = Scale::new(self.form, self.steps, rate);
+        #[cfg(feature = "cuda")]
+        if gradients.iter().any(|(_, gradient)| gradient.device().is_cuda()) {
+            return self.step_on_gpu(network, gradients, scale);
+        }
         let mut outcome = Ok(());
         network.visit_mut(&mut |name, tensor, role| {
             if outcome.is_err() || !role.trainable() {
@@ -80,6 +100,21 @@ impl Adam {
             }
         });
         outcome
+    }
+
+    /// All parameters in one kernel.
+    #[cfg(feature = "cuda")]
+    fn step_on_gpu(&mut self, network: &mut dyn Network, gradients: &Gradients, scale: Scale) -> nn::Result<()> {
+        let step = nn::ops::cuda::AdamStep {
+            first: (BETA1 as f32, (1.0 - BETA1) as f32),
+            second: (BETA2 as f32, (1.0 - BETA2) as f32),
+            rate: scale.rate,
+            root: scale.root,
+            epsilon: scale.epsilon,
+        };
+        super::adam_gpu::step(&mut self.on_gpu, &self.moments, network, gradients, &step)?;
+        self.moments.clear();
+        Ok(())
     }
 
     fn step_tensor(&mut self, name: &str, tensor: &mut Tensor, gradient: &Tensor, scale: Scale) -> nn::Result<()> {

@@ -60,6 +60,19 @@ impl Batch {
     }
 }
 
+/// A batch as it is before it is warped and normalised, for a device that does it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PlainBatch {
+    /// `[n, h, w]`, 16-bit levels from black to white.
+    pub levels: Vec<u16>,
+    /// `[n, h, w]`, 0 or 1; empty where the samples have no masks.
+    pub masks: Vec<u8>,
+    /// One an image: takes `(row, column, 1)` of an output pixel to row and column of the input, row by row.
+    pub matrices: Vec<[f64; 6]>,
+    /// `[n]`: the classes' neurons.
+    pub labels: Vec<u8>,
+}
+
 /// How an epoch's batches are drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
@@ -183,6 +196,25 @@ impl Plan<'_> {
         batch
     }
 
+    /// As [`Plan::assemble`], with the transforms beside the planes.
+    fn assemble_plain(&self, epoch: usize, first: usize, indices: &[usize]) -> PlainBatch {
+        let mut batch = PlainBatch::default();
+        let (height, width) = (self.spec.height, self.spec.width);
+        for (place, &index) in (first..).zip(indices) {
+            let sample = &self.samples[index];
+            let matrix = self.augmentation.map(|augmentation| {
+                let mut rng = self.rng(Draw::Transform, epoch as u64, place as u64);
+                augmentation.draw(height, width, &mut rng).matrix(height, width)
+            });
+            let [[yy, yx, y], [xy, xx, x]] = matrix.unwrap_or([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
+            batch.matrices.push([yy, yx, y, xy, xx, x]);
+            batch.levels.extend_from_slice(sample.levels());
+            batch.masks.extend_from_slice(&sample.mask);
+            batch.labels.push(sample.class as u8);
+        }
+        batch
+    }
+
     /// Calls `step` with every batch of an epoch, while a second thread makes the next ones.
     ///
     /// # Errors
@@ -190,14 +222,38 @@ impl Plan<'_> {
     ///
     /// # Panics
     /// If the system can start no thread.
-    pub fn for_each<E>(&self, epoch: usize, mut step: impl FnMut(usize, Batch) -> Result<(), E>) -> Result<(), E> {
+    pub fn for_each<E>(&self, epoch: usize, step: impl FnMut(usize, Batch) -> Result<(), E>) -> Result<(), E> {
+        self.run(epoch, Self::assemble, step)
+    }
+
+    /// As [`Plan::for_each`], for a device that warps and normalises.
+    ///
+    /// # Errors
+    /// The first error of `step`, which ends the epoch.
+    ///
+    /// # Panics
+    /// If the system can start no thread.
+    pub fn for_each_plain<E>(
+        &self,
+        epoch: usize,
+        step: impl FnMut(usize, PlainBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.run(epoch, Self::assemble_plain, step)
+    }
+
+    fn run<B: Send, E>(
+        &self,
+        epoch: usize,
+        assemble: impl Fn(&Self, usize, usize, &[usize]) -> B + Sync,
+        mut step: impl FnMut(usize, B) -> Result<(), E>,
+    ) -> Result<(), E> {
         let order = self.epoch(epoch);
         let (sender, receiver) = sync_channel(READY);
         thread::scope(|scope| {
             let maker = || {
                 for (i, indices) in self.chunks(&order).into_iter().enumerate() {
                     // The receiver goes when a step failed: nobody waits for more.
-                    if sender.send(self.assemble(epoch, i * self.batch, indices)).is_err() {
+                    if sender.send(assemble(self, epoch, i * self.batch, indices)).is_err() {
                         return;
                     }
                 }

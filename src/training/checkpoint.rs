@@ -135,7 +135,7 @@ impl RunFolder {
     /// If it cannot be written.
     pub fn save_last(&self, network: &impl Network, adam: &Adam, progress: &Progress) -> Result<(), Error> {
         let mut tensors = network.state();
-        for (name, moments) in adam.moments() {
+        for (name, moments) in adam.moments()?.iter() {
             for (prefix, values) in [(FIRST_MOMENT, &moments.first), (SECOND_MOMENT, &moments.second)] {
                 let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu).map_err(crate::nn::Error::from)?;
                 tensors.insert(format!("{prefix}{name}"), tensor);

@@ -64,6 +64,11 @@ impl Sample {
         }
     }
 
+    /// The grey plane as 16-bit levels from black to white, row-major.
+    pub fn levels(&self) -> &[u16] {
+        &self.grey
+    }
+
     /// The grey plane in 0..=1, row-major.
     pub fn grey(&self) -> Vec<f32> {
         self.grey.iter().map(|&level| f32::from(level) / LEVELS).collect()

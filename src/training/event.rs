@@ -52,6 +52,8 @@ impl EpochRecord {
 /// Something happened in a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TrainingEvent {
+    /// The run begins with an imported encoder; its decoder or head begins with random weights.
+    EncoderOnly,
     /// Images are being decoded and resized for the next epochs.
     Loading {
         /// Images done.

@@ -1,6 +1,8 @@
 //! The paper's two phases: data, augmentation, losses, metrics, the loop. Knows no window and no listener.
 
 pub mod adam;
+#[cfg(feature = "cuda")]
+mod adam_gpu;
 pub mod augment;
 pub mod batches;
 pub mod card;

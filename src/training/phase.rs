@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::nn::{Classifier, Device, Network, Result, Segmenter, Tape, Tensor, Value};
 
 use super::batches::Batch;
+use super::initial;
 use super::loss;
 use super::manifest::Row;
 use super::metrics::{self, Confusion};
@@ -24,6 +25,15 @@ pub struct Tally {
     pub scores: Vec<f64>,
     /// Phase II: whether the image is one of COVID-19.
     pub truth: Vec<bool>,
+}
+
+/// What a batch on a GPU is to become.
+#[cfg(feature = "cuda")]
+pub struct GpuTargets {
+    /// `[n]`.
+    pub labels: Tensor,
+    /// `[n * h * w]`, if the samples have masks.
+    pub masks: Option<Tensor>,
 }
 
 /// One of the two phases.
@@ -53,6 +63,13 @@ pub trait Phase {
     /// Loss of a batch's logits (row-major) and its gradient.
     fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>);
 
+    /// The same on a GPU: the loss, first value of a f64 tensor, and its gradient in the shape of the logits.
+    ///
+    /// # Errors
+    /// If the GPU refuses.
+    #[cfg(feature = "cuda")]
+    fn loss_on_gpu(logits: &Tensor, targets: &GpuTargets) -> Result<(Tensor, Tensor)>;
+
     /// Adds a batch's results.
     fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally);
 
@@ -75,7 +92,7 @@ impl Phase for Segmentation {
     fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Segmenter> {
         let mut network = Segmenter::new(config.encoder, config.graph, config.seed, device)?;
         if let Some(state) = init {
-            network.load_state(state)?;
+            initial::load(&mut network, state)?;
         }
         Ok(network)
     }
@@ -87,6 +104,16 @@ impl Phase for Segmentation {
     fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
         let (loss, gradient) = loss::hybrid_from_logits(logits, &batch.masks);
         (loss.total(), gradient)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn loss_on_gpu(logits: &Tensor, targets: &GpuTargets) -> Result<(Tensor, Tensor)> {
+        let masks = targets.masks.as_ref().ok_or_else(|| crate::nn::Error::Shape {
+            tensor: "masks".to_owned(),
+            found: vec![0],
+            expected: logits.dims().to_vec(),
+        })?;
+        crate::nn::ops::cuda::hybrid(logits, masks)
     }
 
     fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {
@@ -127,7 +154,7 @@ impl Phase for Classification {
             state => {
                 let mut network = Classifier::new(config.encoder, config.graph, config.seed, device)?;
                 if let Some(state) = state {
-                    network.load_state(state)?;
+                    initial::load(&mut network, state)?;
                 }
                 Ok(network)
             }
@@ -140,6 +167,11 @@ impl Phase for Classification {
 
     fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
         loss::cross_entropy(logits, &batch.labels)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn loss_on_gpu(logits: &Tensor, targets: &GpuTargets) -> Result<(Tensor, Tensor)> {
+        crate::nn::ops::cuda::cross_entropy(logits, &targets.labels)
     }
 
     fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::nn::card::Task;
-use crate::nn::{Aspect, BackboneKind, Graph, InputSpec};
+use crate::nn::{Aspect, BackboneKind, Graph, InputSpec, Precision};
 
 use super::adam::AdamForm;
 use super::augment::Augmentation;
@@ -55,6 +55,9 @@ pub struct Config {
     pub bn_momentum: f64,
     /// Whether both classes are drawn equally often (classifiers only).
     pub balanced: bool,
+    /// What numbers the network computes with.
+    #[serde(default)]
+    pub precision: Precision,
     /// Random transforms.
     pub augmentation: Augmentation,
     /// How pictures are brought to the input's shape.
@@ -120,6 +123,7 @@ impl Recipe {
             adam: if paper { AdamForm::Keras } else { AdamForm::Torch },
             bn_momentum: if paper { 0.01 } else { 0.1 },
             balanced: !paper && !segments,
+            precision: Precision::F32,
             augmentation: Augmentation::PAPER,
             aspect: Aspect::Stretch,
             seed: 0,
@@ -167,7 +171,7 @@ impl Config {
             width: size,
             height: size,
             aspect: self.aspect,
-            ..InputSpec::default()
+            ..InputSpec::of(self.encoder, self.graph)
         }
     }
 

@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Instant;
 
 use crate::nn::card::Task;
-use crate::nn::{self, Device, Tape, Workspace};
+#[cfg(feature = "cuda")]
+use crate::nn::ops::cuda::Reading;
+use crate::nn::{self, DType, Device, Tape, Workspace};
 
 use super::Error;
 use super::adam::Adam;
@@ -104,6 +106,9 @@ impl<'a, P: Phase> Run<'a, P> {
     fn prepare(job: &Job, cancel: &'a AtomicBool, listener: Listener<'a>) -> Result<Self, Error> {
         check_schedule(&job.config)?;
         let initial = initial::read(job)?;
+        if initial.as_ref().is_some_and(|initial| initial.encoder_only) {
+            listener(TrainingEvent::EncoderOnly);
+        }
         let config = Config {
             init: initial.as_ref().map(|init| init.sha256.clone()),
             ..job.config.clone()
@@ -231,48 +236,69 @@ impl<'a, P: Phase> Run<'a, P> {
             seed: self.config.seed,
         };
         let steps = plan.steps();
-        let total = steps * self.config.epochs();
-        let begin = Instant::now();
-        let mut trained = Trained::default();
-        plan.for_each(epoch, |step, batch| {
-            if self.cancel.load(Ordering::Relaxed) {
-                return Err(Error::Cancelled);
-            }
-            let done = epoch * steps + step;
-            trained.images += batch.len();
-            trained.rate = self.config.rate_at(done, steps);
-            let loss = self.step(batch, data.size, trained.rate)?;
-            if !loss.is_finite() {
-                return Err(Error::Diverged {
-                    epoch: epoch + 1,
-                    step: step + 1,
-                });
-            }
-            trained.loss += loss;
-            trained.steps += 1;
-            let images_per_second = trained.images as f64 / begin.elapsed().as_secs_f64();
-            (self.listener)(TrainingEvent::Step {
-                done: done + 1,
-                total,
-                epoch: epoch + 1,
-                loss,
-                images_per_second,
-            });
-            Ok(())
+        let mut course = Course {
+            epoch,
+            steps,
+            total: steps * self.config.epochs(),
+            begin: Instant::now(),
+            trained: Trained::default(),
+        };
+        #[cfg(feature = "cuda")]
+        if self.device.is_cuda() {
+            self.train_epoch_on_gpu(&plan, &mut course)?;
+            return Ok(course.finish());
+        }
+        plan.for_each(epoch, |number, batch| {
+            let (images, rate) = (batch.len(), self.begin_step(&course, number)?);
+            let config = self.step_config(data.size, rate);
+            let loss = step::step::<P>(&mut self.network, &mut self.adam, batch, config, (&self.device, &self.workspace))?;
+            course.record(number, images, rate, loss, self.listener)
         })?;
-        trained.seconds = begin.elapsed().as_secs_f64();
-        Ok(trained)
+        Ok(course.finish())
     }
 
-    /// One optimiser step; returns the loss before it.
-    fn step(&mut self, batch: Batch, size: usize, rate: f64) -> nn::Result<f64> {
-        let config = StepConfig {
+    /// The rate of a step, unless the run was cancelled.
+    fn begin_step(&self, course: &Course, step: usize) -> Result<f64, Error> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        Ok(self.config.rate_at(course.epoch * course.steps + step, course.steps))
+    }
+
+    /// The steps on a GPU. A step's loss is read when the next one is under way, so that the GPU never waits for
+    /// what comes next.
+    #[cfg(feature = "cuda")]
+    fn train_epoch_on_gpu(&mut self, plan: &Plan<'_>, course: &mut Course) -> Result<(), Error> {
+        let mut before: Option<(usize, usize, f64, Reading)> = None;
+        plan.for_each_plain(course.epoch, |number, batch| {
+            let (images, rate) = (batch.labels.len(), self.begin_step(course, number)?);
+            let config = self.step_config(plan.spec.width, rate);
+            let reading = step::step_on_gpu::<P>(
+                &mut self.network,
+                &mut self.adam,
+                &batch,
+                plan.spec,
+                config,
+                &self.device,
+            )?;
+            if let Some((number, images, rate, reading)) = before.replace((number, images, rate, reading)) {
+                course.record(number, images, rate, reading.wait()?, self.listener)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        match before {
+            Some((step, images, rate, reading)) => course.record(step, images, rate, reading.wait()?, self.listener),
+            None => Ok(()),
+        }
+    }
+
+    fn step_config(&self, size: usize, rate: f64) -> StepConfig {
+        StepConfig {
             size,
             rate,
             bn_momentum: self.config.bn_momentum,
-        };
-        let place = (&self.device, &self.workspace);
-        step::step::<P>(&mut self.network, &mut self.adam, batch, config, place)
+            precision: self.config.precision,
+        }
     }
 
     /// Evaluates the validation part as it is, with running statistics.
@@ -285,8 +311,12 @@ impl<'a, P: Phase> Run<'a, P> {
             }
             let mut batch = Batch::plain(chunk, &spec);
             let images = images(&mut batch, data.size, &self.device)?;
+            let images = self.config.precision.of_input(&images)?;
             let output = P::forward(&self.network, &images, &mut Tape::evaluation_in(&self.workspace))?;
-            let logits = output.tensor().flatten_all().and_then(|z| z.to_vec1::<f32>());
+            let logits = output
+                .tensor()
+                .to_dtype(DType::F32)
+                .and_then(|z| z.flatten_all()?.to_vec1::<f32>());
             P::tally(&logits.map_err(nn::Error::from)?, &batch, &mut tally);
         }
         Ok(tally)
@@ -335,6 +365,57 @@ struct Trained {
     images: usize,
     rate: f64,
     seconds: f64,
+}
+
+/// An epoch's way.
+struct Course {
+    epoch: usize,
+    /// Steps of this epoch.
+    steps: usize,
+    /// Steps of the run.
+    total: usize,
+    begin: Instant,
+    trained: Trained,
+}
+
+impl Course {
+    /// Adds a finished step and tells of it.
+    fn record(
+        &mut self,
+        step: usize,
+        images: usize,
+        rate: f64,
+        loss: f64,
+        listener: &mut (dyn FnMut(TrainingEvent) + Send),
+    ) -> Result<(), Error> {
+        if !loss.is_finite() {
+            return Err(Error::Diverged {
+                epoch: self.epoch + 1,
+                step: step + 1,
+            });
+        }
+        let trained = &mut self.trained;
+        trained.images += images;
+        trained.rate = rate;
+        trained.loss += loss;
+        trained.steps += 1;
+        let images_per_second = trained.images as f64 / self.begin.elapsed().as_secs_f64();
+        listener(TrainingEvent::Step {
+            done: self.epoch * self.steps + step + 1,
+            total: self.total,
+            epoch: self.epoch + 1,
+            loss,
+            images_per_second,
+        });
+        Ok(())
+    }
+
+    fn finish(self) -> Trained {
+        Trained {
+            seconds: self.begin.elapsed().as_secs_f64(),
+            ..self.trained
+        }
+    }
 }
 
 /// Refuses data that a run would find out too late to be useless.

@@ -6,7 +6,9 @@
 mod support;
 
 mod bench;
+mod cuda;
 mod evaluate;
+mod import;
 mod misc;
 mod predict;
 

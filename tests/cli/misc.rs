@@ -15,6 +15,7 @@ fn help_and_version_end_in_0() {
         "predict",
         "evaluate",
         "train",
+        "import",
         "bench",
         "phantom",
         "doctor",

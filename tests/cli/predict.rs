@@ -343,7 +343,7 @@ fn a_classifier_on_another_encoder_has_an_input_of_its_own() {
     let output = run(folder.path(), &arguments);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let lines = lines(&output);
-    assert_eq!(lines[0]["models"]["classifier"]["name"], "inception_v3", "{}", lines[0]);
+    assert_eq!(lines[0]["classifier"], "inception_v3", "{}", lines[0]);
     let score = lines[0]["probability"]["covid19"].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&score));
 }

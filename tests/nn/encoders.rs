@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use recovnet::nn::{BackboneKind, Classifier, DType, Device, Error, Graph, Network, Role, Segmenter, Tape, Tensor};
 
+use crate::reference::flat;
+
 /// Elements of the tensors whose role is one of those given.
 fn count(network: &dyn Network, counted: impl Fn(Role) -> bool) -> usize {
     let mut sum = 0;
@@ -25,7 +27,7 @@ fn networks_have_as_many_parameters_as_published() {
         (InceptionResNetV2, Graph::Torch, 54_309_538, 59_024_881, 60_544, 0),
         (InceptionResNetV2, Graph::Keras, 54_279_266, 58_994_609, 60_544, 30_272),
     ] {
-        let of_segmenter = Segmenter::new(kind, graph, 1, &Device::Cpu).unwrap();
+        let of_segmenter = Segmenter::blank(kind, graph, &Device::Cpu).unwrap();
         let of_classifier = Classifier::from_segmenter(&of_segmenter, 1, &Device::Cpu).unwrap();
         let networks: [(&dyn Network, usize, usize); 2] =
             [(&of_classifier, classifier, 0), (&of_segmenter, segmenter, 1_984)];
@@ -61,7 +63,7 @@ fn whatever_is_trainable_gets_a_gradient_and_nothing_else() {
         (BackboneKind::InceptionV3, Graph::Keras),
         (BackboneKind::InceptionResNetV2, Graph::Torch),
     ] {
-        let network = Classifier::new(kind, graph, 3, &Device::Cpu).unwrap();
+        let network = Classifier::blank(kind, graph, &Device::Cpu).unwrap();
         let mut tape = Tape::training();
         let logits = network.forward(&picture(2, 75, 75), &mut tape).unwrap();
         let seed = Tensor::from_slice(&[1.0_f32, -1.0, -1.0, 1.0], (2, 2), &Device::Cpu).unwrap();
@@ -82,7 +84,7 @@ fn whatever_is_trainable_gets_a_gradient_and_nothing_else() {
 fn pictures_under_the_smallest_size_are_errors_and_the_smallest_is_none() {
     for kind in [BackboneKind::InceptionV3, BackboneKind::InceptionResNetV2] {
         assert_eq!(kind.smallest_side(), 75);
-        let network = Segmenter::new(kind, Graph::Torch, 1, &Device::Cpu).unwrap();
+        let network = Segmenter::blank(kind, Graph::Torch, &Device::Cpu).unwrap();
         for (rows, columns) in [(74, 90), (90, 74), (1, 1)] {
             let error = network.predict(&picture(1, rows, columns)).unwrap_err();
             assert!(matches!(error, Error::Shape { .. }), "{error}");
@@ -94,5 +96,22 @@ fn pictures_under_the_smallest_size_are_errors_and_the_smallest_is_none() {
         }
         let mask = network.predict(&picture(1, 75, 76)).unwrap();
         assert_eq!((mask.dims(), mask.dtype()), (&[1, 75, 76][..], DType::F32));
+    }
+}
+
+/// Without gammas to tell them apart the two graphs of Inception-ResNet-v2 are one, and those of Inception-v3 are not:
+/// one counts the padding of its pooling.
+#[test]
+fn graphs_of_the_same_weights_differ_where_they_should() {
+    for (kind, equal) in [
+        (BackboneKind::InceptionV3, false),
+        (BackboneKind::InceptionResNetV2, true),
+    ] {
+        let torch = Classifier::new(kind, Graph::Torch, 3, &Device::Cpu).unwrap();
+        let mut keras = Classifier::blank(kind, Graph::Keras, &Device::Cpu).unwrap();
+        keras.load_state(&torch.state()).unwrap();
+        let [torch, keras] = [torch, keras].map(|network| flat(&network.predict(&picture(1, 80, 75)).unwrap().logits));
+        assert!(torch.iter().all(|v| v.is_finite() && *v != 0.0), "{torch:?}");
+        assert_eq!(torch == keras, equal, "{kind}: {torch:?} and {keras:?}");
     }
 }

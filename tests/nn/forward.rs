@@ -20,7 +20,7 @@ fn sigmoid(t: &Tensor) -> Tensor {
 #[test]
 fn golden_forward_checkpoints_and_masks() {
     for golden in goldens("forward") {
-        let mut network = Segmenter::new(golden.backbone, golden.graph, 1, &device()).unwrap();
+        let mut network = Segmenter::blank(golden.backbone, golden.graph, &device()).unwrap();
         golden.fill(&mut network);
         let input = golden.input("input");
         let mut seen = Vec::new();
@@ -81,7 +81,7 @@ fn golden_forward_checkpoints_and_masks() {
 #[test]
 fn golden_classifier_and_gradcam() {
     for golden in goldens("forward") {
-        let mut network = Classifier::new(golden.backbone, golden.graph, 1, &device()).unwrap();
+        let mut network = Classifier::blank(golden.backbone, golden.graph, &device()).unwrap();
         golden.fill(&mut network);
         let input = golden.input("input");
         let found = network.predict(&input).unwrap();

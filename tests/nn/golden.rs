@@ -161,21 +161,31 @@ fn fnv1a64(text: &str) -> u64 {
     })
 }
 
-fn u24(seed: u64, name: &str, i: u64) -> f64 {
-    let base = fnv1a64(name) ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut z = base.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^= z >> 31;
-    (z >> 40) as f64 / 16_777_216.0
-}
+/// The numbers of one tensor; its name is hashed once.
+#[derive(Clone, Copy)]
+struct Rule(u64);
 
-fn uniform(seed: u64, name: &str, i: usize, lo: f64, hi: f64) -> f32 {
-    (lo + (hi - lo) * u24(seed, name, i as u64)) as f32
+impl Rule {
+    fn new(seed: u64, name: &str) -> Self {
+        Self(fnv1a64(name) ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    /// In 0..1, of 24 bits.
+    fn u24(self, i: u64) -> f64 {
+        let mut z = self.0.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        (z >> 40) as f64 / 16_777_216.0
+    }
+
+    fn uniform(self, i: usize, lo: f64, hi: f64) -> f32 {
+        (lo + (hi - lo) * self.u24(i as u64)) as f32
+    }
 }
 
 /// A tensor of the rule in memory layout; the rule counts kernels in OIHW order.
-fn rule_tensor(seed: u64, name: &str, dims: &[usize], role: Role) -> Tensor {
+pub fn rule_tensor(seed: u64, name: &str, dims: &[usize], role: Role) -> Tensor {
     let fan_in: usize = dims[1..].iter().product();
     let a = (5.0 / fan_in as f64).sqrt();
     let (lo, hi) = match role {
@@ -186,9 +196,8 @@ fn rule_tensor(seed: u64, name: &str, dims: &[usize], role: Role) -> Tensor {
         Role::FixedGamma => (1.0, 1.0),
         Role::Bias | Role::Beta | Role::RunningMean => (-0.1, 0.1),
     };
-    let values: Vec<f32> = (0..dims.iter().product())
-        .map(|i| uniform(seed, name, i, lo, hi))
-        .collect();
+    let rule = Rule::new(seed, name);
+    let values: Vec<f32> = (0..dims.iter().product()).map(|i| rule.uniform(i, lo, hi)).collect();
     if role != Role::Kernel {
         return Tensor::from_vec(values, dims, &Device::Cpu).expect("shape");
     }
@@ -200,13 +209,13 @@ fn rule_tensor(seed: u64, name: &str, dims: &[usize], role: Role) -> Tensor {
 
 fn rule_input(seed: u64, tag: &str, (n, h, w): (usize, usize, usize)) -> Tensor {
     let (rows, columns) = (h.div_ceil(32), w.div_ceil(32));
-    let (noise, block) = (format!("{tag}.noise"), format!("{tag}.block"));
+    let [noise, block] = ["noise", "block"].map(|part| Rule::new(seed, &format!("{tag}.{part}")));
     let mut values = Vec::with_capacity(n * 3 * h * w);
     for plane in 0..n * 3 {
         for y in 0..h {
             for x in 0..w {
-                let fine = uniform(seed, &noise, (plane * h + y) * w + x, -0.5, 0.5);
-                let coarse = uniform(seed, &block, (plane * rows + y / 32) * columns + x / 32, -1.5, 1.5);
+                let fine = noise.uniform((plane * h + y) * w + x, -0.5, 0.5);
+                let coarse = block.uniform((plane * rows + y / 32) * columns + x / 32, -1.5, 1.5);
                 values.push((f64::from(fine) + f64::from(coarse)) as f32);
             }
         }
@@ -258,7 +267,7 @@ fn golden_value_rule_matches_its_self_test() {
     for (name, values) in json["u24"].as_object().expect("values") {
         for (i, v) in values.as_array().expect("a list").iter().enumerate() {
             within(
-                &[u24(seed, name, i as u64)],
+                &[Rule::new(seed, name).u24(i as u64)],
                 &[v.as_f64().expect("a number")],
                 1e-15,
                 name,

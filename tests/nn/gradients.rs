@@ -165,10 +165,8 @@ fn residual_sum_and_fully_connected() {
 
 #[test]
 fn concatenation() {
-    check(&[&[2, 3, 2, 3]], |tape, v| ops::concat(tape, v));
-    check(&[&[2, 3, 2, 1], &[2, 3, 2, 5], &[2, 3, 2, 2]], |tape, v| {
-        ops::concat(tape, v)
-    });
+    check(&[&[2, 3, 2, 3]], ops::concat);
+    check(&[&[2, 3, 2, 1], &[2, 3, 2, 5], &[2, 3, 2, 2]], ops::concat);
     // A constant between two that are watched gets nothing and shifts nothing.
     let constant = Value::constant(tensor(&numbers(6, 7), &[1, 3, 1, 2]));
     check(&[&[1, 3, 1, 3], &[1, 3, 1, 1]], |tape, v| {

@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod adam;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod encoders;
 mod forward;
 mod golden;
 mod gradients;
+mod import;
 mod input;
 mod ops;
+mod plan;
 #[path = "../support/reference.rs"]
 mod reference;
 mod train;

@@ -108,7 +108,7 @@ fn check_statistics(golden: &Golden, found: &Backward, network: &(impl Network +
 #[test]
 fn golden_training_step_of_the_classifier() {
     for golden in goldens("train_cls") {
-        let mut network = Classifier::new(golden.backbone, golden.graph, 1, &device()).unwrap();
+        let mut network = Classifier::blank(golden.backbone, golden.graph, &device()).unwrap();
         golden.fill(&mut network);
         let mut tape = Tape::training();
         let logits = network.forward(&golden.input("train.input"), &mut tape).unwrap();
@@ -137,7 +137,7 @@ fn golden_training_step_of_the_classifier() {
 #[test]
 fn golden_training_step_of_the_segmenter() {
     for golden in goldens("train_seg") {
-        let mut network = Segmenter::new(golden.backbone, golden.graph, 1, &device()).unwrap();
+        let mut network = Segmenter::blank(golden.backbone, golden.graph, &device()).unwrap();
         golden.fill(&mut network);
         let mut tape = Tape::training();
         let logits = network.forward(&golden.input("train.input"), &mut tape).unwrap();

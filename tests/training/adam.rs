@@ -45,11 +45,19 @@ fn a_restored_optimiser_goes_on_alike() {
     let mut adam = Adam::new(AdamForm::Keras);
     adam.step(&mut one, &gradient(2), 0.01).expect("a step");
     let mut other = Vector(one.0.clone());
-    let mut restored = Adam::restore(AdamForm::Keras, adam.steps(), adam.moments().clone());
+    let mut restored = Adam::restore(
+        AdamForm::Keras,
+        adam.steps(),
+        adam.moments().expect("host memory").into_owned(),
+    );
     adam.step(&mut one, &gradient(3), 0.01).expect("a step");
     restored.step(&mut other, &gradient(3), 0.01).expect("a step");
     assert_eq!(flat(&one.0), flat(&other.0));
-    assert_eq!(adam, restored);
+    assert_eq!(adam.steps(), restored.steps());
+    assert_eq!(
+        adam.moments().expect("host memory"),
+        restored.moments().expect("host memory")
+    );
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! `recovnet train` as a user calls it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use recovnet::nn::{BackboneKind, ModelCard};
+use recovnet::nn::weights::{self, Precision};
+use recovnet::nn::{BackboneKind, Classifier, Device, Graph, ModelCard, Network};
 
 use crate::phantoms;
 
@@ -103,4 +105,39 @@ fn encoders_that_do_not_pad_everywhere_train_on_images_they_can_see() {
     let unknown = train_on("vgg16", data.path(), &run, &["baseline"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(words(&unknown).contains("inception_resnet_v2"), "{}", words(&unknown));
+}
+
+#[test]
+fn a_run_begins_with_an_imported_encoder_and_says_so() {
+    let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
+    let (source, start) = (
+        runs.path().join("timm.safetensors"),
+        runs.path().join("start.safetensors"),
+    );
+    let network = Classifier::new(BackboneKind::DenseNet121, Graph::Torch, 5, &Device::Cpu).expect("a network");
+    weights::save(&source, &network.state(), &BTreeMap::new(), Precision::Full).expect("saved");
+    let imported = Command::new(env!("CARGO_BIN_EXE_recovnet"))
+        .arg("import")
+        .arg(&source)
+        .args(["--as", "densenet121", "--out"])
+        .arg(&start)
+        .output()
+        .expect("the program runs");
+    assert_eq!(imported.status.code(), Some(0), "{}", words(&imported));
+    let init = start.to_string_lossy().into_owned();
+    let run = runs.path().join("run");
+    let arguments = ["baseline", "--schedule", "32x1", "--batch", "8", "--init", &init];
+    let output = train(data.path(), &run, &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    assert!(words(&output).contains("imported encoder"), "{}", words(&output));
+    let card = ModelCard::beside(&run.join("best.safetensors")).expect("a card");
+    let sha256 = weights::sha256_of(&start).expect("a hash");
+    assert_eq!(card.details["training"]["init"], sha256);
+    let keras = train(
+        data.path(),
+        &runs.path().join("other"),
+        &[&arguments[..], &["--graph", "keras"]].concat(),
+    );
+    assert_eq!(keras.status.code(), Some(1));
+    assert!(words(&keras).contains("--graph torch"), "{}", words(&keras));
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use recovnet::nn::card::Task;
 use recovnet::nn::weights::{self, Precision};
-use recovnet::nn::{BackboneKind, Device, Graph, InputSpec, ModelCard, Network, Role, Segmenter, Tensor};
+use recovnet::nn::{BackboneKind, Classifier, Device, Graph, InputSpec, ModelCard, Network, Role, Segmenter, Tensor};
 use recovnet::training::initial;
-use recovnet::training::phase::{Classification, Phase};
+use recovnet::training::phase::{Classification, Phase, Segmentation};
 use recovnet::training::recipe::Recipe;
 use recovnet::training::split::{SPLIT_KEY, SPLIT_VERSION};
 use recovnet::training::trainer::Job;
@@ -134,4 +134,77 @@ fn damaged_or_foreign_weights_are_refused() {
     assert!(refusal(&job(Task::Recovnet, Some(path.clone()))).contains("SHA-256"));
     std::fs::remove_file(path.with_extension("json")).expect("it was there");
     assert!(refusal(&job(Task::Recovnet, Some(path))).contains("model card"));
+}
+
+/// A file as `recovnet import` writes it, of the trained segmenter's encoder.
+fn imported(folder: &Path) -> PathBuf {
+    let mut encoder = trained_segmenter().state();
+    encoder.retain(|name, _| !name.starts_with("decoder."));
+    let source = folder.join("densenet121.safetensors");
+    weights::save(&source, &encoder, &BTreeMap::new(), Precision::Full).expect("saved");
+    let path = folder.join("imported.safetensors");
+    let imported = recovnet::nn::import::read(&source, BackboneKind::DenseNet121).expect("an encoder");
+    imported.save(&path).expect("written");
+    path
+}
+
+#[test]
+fn an_imported_encoder_begins_under_a_fresh_decoder_or_head() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = imported(folder.path());
+    let trained = trained_segmenter().state();
+    let check = |network: &dyn Network, fresh: &dyn Network, prefix: &str| {
+        let (state, fresh) = (network.state(), fresh.state());
+        for (name, tensor) in &state {
+            let from = if name.starts_with(prefix) { &fresh } else { &trained };
+            assert_eq!(values(tensor), values(&from[name]), "{name}");
+        }
+        assert!(state.keys().any(|name| name.starts_with(prefix)));
+    };
+    let (kind, device) = (BackboneKind::DenseNet121, Device::Cpu);
+    let baseline = job(Task::Baseline, Some(path.clone()));
+    let start = initial::read(&baseline).expect("it fits").expect("there are weights");
+    assert!(start.encoder_only);
+    assert_eq!(start.sha256, weights::sha256_of(&path).expect("a hash"));
+    let network = Classification::build(&baseline.config, Some(&start.state), &device).expect("a network");
+    let seed = baseline.config.seed;
+    check(
+        &network,
+        &Classifier::new(kind, Graph::Torch, seed, &device).expect("a network"),
+        "fc.",
+    );
+    let segmenter = job(Task::Segmenter, Some(path));
+    let start = initial::read(&segmenter).expect("it fits").expect("there are weights");
+    let network = Segmentation::build(&segmenter.config, Some(&start.state), &device).expect("a network");
+    check(
+        &network,
+        &Segmenter::new(kind, Graph::Torch, seed, &device).expect("a network"),
+        "decoder.",
+    );
+}
+
+#[test]
+fn an_imported_encoder_must_be_the_one_that_is_trained() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = imported(folder.path());
+    let error = initial::read(&job(Task::Recovnet, Some(path.clone()))).expect_err("no segmenter");
+    assert!(matches!(error, recovnet::training::Error::Usage(_)), "{error}");
+    assert!(error.to_string().contains("imported encoder"), "{error}");
+    let mut other = job(Task::Baseline, Some(path));
+    other.config.graph = Graph::Keras;
+    let error = refusal(&other);
+    assert!(error.contains("--graph torch"), "{error}");
+    other.config.encoder = BackboneKind::ResNet50;
+    assert!(refusal(&other).contains("--encoder densenet121"));
+    // A file that lacks part of the encoder cannot pass for one.
+    let cut = folder.path().join("cut.safetensors");
+    let (mut state, metadata) = weights::read(&folder.path().join("imported.safetensors"), &Device::Cpu).expect("read");
+    state.remove("features.norm5.weight");
+    weights::save(&cut, &state, &metadata, Precision::Full).expect("saved");
+    let job = job(Task::Segmenter, Some(cut));
+    let start = initial::read(&job)
+        .expect("it is an encoder")
+        .expect("there are weights");
+    let error = Segmentation::build(&job.config, Some(&start.state), &Device::Cpu).expect_err("it lacks a tensor");
+    assert!(error.to_string().contains("features.norm5.weight"), "{error}");
 }

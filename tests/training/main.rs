@@ -12,5 +12,6 @@ mod phantoms;
 #[path = "../support/reference.rs"]
 mod reference;
 mod runs;
+mod step;
 #[path = "../support/vector.rs"]
 mod vector;

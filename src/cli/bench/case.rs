@@ -9,6 +9,8 @@ use serde::Serialize;
 use crate::inference::models::ClassifierName;
 use crate::nn::BackboneKind;
 
+use super::super::options::PrecisionName;
+
 /// A kind of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -98,6 +100,8 @@ pub struct Case {
     pub threads: usize,
     /// `cpu` or `cuda:N`.
     pub device: String,
+    /// What numbers it computes with; the pipeline computes in f32.
+    pub precision: PrecisionName,
 }
 
 impl Case {
@@ -123,6 +127,8 @@ pub struct Lists {
     pub threads: Vec<usize>,
     /// `cpu` or `cuda:N`.
     pub devices: Vec<String>,
+    /// What numbers are computed with.
+    pub precision: PrecisionName,
 }
 
 impl Lists {
@@ -155,6 +161,7 @@ impl Lists {
                             batch,
                             threads,
                             device: device.clone(),
+                            precision: self.precision,
                         }));
                     }
                 }
@@ -187,6 +194,7 @@ mod tests {
             batches: vec![1, 32],
             threads: vec![1, 2],
             devices: vec!["cpu".to_owned(), "cuda:0".to_owned()],
+            precision: PrecisionName::F32,
         };
         let cases = lists.cases();
         let count = |work: Work, device: &str| {

@@ -40,6 +40,9 @@ impl Served {
             "--threads",
             &case.threads.to_string(),
         ]);
+        if let Some(name) = case.precision.to_possible_value() {
+            command.args(["--precision", name.get_name()]);
+        }
         if let Some(folder) = weights {
             command.arg("--weights").arg(folder);
         }

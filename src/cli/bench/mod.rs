@@ -53,6 +53,9 @@ pub struct BenchArgs {
     /// What computes: auto, cpu or cuda:N [default: every device there is]
     #[arg(long, value_name = "DEVICE", value_parser = options::device)]
     device: Option<String>,
+    /// What numbers inference and training compute with; bf16 on CUDA only
+    #[arg(long, value_enum, default_value_t = options::PrecisionName::F32)]
+    precision: options::PrecisionName,
     /// Rounds of each case after its warm-up [default: as many as take 1.5 s, from 3 to 30]
     #[arg(long, value_name = "N", value_parser = rounds)]
     rounds: Option<usize>,
@@ -81,6 +84,9 @@ struct Line {
     batch: usize,
     threads: usize,
     device: String,
+    /// Left out where it is f32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<&'static str>,
     #[serde(flatten)]
     outcome: Outcome,
 }
@@ -152,6 +158,7 @@ fn cases(args: &BenchArgs, devices: Vec<String>) -> Vec<Case> {
         batches: args.batch.clone(),
         threads: or(&args.threads, machine::cores()),
         devices,
+        precision: args.precision,
     }
     .cases()
 }
@@ -207,6 +214,7 @@ fn line(case: &Case, args: &BenchArgs) -> Line {
         batch: case.batch,
         threads: case.threads,
         device: case.device.clone(),
+        precision: (case.precision == options::PrecisionName::Bf16).then_some("bf16"),
         outcome,
     }
 }
@@ -218,13 +226,13 @@ fn thousandths(value: f64) -> f64 {
 /// The machine and the table's titles.
 fn head(machine: &Machine) -> String {
     let memory = machine.memory_mib.map_or(String::new(), |mib| format!(", {mib} MiB"));
-    let dev = if machine.profile == "dev" {
+    let slow = if machine.profile == "debug" {
         " (build with --release: these times say little)"
     } else {
         ""
     };
     format!(
-        "{}, {} cores, {}{memory}, {}\nrecovnet {} (commit {}, {} profile{dev})\n\n{:<10} {:<28} {:>5} {:>7} {:<7} \
+        "{}, {} cores, {}{memory}, {}\nrecovnet {} (commit {}, {} profile{slow})\n\n{:<10} {:<28} {:>5} {:>7} {:<7} \
          {:>10} {:>10} {:>9} {:>9}\n",
         machine.cpu,
         machine.cores,

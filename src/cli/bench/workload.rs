@@ -12,7 +12,7 @@ use crate::imaging::{self, phantom};
 use crate::inference::models::{ClassifierName, Models};
 use crate::inference::pipeline;
 use crate::nn::card::Task;
-use crate::nn::{Classifier, Device, Graph, Segmenter, Tensor};
+use crate::nn::{Classifier, Device, Graph, Precision, Segmenter, Tensor, Workspace};
 use crate::training::adam::Adam;
 use crate::training::batches::Batch;
 use crate::training::phase::{Classification, Phase, Segmentation};
@@ -66,6 +66,7 @@ fn timed(call: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Timed> {
 fn classify(case: &Case, device: &Device) -> anyhow::Result<Rounds> {
     let network = Classifier::new(case.network.backbone, Graph::Torch, SEED, device)?;
     let images = Tensor::from_vec(pixels(case.batch), (case.batch, 3, SIZE, SIZE), device)?;
+    let images = Precision::from(case.precision).of_input(&images)?;
     let device = device.clone();
     Ok(Box::new(move || {
         timed(|| {
@@ -78,6 +79,7 @@ fn classify(case: &Case, device: &Device) -> anyhow::Result<Rounds> {
 fn segment(case: &Case, device: &Device) -> anyhow::Result<Rounds> {
     let network = Segmenter::new(case.network.backbone, Graph::Torch, SEED, device)?;
     let images = Tensor::from_vec(pixels(case.batch), (case.batch, 3, SIZE, SIZE), device)?;
+    let images = Precision::from(case.precision).of_input(&images)?;
     let device = device.clone();
     Ok(Box::new(move || {
         timed(|| {
@@ -99,6 +101,7 @@ where
         size: SIZE,
         rate: config.rate,
         bn_momentum: config.bn_momentum,
+        precision: case.precision.into(),
     };
     let (device, workspace) = (device.clone(), Workspace::default());
     Ok(Box::new(move || {

@@ -142,14 +142,14 @@ impl Residual {
 /// The stages so far, and the channels that the next one reads.
 struct Stages<'a, 'b> {
     build: Builder<'a, 'b>,
-    stages: Vec<(&'static str, Stage)>,
+    built: Vec<(&'static str, Stage)>,
     channels: usize,
 }
 
 impl Stages<'_, '_> {
     fn mixed(&mut self, name: &'static str, branches: &[&[Part<'_>]]) -> Result<()> {
         let (mixed, channels) = self.build.mixed(name, self.channels, branches)?;
-        self.stages.push((name, Stage::Step(Step::Mixed(mixed))));
+        self.built.push((name, Stage::Step(Step::Mixed(mixed))));
         self.channels = channels;
         Ok(())
     }
@@ -161,7 +161,7 @@ impl Stages<'_, '_> {
                 Residual::new(&name, self.channels, branches, (scale, true), &mut self.build)
             })
             .collect::<Result<_>>()?;
-        self.stages.push((name, Stage::Residual(blocks)));
+        self.built.push((name, Stage::Residual(blocks)));
         Ok(())
     }
 }
@@ -172,7 +172,7 @@ impl InceptionResNetV2 {
         let mut build = Builder { graph, init };
         let stem = build.stem(STEM_NAMES)?;
         let mut net = Stages {
-            stages: stem.map(|(name, step)| (name, Stage::Step(step))).into(),
+            built: stem.map(|(name, step)| (name, Stage::Step(step))).into(),
             build,
             channels: STEM_CHANNELS,
         };
@@ -184,11 +184,11 @@ impl InceptionResNetV2 {
         net.repeat("repeat_2", 9, BLOCK_8, 0.2)?;
         // The last block is neither scaled nor followed by a `ReLU`.
         let last = Residual::new("block8", net.channels, BLOCK_8, (1.0, false), &mut net.build)?;
-        net.stages.push(("block8", Stage::Residual(vec![last])));
+        net.built.push(("block8", Stage::Residual(vec![last])));
         let features = BackboneKind::InceptionResNetV2.feature_channels();
         let conv2d_7b = net.build.conv_norm("conv2d_7b", net.channels, features, POINT)?;
-        net.stages.push(("conv2d_7b", Stage::Step(conv2d_7b)));
-        Ok(Self { stages: net.stages })
+        net.built.push(("conv2d_7b", Stage::Step(conv2d_7b)));
+        Ok(Self { stages: net.built })
     }
 
     /// `[n, h, w, 3]` to `[n, about h/32 - 2, about w/32 - 2, 1536]`: 224 rows become 5.

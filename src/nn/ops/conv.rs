@@ -16,6 +16,10 @@ use crate::nn::{Error, Result};
 /// # Errors
 /// If the shapes do not fit or the element type has no kernel.
 pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, window: Window) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.is_on_gpu() {
+        return super::cuda::conv2d(tape, x, weight, bias, window);
+    }
     let (o, kh, kw, c) = dims_of(weight, "convolution kernel")?;
     let channels = dims_of(x, "convolution input")?.3;
     if (kh, kw) != window.kernel || c != channels {

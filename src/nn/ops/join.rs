@@ -12,6 +12,10 @@ use crate::nn::{Error, Result};
 /// # Errors
 /// If the shapes differ or the element type has no kernel.
 pub fn residual(tape: &mut Tape, x: &Value, branch: &Value, scale: f64, relu: bool) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.is_on_gpu() {
+        return super::cuda::residual(tape, x, branch, scale, relu);
+    }
     if x.dims() != branch.dims() {
         return Err(Error::Shape {
             tensor: "residual branch".into(),
@@ -93,6 +97,10 @@ pub fn concat(tape: &mut Tape, parts: &[Value]) -> Result<Value> {
             expected: vec![1],
         });
     };
+    #[cfg(feature = "cuda")]
+    if first.is_on_gpu() {
+        return super::cuda::concat(tape, parts);
+    }
     let (n, h, w, _) = dims_of(first, "concatenation")?;
     for part in parts {
         let found = dims_of(part, "concatenation")?;

@@ -11,6 +11,10 @@ use crate::nn::{Error, Result};
 /// # Errors
 /// If the shapes do not fit or the element type has no kernel.
 pub fn linear(tape: &mut Tape, x: &Value, weight: &Value, bias: &Value) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.is_on_gpu() {
+        return super::cuda::linear(tape, x, weight, bias);
+    }
     let (o, c) = weight.shape().dims2()?;
     if x.shape().dims2()?.1 != c || bias.dims() != [o] {
         return Err(Error::Shape {

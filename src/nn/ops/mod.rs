@@ -3,6 +3,8 @@
 
 mod conv;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod join;
 mod linear;
 mod norm;
@@ -44,6 +46,16 @@ fn dims_of(x: &Value, operation: &str) -> Result<(usize, usize, usize, usize)> {
             expected: vec![0, 0, 0, 0],
         }),
     }
+}
+
+/// `[n, h, w, c]` of a tensor.
+#[cfg(feature = "cuda")]
+fn dims(x: &candle_core::Tensor, operation: &str) -> Result<(usize, usize, usize, usize)> {
+    x.dims4().map_err(|_| Error::Shape {
+        tensor: operation.to_owned(),
+        found: x.dims().to_vec(),
+        expected: vec![0, 0, 0, 0],
+    })
 }
 
 /// Output length of a window along one axis.

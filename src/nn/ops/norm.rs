@@ -52,6 +52,10 @@ impl Norm<'_> {
 /// # Errors
 /// If the shapes do not fit or the element type has no kernel.
 pub fn batch_norm(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if layer.running_mean.device().is_cuda() {
+        return super::cuda::batch_norm(tape, parts, layer);
+    }
     let mismatch = |found: Vec<usize>, expected: &[usize]| Error::Shape {
         tensor: layer.name.to_owned(),
         found,

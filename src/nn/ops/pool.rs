@@ -13,6 +13,10 @@ use crate::nn::tape::{Tape, Value};
 /// # Errors
 /// If the window does not fit or the element type has no kernel.
 pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.is_on_gpu() {
+        return super::cuda::max_pool(tape, x, window);
+    }
     let geometry = window.geometry(x, None)?;
     if let Some(graph) = tape.graph() {
         let operation = Operation::MaxPool {
@@ -44,6 +48,10 @@ fn max_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry) -> Result
 /// # Errors
 /// If the window does not fit or the element type has no kernel.
 pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding: bool) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.is_on_gpu() {
+        return super::cuda::average_pool(tape, x, window, include_padding);
+    }
     let geometry = window.geometry(x, None)?;
     if let Some(graph) = tape.graph() {
         let operation = Operation::AveragePool {
@@ -73,6 +81,10 @@ fn average_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry, inclu
 /// # Errors
 /// If the element type has no kernel.
 pub fn global_average_pool(tape: &mut Tape, x: &Value) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.is_on_gpu() {
+        return super::cuda::global_average_pool(tape, x);
+    }
     if let Some(graph) = tape.graph() {
         let (n, _, _, c) = dims_of(x, "global average pooling")?;
         return graph.record(Operation::GlobalAverage { x: graph::id(x)? }, &[n, c]);

@@ -12,6 +12,10 @@ use crate::nn::tape::{Tape, Value};
 /// # Errors
 /// If the element type has no kernel.
 pub fn upsample_x2(tape: &mut Tape, x: &Value) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.is_on_gpu() {
+        return super::cuda::upsample_x2(tape, x);
+    }
     if let Some(graph) = tape.graph() {
         let (n, h, w, c) = dims_of(x, "upsampling")?;
         return graph.record(Operation::Upsample { x: graph::id(x)? }, &[n, 2 * h, 2 * w, c]);
@@ -41,6 +45,10 @@ fn upsample_x2_typed<T: Element>(tape: &mut Tape, x: &Value) -> Result<Value> {
 /// # Errors
 /// If the element type has no kernel.
 pub fn resize_bilinear(tape: &mut Tape, x: &Value, rows: usize, columns: usize) -> Result<Value> {
+    #[cfg(feature = "cuda")]
+    if x.is_on_gpu() {
+        return super::cuda::resize_bilinear(tape, x, rows, columns);
+    }
     if let Some(graph) = tape.graph() {
         let (n, _, _, c) = dims_of(x, "bilinear resize")?;
         return graph.record(Operation::Resize { x: graph::id(x)? }, &[n, rows, columns, c]);

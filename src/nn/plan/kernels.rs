@@ -105,7 +105,9 @@ fn folded(graph: &Graph, fused: &Fused) -> (Vec<f32>, usize) {
     let scale = affine(graph, fused).map(|(scale, _)| scale);
     for (o, row) in weight.chunks_exact_mut(len).enumerate() {
         let factor = scale.map_or(1.0, |s| s[o]) * fused.factor;
-        row.iter_mut().for_each(|w| *w *= factor);
+        for w in row {
+            *w *= factor;
+        }
     }
     (weight, o)
 }

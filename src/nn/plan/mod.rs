@@ -11,7 +11,9 @@ mod step;
 mod team;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 use parking_lot::Mutex;
@@ -20,13 +22,25 @@ use self::graph::{Graph, Operation};
 use self::kernels::Kernels;
 use self::lower::Lowered;
 use self::step::{Arena, Step, View};
+use super::Result;
+use super::input_spec::check_images;
 use super::layers::channels_last;
 use super::ops::cpu::{self, Host};
 use super::tape::{Tape, Value};
-use super::{Error, Result};
 
 /// Plans of a network that are kept for different sizes of input.
 const MOST_PLANS: usize = 3;
+
+/// What a step of a plan takes.
+#[derive(Debug, Clone)]
+pub struct StepTime {
+    /// Operation and sizes.
+    pub what: String,
+    /// Shortest time over all rounds, in milliseconds.
+    pub ms: f64,
+    /// Multiplications that the operation is defined with, in millions; a step may do with fewer.
+    pub million_products: f64,
+}
 
 /// A network ready to run on images of one size.
 struct Plan {
@@ -77,26 +91,41 @@ impl Plans {
         Ok(values.iter().map(|value| value.tensor().clone()).collect())
     }
 
+    /// Times every step of the plan for `images` on all threads, as the shortest of `rounds` runs.
+    ///
+    /// # Errors
+    /// As for [`Plans::evaluate`].
+    pub(super) fn profile(
+        &self,
+        images: &Tensor,
+        rounds: usize,
+        network: impl FnOnce(&Value, &mut Tape) -> Result<Vec<Value>>,
+    ) -> Result<Vec<StepTime>> {
+        self.plan(images, network)?.profile(&images.contiguous()?, rounds)
+    }
+
     fn run(
         &self,
         images: &Tensor,
         network: impl FnOnce(&Value, &mut Tape) -> Result<Vec<Value>>,
     ) -> Result<Vec<Tensor>> {
+        self.plan(images, network)?.run(&images.contiguous()?)
+    }
+
+    /// The plan for images of this size.
+    fn plan(
+        &self,
+        images: &Tensor,
+        network: impl FnOnce(&Value, &mut Tape) -> Result<Vec<Value>>,
+    ) -> Result<Arc<Plan>> {
+        check_images(images)?;
         let (n, c, h, w) = images.dims4()?;
-        if n == 0 {
-            return Err(Error::Shape {
-                tensor: "batch of images".into(),
-                found: vec![n, c, h, w],
-                expected: vec![1, c, h, w],
-            });
-        }
         let fits = ([n, c, h, w], cpu::threads());
         let known = self.plans.lock().iter().find(|plan| plan.fits == fits).cloned();
-        let plan = match known {
-            Some(plan) => plan,
-            None => self.make(fits, network)?,
-        };
-        plan.run(&images.contiguous()?)
+        match known {
+            Some(plan) => Ok(plan),
+            None => self.make(fits, network),
+        }
     }
 
     fn make(
@@ -131,23 +160,52 @@ impl Plans {
 const ALIGNMENT: usize = 16;
 
 impl Plan {
-    #[allow(unsafe_code)] // steps write side by side into one arena
     fn run(&self, images: &Tensor) -> Result<Vec<Tensor>> {
         let host = Host::of(images)?;
-        let images = host.slice::<f32>()?;
         let mut arena = self.arena.lock();
-        let start = arena.as_ptr().align_offset(64).min(ALIGNMENT);
-        let place = Arena(arena[start..].as_mut_ptr());
-        team::walk(
-            self.steps.len(),
-            |step| self.steps[step].tasks(),
-            // SAFETY: the arena is as long as the plan says and locked, the team ends a step before the next and
-            // gives every task out once.
-            |step, task| unsafe { self.steps[step].run(task, &place, images) },
-        );
-        let arena = &arena[start..];
+        let arena = aligned(&mut arena);
+        self.walk(0..self.steps.len(), arena, host.slice()?);
         self.outputs.iter().map(|view| output(arena, view)).collect()
     }
+
+    #[allow(unsafe_code)] // steps write side by side into one arena
+    fn walk(&self, steps: Range<usize>, arena: &mut [f32], images: &[f32]) {
+        let (place, steps) = (Arena(arena.as_mut_ptr()), &self.steps[steps]);
+        team::walk(
+            steps.len(),
+            |step| steps[step].tasks(),
+            // SAFETY: the arena is as long as the plan says and borrowed here alone, the team ends a step before the
+            // next and gives every task out once.
+            |step, task| unsafe { steps[step].run(task, &place, images) },
+        );
+    }
+
+    fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
+        let host = Host::of(images)?;
+        let images = host.slice()?;
+        let mut arena = self.arena.lock();
+        let arena = aligned(&mut arena);
+        let mut times = vec![f64::INFINITY; self.steps.len()];
+        for _ in 0..rounds.max(1) {
+            for (step, time) in times.iter_mut().enumerate() {
+                let start = Instant::now();
+                self.walk(step..step + 1, arena, images);
+                *time = time.min(1e3 * start.elapsed().as_secs_f64());
+            }
+        }
+        let named = self.steps.iter().zip(times).map(|(step, ms)| StepTime {
+            what: step.to_string(),
+            ms,
+            million_products: step.products() / 1e6,
+        });
+        Ok(named.collect())
+    }
+}
+
+/// An arena from its first whole cache line on.
+fn aligned(arena: &mut [f32]) -> &mut [f32] {
+    let start = arena.as_ptr().align_offset(64).min(ALIGNMENT);
+    &mut arena[start..]
 }
 
 /// A result as a tensor `[n, h, w, c]`.

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)] // steps write side by side into one arena
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::pooling::{self, Pooling};
@@ -176,12 +177,23 @@ impl Step {
         }
     }
 
+    /// Multiplications that the operation is defined with.
+    pub(super) fn products(&self) -> f64 {
+        match self {
+            Self::Convolution { geometry: g, .. } | Self::Winograd { geometry: g, .. } => {
+                g.rows() as f64 * g.depth() as f64 * g.output.2 as f64
+            }
+            Self::Linear { weight, .. } => weight.len() as f64,
+            _ => 0.0,
+        }
+    }
+
     /// Computes one task; `images` are `[n, c, h, w]`.
     ///
     /// # Safety
     /// The arena must be as large as the plan says, the steps before must have ended, and no task may run twice.
     pub(super) unsafe fn run(&self, task: usize, arena: &Arena, images: &[f32]) {
-        // SAFETY (all of them): views lie within the arena; what a step reads was written by earlier steps and does
+        // SAFETY: views lie within the arena; what a step reads was written by earlier steps and does
         // not overlap what it writes, but for a residual at the very place of the result; tasks write disjoint rows.
         unsafe {
             match self {
@@ -226,8 +238,8 @@ impl Step {
                 }
                 Self::Resize { x, y } => {
                     let ([_, h, w, c], [_, rows, columns, _]) = (x.shape, y.shape);
-                    let resized = resize::bilinear(arena.read(x), (h, w), (rows, columns), c);
-                    arena.write(y, 0..y.pixels()).copy_from_slice(&resized);
+                    let resized = arena.write(y, 0..y.pixels());
+                    resize::bilinear(arena.read(x), (h, w), (rows, columns), c, resized);
                 }
                 Self::Residual {
                     x,
@@ -285,6 +297,35 @@ impl Step {
                 epilogue: ending.epilogue(arena),
             };
             product.run(split, task);
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sized = |f: &mut fmt::Formatter<'_>, name: &str, g: &Geometry| {
+            let ((h, w, c), (kh, kw), (oh, ow, o)) = (g.input, g.kernel, g.output);
+            write!(f, "{name} {kh}x{kw} {h}x{w}x{c} to {oh}x{ow}x{o}")
+        };
+        let plain = |f: &mut fmt::Formatter<'_>, name: &str, y: &View| {
+            write!(f, "{name} to {}x{}x{}", y.shape[1], y.shape[2], y.shape[3])
+        };
+        match self {
+            Self::Convolution {
+                geometry,
+                scaling: Some(_),
+                ..
+            } => sized(f, "normalisation and convolution", geometry),
+            Self::Convolution { geometry, .. } => sized(f, "convolution", geometry),
+            Self::Winograd { geometry, .. } => sized(f, "Winograd convolution", geometry),
+            Self::Input { y } => plain(f, "input", y),
+            Self::Affine { y, scaling, .. } => plain(f, if scaling.is_some() { "normalisation" } else { "copy" }, y),
+            Self::Pool { y, .. } => plain(f, "pooling", y),
+            Self::GlobalAverage { y, .. } => plain(f, "global average", y),
+            Self::Upsample { y, .. } => plain(f, "upsampling", y),
+            Self::Resize { y, .. } => plain(f, "resize", y),
+            Self::Residual { y, .. } => plain(f, "residual sum", y),
+            Self::Linear { y, .. } => plain(f, "fully connected", y),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! ever written.
 
 #![allow(unsafe_code)] // products take pointers
+#![allow(clippy::inline_always)] // or it would not be compiled for the instruction set of its caller
 
 use std::ops::Range;
 

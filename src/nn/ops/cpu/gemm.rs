@@ -232,7 +232,7 @@ impl<T: Element> Product<'_, T> {
         on_pool(|| {
             (0..split.tasks)
                 .into_par_iter()
-                .for_each(|task| unsafe { self.run(&split, task) })
+                .for_each(|task| unsafe { self.run(&split, task) });
         });
     }
 }

@@ -151,5 +151,9 @@ impl candle_core::InplaceOp2 for AddAssign {
 
 /// Adds a gradient to one that nothing else refers to.
 pub fn accumulate(target: &Tensor, other: &Tensor) -> Result<()> {
+    #[cfg(feature = "cuda")]
+    if target.device().is_cuda() {
+        return super::cuda::accumulate(target, other);
+    }
     Ok(target.inplace_op2(other, &AddAssign)?)
 }

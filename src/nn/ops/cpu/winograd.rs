@@ -2,15 +2,15 @@
 //! instead of 144, at the price of two transforms and about one decimal of precision.
 
 #![allow(unsafe_code)] // tiles take pointers
+#![allow(clippy::inline_always)] // or they would not be compiled for the instruction set of their caller
+#![allow(clippy::needless_range_loop)] // two axes are walked at once
 
 use std::ops::Range;
 
-use multiversion::multiversion;
-use rayon::prelude::*;
-
 use super::conv::Geometry;
 use super::tile::{Epilogue, PANEL, Tile};
-use super::{Element, on_pool, scratch};
+use super::{Element, scratch};
+use multiversion::multiversion;
 
 /// Results of a tile along one axis.
 const OUT: usize = 4;
@@ -211,20 +211,6 @@ impl Problem<'_> {
                 unsafe { f32::multiply(&tile) };
             }
         }
-    }
-
-    /// Computes the convolution on the pool.
-    ///
-    /// # Safety
-    /// As for [`Problem::run`].
-    pub unsafe fn compute(&self) {
-        let split = Split::new(&self.geometry, super::threads());
-        // SAFETY: tasks write disjoint tiles; the rest is the caller's promise.
-        on_pool(|| {
-            (0..split.tasks)
-                .into_par_iter()
-                .for_each(|task| unsafe { self.run(&split, task) })
-        });
     }
 }
 

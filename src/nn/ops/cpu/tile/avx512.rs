@@ -1,6 +1,8 @@
 //! AVX-512: up to 8 rows by 32 columns in 16 registers, two of the panel and a broadcast beside them.
 
 #![allow(unsafe_code)] // the instructions take pointers
+#![allow(clippy::inline_always)] // or they would not be compiled for the instruction set of their caller
+#![allow(clippy::needless_range_loop)] // rows and vectors are walked at once
 
 use core::arch::x86_64::{
     __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
