@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::nn::ops::AdamStep;
 use crate::nn::{self, Gradients, Network, Tensor};
 
 /// Decay of the first moment.
@@ -85,10 +86,10 @@ impl Adam {
     /// If a gradient has not its parameter's shape, or a tensor cannot be read or made.
     pub fn step(&mut self, network: &mut dyn Network, gradients: &Gradients, rate: f64) -> nn::Result<()> {
         self.steps += 1;
-        let scale = Scale::new(self.form, self.steps, rate);
+        let step = factors(self.form, self.steps, rate);
         #[cfg(feature = "cuda")]
         if gradients.iter().any(|(_, gradient)| gradient.device().is_cuda()) {
-            return self.step_on_gpu(network, gradients, scale);
+            return self.step_on_gpu(network, gradients, &step);
         }
         let mut outcome = Ok(());
         network.visit_mut(&mut |name, tensor, role| {
@@ -96,7 +97,7 @@ impl Adam {
                 return;
             }
             if let Some(gradient) = gradients.get(name) {
-                outcome = self.step_tensor(name, tensor, gradient, scale);
+                outcome = self.step_tensor(name, tensor, gradient, &step);
             }
         });
         outcome
@@ -104,20 +105,13 @@ impl Adam {
 
     /// All parameters in one kernel.
     #[cfg(feature = "cuda")]
-    fn step_on_gpu(&mut self, network: &mut dyn Network, gradients: &Gradients, scale: Scale) -> nn::Result<()> {
-        let step = nn::ops::cuda::AdamStep {
-            first: (BETA1 as f32, (1.0 - BETA1) as f32),
-            second: (BETA2 as f32, (1.0 - BETA2) as f32),
-            rate: scale.rate,
-            root: scale.root,
-            epsilon: scale.epsilon,
-        };
-        super::adam_gpu::step(&mut self.on_gpu, &self.moments, network, gradients, &step)?;
+    fn step_on_gpu(&mut self, network: &mut dyn Network, gradients: &Gradients, step: &AdamStep) -> nn::Result<()> {
+        super::adam_gpu::step(&mut self.on_gpu, &self.moments, network, gradients, step)?;
         self.moments.clear();
         Ok(())
     }
 
-    fn step_tensor(&mut self, name: &str, tensor: &mut Tensor, gradient: &Tensor, scale: Scale) -> nn::Result<()> {
+    fn step_tensor(&mut self, name: &str, tensor: &mut Tensor, gradient: &Tensor, step: &AdamStep) -> nn::Result<()> {
         if tensor.dims() != gradient.dims() {
             return Err(nn::Error::Shape {
                 tensor: format!("gradient of {name}"),
@@ -125,10 +119,8 @@ impl Adam {
                 expected: tensor.dims().to_vec(),
             });
         }
-        let mut values = tensor.flatten_all()?.to_vec1::<f32>()?;
-        let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
         if !self.moments.contains_key(name) {
-            let zeros = vec![0.0; values.len()];
+            let zeros = vec![0.0; tensor.elem_count()];
             self.moments.insert(
                 name.to_owned(),
                 Moments {
@@ -138,48 +130,25 @@ impl Adam {
             );
         }
         let moments = self.moments.get_mut(name).expect("was put in above");
-        update(&mut values, &gradient, moments, scale);
-        *tensor = Tensor::from_vec(values, tensor.dims(), tensor.device())?;
+        *tensor = step.apply(tensor, gradient, (&mut moments.first, &mut moments.second))?;
         Ok(())
     }
 }
 
-/// Factors of one step: `value -= rate * first / (second.sqrt() * root + epsilon)`.
-#[derive(Debug, Clone, Copy)]
-struct Scale {
-    rate: f32,
-    root: f32,
-    epsilon: f32,
-}
-
-impl Scale {
-    fn new(form: AdamForm, step: u64, rate: f64) -> Self {
-        let step = i32::try_from(step).unwrap_or(i32::MAX);
-        let first = 1.0 - BETA1.powi(step);
-        let second = (1.0 - BETA2.powi(step)).sqrt();
-        match form {
-            AdamForm::Torch => Self {
-                rate: (rate / first) as f32,
-                root: (1.0 / second) as f32,
-                epsilon: 1e-8,
-            },
-            AdamForm::Keras => Self {
-                rate: (rate * second / first) as f32,
-                root: 1.0,
-                epsilon: 1e-7,
-            },
-        }
-    }
-}
-
-/// The fused step over one parameter.
-fn update(values: &mut [f32], gradient: &[f32], moments: &mut Moments, scale: Scale) {
-    let (keep1, take1) = (BETA1 as f32, (1.0 - BETA1) as f32);
-    let (keep2, take2) = (BETA2 as f32, (1.0 - BETA2) as f32);
-    let state = moments.first.iter_mut().zip(&mut moments.second);
-    for ((value, &g), (first, second)) in values.iter_mut().zip(gradient).zip(state) {
-        *first = keep1 * *first + take1 * g;
-        *second = keep2 * *second + take2 * g * g;
-        *value -= scale.rate * *first / (second.sqrt() * scale.root + scale.epsilon);
+/// What a form's step multiplies with.
+fn factors(form: AdamForm, step: u64, rate: f64) -> AdamStep {
+    let step = i32::try_from(step).unwrap_or(i32::MAX);
+    let first = 1.0 - BETA1.powi(step);
+    let second = (1.0 - BETA2.powi(step)).sqrt();
+    let (rate, root, epsilon) = match form {
+        AdamForm::Torch => (rate / first, 1.0 / second, 1e-8),
+        AdamForm::Keras => (rate * second / first, 1.0, 1e-7),
+    };
+    AdamStep {
+        first: (BETA1 as f32, (1.0 - BETA1) as f32),
+        second: (BETA2 as f32, (1.0 - BETA2) as f32),
+        rate: rate as f32,
+        root: root as f32,
+        epsilon,
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::nn::ops::cuda::{AdamState, AdamStep};
+use crate::nn::ops::AdamStep;
+use crate::nn::ops::cuda::AdamState;
 use crate::nn::{self, Gradients, Network, Tensor};
 
 use super::adam::Moments;

@@ -36,37 +36,36 @@ pub fn hybrid(probabilities: &[f64], targets: &[u8]) -> (HybridLoss, Vec<f64>) {
     );
     let n = targets.len() as f64;
     let (mut focal, mut overlap, mut total) = (0.0, 0.0, 0.0);
+    // Logarithms are dear: the focal loss's gradient is found with the loss, the Dice loss's needs the sums.
+    let mut gradient = Vec::with_capacity(targets.len());
     for (&p, &target) in probabilities.iter().zip(targets) {
-        let t = f64::from(target);
         let q = p.clamp(CLIP, 1.0 - CLIP);
-        focal += if target == 1 {
-            -FOCAL_ALPHA * (1.0 - q).powi(2) * q.ln()
+        let slope = if target == 1 {
+            let (miss, log) = (1.0 - q, q.ln());
+            focal -= FOCAL_ALPHA * miss * miss * log;
+            FOCAL_ALPHA * miss * (2.0 * log - miss / q)
         } else {
-            -(1.0 - FOCAL_ALPHA) * q.powi(2) * (1.0 - q).ln()
+            let (hit, log) = (1.0 - q, (1.0 - q).ln());
+            focal -= (1.0 - FOCAL_ALPHA) * q * q * log;
+            (1.0 - FOCAL_ALPHA) * q * (q / hit - 2.0 * log)
         };
+        let clipped = !(CLIP..=1.0 - CLIP).contains(&p);
+        gradient.push(if clipped { 0.0 } else { slope / n });
+        let t = f64::from(target);
         overlap += p * t;
         total += p + t;
     }
     let (numerator, denominator) = (2.0 * overlap + DICE_SMOOTH, total + DICE_SMOOTH);
-    let gradient = probabilities.iter().zip(targets).map(|(&p, &target)| {
+    for (gradient, &target) in gradient.iter_mut().zip(targets) {
         let t = f64::from(target);
-        let dice = -(2.0 * t * denominator - numerator) / (denominator * denominator);
-        if !(CLIP..=1.0 - CLIP).contains(&p) {
-            return dice;
-        }
-        let focal = if target == 1 {
-            FOCAL_ALPHA * (1.0 - p) * (2.0 * p.ln() - (1.0 - p) / p)
-        } else {
-            (1.0 - FOCAL_ALPHA) * p * (p / (1.0 - p) - 2.0 * (1.0 - p).ln())
-        };
-        dice + focal / n
-    });
+        *gradient -= (2.0 * t * denominator - numerator) / (denominator * denominator);
+    }
     (
         HybridLoss {
             focal: focal / n,
             dice: 1.0 - numerator / denominator,
         },
-        gradient.collect(),
+        gradient,
     )
 }
 

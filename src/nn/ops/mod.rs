@@ -1,6 +1,7 @@
 //! Operations on [`Value`]s with exact gradients: each computes, and records how to go back. They choose the
 //! kernels by element type; networks never see that. Activations are `[n, h, w, c]`.
 
+mod adam;
 mod conv;
 pub mod cpu;
 #[cfg(feature = "cuda")]
@@ -12,11 +13,12 @@ mod pool;
 mod resize;
 mod source;
 
+pub use adam::AdamStep;
 pub use conv::conv2d;
 pub use join::{concat, residual};
 pub use linear::linear;
-pub use norm::{Norm, batch_norm};
 pub(super) use norm::write_normalised;
+pub use norm::{Norm, batch_norm};
 pub use pool::{average_pool, global_average_pool, max_pool};
 pub use resize::{resize_bilinear, upsample_x2};
 

@@ -63,7 +63,7 @@ impl Geometry {
     }
 
     /// The convolution that leads from the output's gradient to the input's, if stride 1 allows one.
-    fn transposed(&self) -> Option<Self> {
+    pub fn transposed(&self) -> Option<Self> {
         let padding = (
             self.kernel.0.checked_sub(1 + self.padding.0)?,
             self.kernel.1.checked_sub(1 + self.padding.1)?,
@@ -233,11 +233,6 @@ pub(super) fn copy_pixel<T: Element>(input: &Input<'_, T>, pixel: usize, first: 
     }
 }
 
-/// Packs a kernel `[o, kh, kw, c]` for [`forward`].
-pub fn pack<T: Element>(g: &Geometry, w: &[T]) -> Packed<T> {
-    Packed::transposed(w, g.depth(), g.output.2)
-}
-
 /// Convolution: `y = x * w`, then the epilogue. `y` is `[n, oh, ow]` pixels, `distance` apart.
 ///
 /// # Safety
@@ -277,13 +272,15 @@ pub fn rows<'a, T: Element>(g: &Geometry, input: &Input<'a, T>, stage: super::ge
 }
 
 /// Gradient with respect to the input, `[n, h, w, c]`, for `dy` `[n, oh, ow, o]` and the kernel `[o, kh, kw, c]`.
-pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T]) {
+///
+/// `buffer` may hold anything, and comes back for the next kernel.
+pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T], buffer: Vec<T>) -> Vec<T> {
     let (o, (kh, kw), c) = (g.output.2, g.kernel, g.input.2);
     let Some(back) = g.transposed() else {
-        return scatter_input(g, w, dy, dx);
+        return scatter_input(g, w, dy, dx, buffer);
     };
     // Tap k of the way back is the kernel's last tap but k, with input and output channels exchanged.
-    let packed = Packed::from_rows(back.depth(), c, |k| {
+    let packed = Packed::from_rows(buffer, (back.depth(), c), |k| {
         let tap = kh * kw - 1 - k / o;
         &w[(k % o * kh * kw + tap) * c..][..c]
     });
@@ -298,12 +295,13 @@ pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T])
     };
     // SAFETY: `dx` holds `rows` pixels of `c` channels and is only known here.
     unsafe { forward(&back, &input, &packed, (dx.as_mut_ptr(), c), Epilogue::NONE) };
+    packed.into_buffer()
 }
 
 /// [`backward_input`] for strides: columns of gradients are added to where they were gathered from.
-fn scatter_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T]) {
+fn scatter_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T], buffer: Vec<T>) -> Vec<T> {
     let (o, depth) = (g.output.2, g.depth());
-    let packed = Packed::from_rows(o, depth, |k| &w[k * depth..][..depth]);
+    let packed = Packed::from_rows(buffer, (o, depth), |k| &w[k * depth..][..depth]);
     on_pool(|| {
         dx.par_chunks_mut(g.image_len()).enumerate().for_each(|(image, dx)| {
             dx.fill(T::zero());
@@ -332,6 +330,7 @@ fn scatter_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T]) {
             }
         });
     });
+    packed.into_buffer()
 }
 
 /// Adds the columns of one output line to the image that they were gathered from.

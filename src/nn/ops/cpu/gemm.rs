@@ -12,6 +12,8 @@ use super::{Element, on_pool, scratch, threads};
 
 /// Elements of a block of the left-hand side: a quarter of a megabyte in f32, a part of the second cache.
 const BLOCK: usize = 1 << 16;
+/// Lines of a panel that are written together.
+const LINES: usize = 16;
 /// Fewer rows than this for each thread: the panels are split instead, so that none is read twice.
 const FEW_ROWS: usize = 48;
 
@@ -24,9 +26,13 @@ pub struct Packed<T> {
 }
 
 impl<T: Element> Packed<T> {
-    /// Packs a matrix given as rows of `columns` values.
-    pub fn from_rows<'a>(depth: usize, columns: usize, row: impl Fn(usize) -> &'a [T] + Sync) -> Self {
-        Self::fill(depth, columns, |first, panel| {
+    /// Packs a matrix given as rows of `columns` values, in a buffer that may hold anything.
+    pub fn from_rows<'a>(
+        buffer: Vec<T>,
+        (depth, columns): (usize, usize),
+        row: impl Fn(usize) -> &'a [T] + Sync,
+    ) -> Self {
+        Self::fill(buffer, depth, columns, |first, panel| {
             for (k, target) in panel.chunks_exact_mut(PANEL).enumerate() {
                 let count = PANEL.min(columns - first);
                 target[..count].copy_from_slice(&row(k)[first..first + count]);
@@ -36,18 +42,37 @@ impl<T: Element> Packed<T> {
 
     /// Packs the transpose of `values`, `columns` rows of `depth` values.
     pub fn transposed(values: &[T], depth: usize, columns: usize) -> Self {
-        Self::fill(depth, columns, |first, panel| {
-            for (j, row) in values[first * depth..].chunks_exact(depth).take(PANEL).enumerate() {
-                for (target, value) in panel.iter_mut().skip(j).step_by(PANEL).zip(row) {
-                    *target = *value;
+        Self::transposed_over(Vec::new(), values, depth, columns)
+    }
+
+    /// As [`Packed::transposed`], in a buffer that may hold anything; [`Packed::into_buffer`] gives it back.
+    pub fn transposed_over(buffer: Vec<T>, values: &[T], depth: usize, columns: usize) -> Self {
+        Self::fill(buffer, depth, columns, |first, panel| {
+            let rows = &values[first * depth..(first + PANEL).min(columns) * depth];
+            // A few lines at a time, so that what is written with gaps stays in the first cache.
+            for (block, panel) in panel.chunks_mut(LINES * PANEL).enumerate() {
+                for (j, row) in rows.chunks_exact(depth).enumerate() {
+                    for (target, value) in panel.chunks_exact_mut(PANEL).zip(&row[block * LINES..]) {
+                        target[j] = *value;
+                    }
                 }
             }
         })
     }
 
+    /// Elements of the buffer that a matrix needs.
+    pub fn len(depth: usize, columns: usize) -> usize {
+        columns.next_multiple_of(PANEL) * depth
+    }
+
+    /// The buffer, for another matrix.
+    pub fn into_buffer(self) -> Vec<T> {
+        self.values
+    }
+
     /// Lets `fill` write each panel, given its first column.
-    pub fn fill(depth: usize, columns: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Self {
-        let mut values = vec![T::zero(); columns.div_ceil(PANEL) * depth * PANEL];
+    pub fn fill(mut values: Vec<T>, depth: usize, columns: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Self {
+        values.resize(Self::len(depth, columns), T::zero());
         if depth > 0 {
             on_pool(|| {
                 values

@@ -1,6 +1,7 @@
 //! CPU kernels over channels-last slices: `[n, h, w, c]` activations, `[o, kh, kw, c]` convolution kernels.
 //! They know no tape and no layer; every one uses both hands of the compute pool.
 
+pub mod adam;
 pub mod conv;
 pub mod elementwise;
 pub mod gemm;

@@ -7,10 +7,12 @@
 
 use std::ops::Range;
 
+use multiversion::multiversion;
+use rayon::prelude::*;
+
 use super::conv::Geometry;
 use super::tile::{Epilogue, PANEL, Tile};
-use super::{Element, scratch};
-use multiversion::multiversion;
+use super::{Element, on_pool, scratch, threads};
 
 /// Results of a tile along one axis.
 const OUT: usize = 4;
@@ -47,20 +49,67 @@ pub fn suits(g: &Geometry) -> bool {
         && tiles >= 9
 }
 
+/// One tap, or one point, of a panel's outputs.
+type PanelLanes = [f64; PANEL];
+
 impl Kernel {
     /// Transforms `[o, 3, 3, c]`.
     pub fn new(w: &[f32], channels: usize, outputs: usize) -> Self {
-        let panels = outputs.div_ceil(PANEL);
-        let mut values = vec![0.0; POINTS * panels * channels * PANEL];
-        let panel_len = channels * PANEL;
-        for o in 0..outputs {
-            for c in 0..channels {
-                let tap = |i: usize| f64::from(w[(o * 9 + i) * channels + c]);
-                for (point, value) in transform_kernel(tap).into_iter().enumerate() {
-                    values[(point * panels + o / PANEL) * panel_len + c * PANEL + o % PANEL] = value;
+        Self::over(Vec::new(), w, channels, outputs)
+    }
+
+    /// As [`Kernel::new`], in a buffer that may hold anything; [`Kernel::into_buffer`] gives it back.
+    pub fn over(buffer: Vec<f32>, w: &[f32], channels: usize, outputs: usize) -> Self {
+        Self::fill(buffer, channels, outputs, |c, first, taps| {
+            for (lane, kernel) in w[first * 9 * channels..]
+                .chunks_exact(9 * channels)
+                .take(PANEL)
+                .enumerate()
+            {
+                for (i, tap) in taps.iter_mut().enumerate() {
+                    tap[lane] = f64::from(kernel[i * channels + c]);
                 }
             }
-        }
+        })
+    }
+
+    /// The kernel of the way back, from the output's gradient to the input's: `[o, 3, 3, c]` with its taps in reverse
+    /// and its channels and outputs exchanged.
+    pub fn reversed(buffer: Vec<f32>, w: &[f32], channels: usize, outputs: usize) -> Self {
+        Self::fill(buffer, outputs, channels, |o, first, taps| {
+            let count = PANEL.min(channels - first);
+            for (i, tap) in taps.iter_mut().enumerate() {
+                let values = &w[(o * 9 + 8 - i) * channels + first..][..count];
+                tap.iter_mut().zip(values).for_each(|(t, v)| *t = f64::from(*v));
+            }
+        })
+    }
+
+    /// Elements of the buffer that a kernel needs.
+    pub fn len(channels: usize, outputs: usize) -> usize {
+        POINTS * outputs.next_multiple_of(PANEL) * channels
+    }
+
+    /// Lets `gather` write the taps of a channel for the outputs of a panel from `first` on, and transforms them.
+    fn fill(
+        mut values: Vec<f32>,
+        channels: usize,
+        outputs: usize,
+        gather: impl Fn(usize, usize, &mut [PanelLanes; 9]) + Sync,
+    ) -> Self {
+        values.resize(Self::len(channels, outputs), 0.0);
+        on_pool(|| {
+            values
+                .par_chunks_mut(POINTS * channels * PANEL)
+                .enumerate()
+                .for_each(|(panel, values)| {
+                    for channel in 0..channels {
+                        let mut taps = [[0.0; PANEL]; 9];
+                        gather(channel, panel * PANEL, &mut taps);
+                        transform_taps(&taps, channel, channels, values);
+                    }
+                });
+        });
         Self {
             values,
             channels,
@@ -68,37 +117,43 @@ impl Kernel {
         }
     }
 
+    /// The buffer, for another kernel.
+    pub fn into_buffer(self) -> Vec<f32> {
+        self.values
+    }
+
     fn panel(&self, point: usize, panel: usize) -> *const f32 {
-        let panels = self.outputs.div_ceil(PANEL);
-        self.values[(point * panels + panel) * self.channels * PANEL..].as_ptr()
+        self.values[(panel * POINTS + point) * self.channels * PANEL..].as_ptr()
     }
 }
 
-/// `G g G^T` of a 3x3 kernel, in f64.
-fn transform_kernel(tap: impl Fn(usize) -> f64) -> [f32; POINTS] {
-    let line = |a: f64, b: f64, c: f64| {
-        let (even, odd) = ((a + c) / -6.0, b / -6.0);
-        let (far_even, far_odd) = (a / 24.0 + c / 6.0, b / 12.0);
-        [
-            a / 4.0,
-            even + odd,
-            even - odd,
-            far_even + far_odd,
-            far_even - far_odd,
-            c,
-        ]
-    };
-    let mut half = [[0.0; IN]; 3];
-    for (x, half) in half.iter_mut().enumerate() {
-        *half = line(tap(x), tap(3 + x), tap(6 + x));
+/// `G g` of three values.
+#[inline(always)]
+fn kernel_line([a, b, c]: [&PanelLanes; 3]) -> [PanelLanes; IN] {
+    let mut lines = [[0.0; PANEL]; IN];
+    for i in 0..PANEL {
+        let (even, odd) = ((a[i] + c[i]) / -6.0, b[i] / -6.0);
+        let (far_even, far_odd) = (a[i] / 24.0 + c[i] / 6.0, b[i] / 12.0);
+        lines[0][i] = a[i] / 4.0;
+        lines[1][i] = even + odd;
+        lines[2][i] = even - odd;
+        lines[3][i] = far_even + far_odd;
+        lines[4][i] = far_even - far_odd;
+        lines[5][i] = c[i];
     }
-    let mut result = [0.0; POINTS];
+    lines
+}
+
+/// Writes `G g G^T` of a channel's 3x3 kernels, computed in f64, to `values[point][channel]`.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+fn transform_taps(taps: &[PanelLanes; 9], channel: usize, channels: usize, values: &mut [f32]) {
+    let half = [0, 1, 2].map(|x| kernel_line([&taps[x], &taps[3 + x], &taps[6 + x]]));
     for y in 0..IN {
-        for (x, value) in line(half[0][y], half[1][y], half[2][y]).into_iter().enumerate() {
-            result[y * IN + x] = value as f32;
+        for (x, line) in kernel_line([&half[0][y], &half[1][y], &half[2][y]]).iter().enumerate() {
+            let target = &mut values[((y * IN + x) * channels + channel) * PANEL..][..PANEL];
+            target.iter_mut().zip(line).for_each(|(t, v)| *t = *v as f32);
         }
     }
-    result
 }
 
 /// What a convolution reads and writes.
@@ -211,6 +266,20 @@ impl Problem<'_> {
                 unsafe { f32::multiply(&tile) };
             }
         }
+    }
+
+    /// Computes the convolution on the pool.
+    ///
+    /// # Safety
+    /// As for [`Problem::run`].
+    pub unsafe fn compute(&self) {
+        let split = Split::new(&self.geometry, threads());
+        on_pool(|| {
+            (0..split.tasks).into_par_iter().for_each(|task| {
+                // SAFETY: tasks write disjoint tiles; the rest is the caller's promise.
+                unsafe { self.run(&split, task) };
+            });
+        });
     }
 }
 

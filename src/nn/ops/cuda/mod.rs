@@ -22,7 +22,7 @@ pub use join::{accumulate, concat, residual};
 pub use linear::linear;
 pub use loss::{cross_entropy, hybrid};
 pub use norm::batch_norm;
-pub use optimiser::{AdamState, AdamStep, RunningUpdate, blend_running};
+pub use optimiser::{AdamState, RunningUpdate, blend_running};
 pub use window::{average_pool, global_average_pool, max_pool, resize_bilinear, upsample_x2};
 
 pub(in crate::nn) use gpu::advice;

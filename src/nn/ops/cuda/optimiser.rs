@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use cudarc::driver::{CudaSlice, DeviceRepr, LaunchConfig};
 
 use super::gpu::{Gpu, THREADS, address, launch, slice_address};
+use crate::nn::ops::AdamStep;
 use crate::nn::{Error, Result};
 
 /// Elements of one tensor that a block steps.
@@ -22,21 +23,6 @@ struct Stretch {
 
 // SAFETY: the same fields in the same order as the kernels' structure.
 unsafe impl DeviceRepr for Stretch {}
-
-/// Factors of one step: `m = keep1 m + take1 g`, `v = keep2 v + take2 g²`, `value -= rate m / (sqrt(v) root + epsilon)`.
-#[derive(Debug, Clone, Copy)]
-pub struct AdamStep {
-    /// Share of the first moment that stays, and of the gradient that enters.
-    pub first: (f32, f32),
-    /// Share of the second moment that stays, and of the squared gradient that enters.
-    pub second: (f32, f32),
-    /// Rate, with the correction of the first moment.
-    pub rate: f32,
-    /// Correction of the second moment's root.
-    pub root: f32,
-    /// Added to it.
-    pub epsilon: f32,
-}
 
 /// Both moments of all parameters on a GPU.
 pub struct AdamState {
