@@ -20,6 +20,7 @@ pub mod recovnet;
 pub mod segmenter;
 pub mod tape;
 pub mod weights;
+pub mod workspace;
 
 pub use candle_core::{DType, Device, Tensor};
 pub use card::ModelCard;
@@ -32,6 +33,7 @@ pub use precision::Precision;
 pub use recovnet::{Classification, Classifier};
 pub use segmenter::Segmenter;
 pub use tape::{Backward, BatchStatistics, Gradients, Tape, Value};
+pub use workspace::Workspace;
 
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@
 use crate::nn::InputSpec;
 #[cfg(feature = "cuda")]
 use crate::nn::ops::cuda::{self, GreyPlanes, Reading};
-use crate::nn::{self, Device, Network, Precision, RunningVariance, Tape, Tensor};
+use crate::nn::{self, Device, Network, Precision, RunningVariance, Tape, Tensor, Workspace};
 
 use super::adam::Adam;
 use super::batches::Batch;
@@ -27,7 +27,8 @@ pub struct StepConfig {
     pub precision: Precision,
 }
 
-/// Forward, loss, backward, optimiser and running statistics; returns the loss before the step.
+/// Forward, loss, backward, optimiser and running statistics; returns the loss before the step. `workspace` keeps
+/// the buffers for the next step.
 ///
 /// # Errors
 /// If the batch is empty or not of that size, or an operation fails.
@@ -36,7 +37,7 @@ pub fn step<P: Phase>(
     adam: &mut Adam,
     mut batch: Batch,
     config: StepConfig,
-    device: &Device,
+    (device, workspace): (&Device, &Workspace),
 ) -> nn::Result<f64> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
@@ -52,16 +53,17 @@ pub fn step<P: Phase>(
         return walk_on_gpu::<P>(network, adam, &images, &targets, config)?.wait();
     }
     let images = config.precision.of_input(&images(&mut batch, config.size, device)?)?;
-    let mut tape = Tape::training();
+    let mut tape = Tape::training_in(workspace);
     let output = P::forward(network, &images, &mut tape)?;
     let logits = output.tensor().flatten_all()?.to_vec1::<f32>()?;
     let (loss, gradient) = P::loss(&logits, &batch);
-    let seed = Tensor::from_vec(gradient, output.tensor().dims(), device)?;
+    let seed = Tensor::from_vec(gradient, output.dims(), device)?;
     let backward = tape.backward(&[(&output, seed)])?;
     adam.step(network, &backward.gradients, config.rate)?;
     // Both frameworks that the recipes follow take the unbiased variance (Keras 2's fused kernel does).
     let form = RunningVariance::Unbiased;
     network.update_running(&backward.statistics, config.bn_momentum, form)?;
+    backward.gradients.recycle(workspace);
     Ok(loss)
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::nn::card::Task;
 #[cfg(feature = "cuda")]
 use crate::nn::ops::cuda::Reading;
-use crate::nn::{self, DType, Device, Tape};
+use crate::nn::{self, DType, Device, Tape, Workspace};
 
 use super::Error;
 use super::adam::Adam;
@@ -94,6 +94,7 @@ struct Run<'a, P: Phase> {
     rows: Vec<Row>,
     folder: RunFolder,
     device: Device,
+    workspace: Workspace,
     network: P::Network,
     adam: Adam,
     progress: Progress,
@@ -133,6 +134,7 @@ impl<'a, P: Phase> Run<'a, P> {
             rows,
             folder,
             device: job.device.clone(),
+            workspace: Workspace::default(),
             network,
             adam,
             progress,
@@ -249,7 +251,7 @@ impl<'a, P: Phase> Run<'a, P> {
         plan.for_each(epoch, |number, batch| {
             let (images, rate) = (batch.len(), self.begin_step(&course, number)?);
             let config = self.step_config(data.size, rate);
-            let loss = step::step::<P>(&mut self.network, &mut self.adam, batch, config, &self.device)?;
+            let loss = step::step::<P>(&mut self.network, &mut self.adam, batch, config, (&self.device, &self.workspace))?;
             course.record(number, images, rate, loss, self.listener)
         })?;
         Ok(course.finish())
@@ -310,7 +312,7 @@ impl<'a, P: Phase> Run<'a, P> {
             let mut batch = Batch::plain(chunk, &spec);
             let images = images(&mut batch, data.size, &self.device)?;
             let images = self.config.precision.of_input(&images)?;
-            let output = P::forward(&self.network, &images, &mut Tape::evaluation())?;
+            let output = P::forward(&self.network, &images, &mut Tape::evaluation_in(&self.workspace))?;
             let logits = output
                 .tensor()
                 .to_dtype(DType::F32)

@@ -1,7 +1,7 @@
 //! One step of training: it learns, and refuses what is no batch.
 
 use recovnet::nn::card::Task;
-use recovnet::nn::{BackboneKind, Device, Error, Network, Precision};
+use recovnet::nn::{BackboneKind, Device, Error, Network, Precision, Workspace};
 use recovnet::training::adam::Adam;
 use recovnet::training::batches::Batch;
 use recovnet::training::phase::{Classification, Phase};
@@ -29,7 +29,7 @@ fn a_step_moves_parameters_and_statistics_and_an_empty_batch_moves_nothing() {
         masks: Vec::new(),
         labels: Vec::new(),
     };
-    let error = step::<Classification>(&mut network, &mut adam, empty.clone(), CONFIG, &Device::Cpu).unwrap_err();
+    let error = step::<Classification>(&mut network, &mut adam, empty.clone(), CONFIG, (&Device::Cpu, &Workspace::default())).unwrap_err();
     assert!(
         matches!(&error, Error::Input { found, .. } if found == &[0, 3, 32, 32]),
         "{error}"
@@ -43,7 +43,7 @@ fn a_step_moves_parameters_and_statistics_and_an_empty_batch_moves_nothing() {
         labels: vec![0, 1],
         ..empty
     };
-    let loss = step::<Classification>(&mut network, &mut adam, batch, CONFIG, &Device::Cpu).unwrap();
+    let loss = step::<Classification>(&mut network, &mut adam, batch, CONFIG, (&Device::Cpu, &Workspace::default())).unwrap();
     assert!(loss.is_finite() && loss > 0.0, "{loss}");
     assert_eq!(adam.steps(), 1);
     for (name, before) in names.iter().zip(&before) {

@@ -12,7 +12,7 @@ use crate::imaging::{self, phantom};
 use crate::inference::models::{ClassifierName, Models};
 use crate::inference::pipeline;
 use crate::nn::card::Task;
-use crate::nn::{Classifier, Device, Graph, Precision, Segmenter, Tensor};
+use crate::nn::{Classifier, Device, Graph, Precision, Segmenter, Tensor, Workspace};
 use crate::training::adam::Adam;
 use crate::training::batches::Batch;
 use crate::training::phase::{Classification, Phase, Segmentation};
@@ -103,12 +103,12 @@ where
         bn_momentum: config.bn_momentum,
         precision: case.precision.into(),
     };
-    let device = device.clone();
+    let (device, workspace) = (device.clone(), Workspace::default());
     Ok(Box::new(move || {
         // The loop gets its batches from another thread: copying this one is not the step's work.
         let batch = batch.clone();
         timed(|| {
-            let loss = step::<P>(&mut network, &mut adam, batch, settings, &device)?;
+            let loss = step::<P>(&mut network, &mut adam, batch, settings, (&device, &workspace))?;
             anyhow::ensure!(loss.is_finite(), "the loss is no longer a number");
             Ok(device.synchronize()?)
         })

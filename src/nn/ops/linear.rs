@@ -12,43 +12,43 @@ use crate::nn::{Error, Result};
 /// If the shapes do not fit or the element type has no kernel.
 pub fn linear(tape: &mut Tape, x: &Value, weight: &Value, bias: &Value) -> Result<Value> {
     #[cfg(feature = "cuda")]
-    if x.tensor.device().is_cuda() {
+    if x.is_on_gpu() {
         return super::cuda::linear(tape, x, weight, bias);
     }
-    let (o, c) = weight.tensor.dims2()?;
-    if x.tensor.dims2()?.1 != c || bias.tensor.dims() != [o] {
+    let (o, c) = weight.shape().dims2()?;
+    if x.shape().dims2()?.1 != c || bias.dims() != [o] {
         return Err(Error::Shape {
             tensor: "fully connected layer".into(),
-            found: x.tensor.dims().to_vec(),
+            found: x.dims().to_vec(),
             expected: vec![0, c],
         });
     }
     if let Some(graph) = tape.graph() {
         let operation = Operation::Linear {
             x: graph::id(x)?,
-            weight: graph::numbers(&weight.tensor)?,
-            bias: graph::numbers(&bias.tensor)?,
+            weight: graph::numbers(weight.read())?,
+            bias: graph::numbers(bias.read())?,
         };
-        return graph.record(operation, &[x.tensor.dims()[0], o]);
+        return graph.record(operation, &[x.dims()[0], o]);
     }
-    by_type!(x.tensor, linear_typed(tape, x, weight, bias))
+    by_type!(x, linear_typed(tape, x, weight, bias))
 }
 
 fn linear_typed<T: Element>(tape: &mut Tape, x: &Value, weight: &Value, bias: &Value) -> Result<Value> {
-    let ((n, c), o) = (x.tensor.dims2()?, weight.tensor.dim(0)?);
+    let ((n, c), o) = (x.shape().dims2()?, weight.dims()[0]);
     let y = {
-        let (hx, hw, hb) = (Host::of(&x.tensor)?, Host::of(&weight.tensor)?, Host::of(&bias.tensor)?);
+        let (hx, hw, hb) = (Host::of(x.read())?, Host::of(weight.read())?, Host::of(bias.read())?);
         elementwise::linear(hx.slice::<T>()?, hw.slice()?, hb.slice()?, c)
     };
     let nodes = [x.node, weight.node, bias.node];
-    let (x, weight) = (x.tensor.clone(), weight.tensor.clone());
-    Ok(tape.operation(tensor(y, (n, o))?, &nodes, move |dy, sink| {
+    let (x, weight) = (x.clone(), weight.clone());
+    Ok(tape.operation(tensor(y, (n, o))?, &nodes, move |gradient, sink| {
         let (dx, dw, d_bias) = {
-            let (hx, hw, hd) = (Host::of(&x)?, Host::of(&weight)?, Host::of(dy)?);
+            let (hx, hw, hd) = (Host::of(x.read())?, Host::of(weight.read())?, Host::of(&gradient)?);
             elementwise::linear_backward(hx.slice::<T>()?, hw.slice()?, hd.slice()?, c)
         };
-        sink.add(nodes[0], tensor(dx, x.shape())?)?;
-        sink.add(nodes[1], tensor(dw, weight.shape())?)?;
-        sink.add(nodes[2], tensor(d_bias, o)?)
+        sink.put(nodes[0], tensor(dx, (n, c))?)?;
+        sink.put(nodes[1], tensor(dw, (o, c))?)?;
+        sink.put(nodes[2], tensor(d_bias, o)?)
     }))
 }

@@ -10,17 +10,18 @@ mod linear;
 mod norm;
 mod pool;
 mod resize;
+mod source;
 
 pub use conv::conv2d;
 pub use join::{concat, residual};
 pub use linear::linear;
 pub use norm::{Norm, batch_norm};
+pub(super) use norm::write_normalised;
 pub use pool::{average_pool, global_average_pool, max_pool};
 pub use resize::{resize_bilinear, upsample_x2};
 
-use candle_core::Tensor;
-
 use self::cpu::conv::Geometry;
+use super::tape::Value;
 use super::{Error, Result};
 
 /// Calls a generic function with the element type of a tensor.
@@ -35,8 +36,21 @@ macro_rules! by_type {
 }
 use by_type;
 
-/// `[n, h, w, c]` of an activation.
-fn dims(x: &Tensor, operation: &str) -> Result<(usize, usize, usize, usize)> {
+/// `[n, h, w, c]` of a value.
+fn dims_of(x: &Value, operation: &str) -> Result<(usize, usize, usize, usize)> {
+    match *x.dims() {
+        [n, h, w, c] => Ok((n, h, w, c)),
+        _ => Err(Error::Shape {
+            tensor: operation.to_owned(),
+            found: x.dims().to_vec(),
+            expected: vec![0, 0, 0, 0],
+        }),
+    }
+}
+
+/// `[n, h, w, c]` of a tensor.
+#[cfg(feature = "cuda")]
+fn dims(x: &candle_core::Tensor, operation: &str) -> Result<(usize, usize, usize, usize)> {
     x.dims4().map_err(|_| Error::Shape {
         tensor: operation.to_owned(),
         found: x.dims().to_vec(),
@@ -78,8 +92,8 @@ impl Window {
         }
     }
 
-    fn geometry(self, x: &Tensor, out_channels: Option<usize>) -> Result<Geometry> {
-        let (n, h, w, c) = dims(x, "window")?;
+    fn geometry(self, x: &Value, out_channels: Option<usize>) -> Result<Geometry> {
+        let (n, h, w, c) = dims_of(x, "window")?;
         let oh = output_len(h, self.kernel.0, self.stride.0, self.padding.0)?;
         let ow = output_len(w, self.kernel.1, self.stride.1, self.padding.1)?;
         Ok(Geometry {

@@ -1,11 +1,14 @@
 //! Batch normalisation, with `ReLU` if the layer asks for it.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Shape, Tensor};
 
+use super::cpu::conv::Affine;
 use super::cpu::{Element, Host, norm, tensor};
-use super::{by_type, dims};
+use super::source::Source;
+use super::{by_type, dims_of};
 use crate::nn::plan::graph::{self, Operation};
-use crate::nn::tape::{BatchStatistics, Tape, Value};
+use crate::nn::tape::{BatchStatistics, Gradient, Normalised, Sink, Tape, Value};
+use crate::nn::workspace::{Workspace, take_buffer};
 use crate::nn::{Error, Result};
 
 /// What a batch normalisation knows.
@@ -29,7 +32,7 @@ pub struct Norm<'a> {
 impl Norm<'_> {
     /// Scale and shift per channel with the running statistics.
     fn at_rest(&self) -> Result<(Vec<f32>, Vec<f32>)> {
-        let (gamma, beta) = (values_f64(&self.gamma.tensor)?, values_f64(&self.beta.tensor)?);
+        let (gamma, beta) = (values_f64(self.gamma.read())?, values_f64(self.beta.read())?);
         let (mean, variance) = (values_f64(self.running_mean)?, values_f64(self.running_variance)?);
         let scale: Vec<f64> = gamma
             .iter()
@@ -43,7 +46,8 @@ impl Norm<'_> {
 
 /// Batch normalisation over the channels of all `parts` together, with `ReLU` if the layer asks for it.
 ///
-/// The parts are `[n, h, w, c_i]` feature maps of equal size; the result is `[n, h, w, sum c_i]`.
+/// The parts are `[n, h, w, c_i]` feature maps of equal size; the result is `[n, h, w, sum c_i]`. It is not written:
+/// what reads it normalises the parts on the way.
 ///
 /// # Errors
 /// If the shapes do not fit or the element type has no kernel.
@@ -52,20 +56,31 @@ pub fn batch_norm(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<
     if layer.running_mean.device().is_cuda() {
         return super::cuda::batch_norm(tape, parts, layer);
     }
-    let channels: usize = parts
-        .iter()
-        .map(|p| dims(&p.tensor, layer.name).map(|d| d.3))
-        .sum::<Result<_>>()?;
-    if layer.gamma.tensor.dims() != [channels] {
-        return Err(Error::Shape {
-            tensor: layer.name.to_owned(),
-            found: vec![channels],
-            expected: layer.gamma.tensor.dims().to_vec(),
-        });
+    let mismatch = |found: Vec<usize>, expected: &[usize]| Error::Shape {
+        tensor: layer.name.to_owned(),
+        found,
+        expected: expected.to_vec(),
+    };
+    let Some(first) = parts.first() else {
+        return Err(mismatch(vec![0], layer.gamma.dims()));
+    };
+    let size = dims_of(first, layer.name)?;
+    let mut channels = 0;
+    for part in parts {
+        let (n, h, w, c) = dims_of(part, layer.name)?;
+        if (n, h, w) != (size.0, size.1, size.2) || part.dtype() != first.dtype() {
+            return Err(mismatch(part.dims().to_vec(), &[size.0, size.1, size.2, c]));
+        }
+        channels += c;
+    }
+    for vector in [layer.gamma.dims(), layer.beta.dims(), layer.running_mean.dims(), layer.running_variance.dims()] {
+        if vector != [channels] {
+            return Err(mismatch(vec![channels], vector));
+        }
     }
     if let Some(graph) = tape.graph() {
         let (scale, shift) = layer.at_rest()?;
-        let [n, h, w, _] = parts[0].tensor.dims4().map(|(n, h, w, c)| [n, h, w, c])?;
+        let (n, h, w, _) = size;
         let operation = Operation::Affine {
             parts: parts.iter().map(graph::id).collect::<Result<_>>()?,
             scale,
@@ -74,19 +89,14 @@ pub fn batch_norm(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<
         };
         return graph.record(operation, &[n, h, w, channels]);
     }
-    by_type!(parts[0].tensor, batch_norm_typed(tape, parts, layer))
+    by_type!(first, batch_norm_typed(tape, parts, layer))
 }
 
 /// Moments of each part, computed once a feature map however many layers read it.
-fn moments<T: Element>(parts: &[Value]) -> Result<(Vec<f64>, Vec<f64>)> {
+fn moments<T: Element>(parts: &[Value], source: &Source<'_, T>) -> Result<(Vec<f64>, Vec<f64>)> {
     let (mut mean, mut variance) = (Vec::new(), Vec::new());
-    for part in parts {
-        if part.moments.get().is_none() {
-            let host = Host::of(&part.tensor)?;
-            let channels = dims(&part.tensor, "batch normalisation")?.3;
-            let _ = part.moments.set(norm::statistics(host.slice::<T>()?, channels));
-        }
-        let (m, v) = part.moments.get().expect("set just above");
+    for (value, part) in parts.iter().zip(source.parts()?) {
+        let (m, v) = value.moments(|| norm::moments(part.values, part.channels));
         mean.extend_from_slice(m);
         variance.extend_from_slice(v);
     }
@@ -102,13 +112,17 @@ fn cast<T: Element>(values: impl IntoIterator<Item = f64>) -> Vec<T> {
 }
 
 fn batch_norm_typed<T: Element>(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<Value> {
-    let (n, h, w, _) = dims(&parts[0].tensor, layer.name)?;
+    let (n, h, w, _) = dims_of(&parts[0], layer.name)?;
+    // Opened also where only running statistics count: whoever normalises later relies on it.
+    let source = Source::<T>::of_parts(parts)?;
+    source.parts()?;
     let uses_batch = tape.uses_batch_statistics();
     let (mean, variance) = if uses_batch {
-        moments::<T>(parts)?
+        moments(parts, &source)?
     } else {
         (values_f64(layer.running_mean)?, values_f64(layer.running_variance)?)
     };
+    drop(source);
     let channels = mean.len();
     if uses_batch {
         tape.record_statistics(BatchStatistics {
@@ -119,90 +133,154 @@ fn batch_norm_typed<T: Element>(tape: &mut Tape, parts: &[Value], layer: &Norm<'
         });
     }
     let inverse: Vec<f64> = variance.iter().map(|v| 1.0 / (v + layer.epsilon).sqrt()).collect();
-    let (gamma, beta) = (values_f64(&layer.gamma.tensor)?, values_f64(&layer.beta.tensor)?);
+    let (gamma, beta) = (values_f64(layer.gamma.read())?, values_f64(layer.beta.read())?);
     let scale: Vec<f64> = gamma.iter().zip(&inverse).map(|(g, i)| g * i).collect();
-    let shift = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| b - m * s);
-    let y = {
-        let hosts = parts.iter().map(|p| Host::of(&p.tensor)).collect::<Result<Vec<_>>>()?;
-        let slices = part_slices(parts, &hosts)?;
-        norm::affine(
-            &slices,
-            &cast::<T>(scale.iter().copied()),
-            &cast::<T>(shift),
-            layer.relu,
-        )
+    let shift: Vec<f64> = beta
+        .iter()
+        .zip(&mean)
+        .zip(&scale)
+        .map(|((b, m), s)| b - m * s)
+        .collect();
+    let nodes: Vec<_> = parts
+        .iter()
+        .map(|p| p.node)
+        .chain([layer.gamma.node, layer.beta.node])
+        .collect();
+    let saved = SavedNorm {
+        parts: parts.to_vec(),
+        nodes: nodes.clone(),
+        scale: scale.clone(),
+        shift: shift.clone(),
+        relu: layer.relu,
+        mean,
+        inverse,
+        count: uses_batch.then_some((n * h * w) as f64),
     };
-    let y = tensor(y, (n, h, w, channels))?;
-    let (nodes, affine_nodes): (Vec<_>, _) = (
-        parts.iter().map(|p| p.node).collect(),
-        (layer.gamma.node, layer.beta.node),
-    );
-    let all: Vec<_> = nodes.iter().copied().chain([affine_nodes.0, affine_nodes.1]).collect();
-    let (parts, output) = (parts.to_vec(), layer.relu.then(|| y.clone()));
-    let count = uses_batch.then_some((n * h * w) as f64);
-    Ok(tape.operation(y, &all, move |dy, sink| {
-        let saved = SavedNorm {
-            parts: &parts,
-            output: output.as_ref(),
-            mean: &mean,
-            inverse: &inverse,
-            gamma: &gamma,
-        };
-        let (dx, d_gamma, d_beta) = saved.backward::<T>(dy, count)?;
-        for ((part, node), dx) in parts.iter().zip(nodes).zip(dx) {
-            sink.add(node, tensor(dx, part.tensor.shape())?)?;
-        }
-        sink.add(affine_nodes.0, tensor(cast::<T>(d_gamma), channels)?)?;
-        sink.add(affine_nodes.1, tensor(cast::<T>(d_beta), channels)?)
+    let normalised = Normalised {
+        parts: parts.to_vec(),
+        scale,
+        shift,
+        relu: layer.relu,
+    };
+    let form = (Shape::from((n, h, w, channels)), parts[0].dtype());
+    Ok(tape.normalisation(normalised, form, &nodes, move |gradient, sink| {
+        saved.backward::<T>(gradient, sink)
     }))
 }
 
-fn part_slices<'a, T: Element>(parts: &[Value], hosts: &'a [Host<'_>]) -> Result<Vec<norm::Part<'a, T>>> {
-    parts
-        .iter()
-        .zip(hosts)
-        .map(|(p, h)| Ok((h.slice::<T>()?, dims(&p.tensor, "batch normalisation")?.3)))
-        .collect()
+/// Writes a normalised map, for readers that cannot normalise on the way.
+pub(in crate::nn) fn write_normalised(
+    normalised: &Normalised,
+    shape: &Shape,
+    dtype: DType,
+    workspace: &Workspace,
+) -> Result<Tensor> {
+    struct Typed(DType);
+    impl Typed {
+        fn dtype(&self) -> DType {
+            self.0
+        }
+    }
+    by_type!(Typed(dtype), write_typed(normalised, shape, workspace))
+}
+
+fn write_typed<T: Element>(normalised: &Normalised, shape: &Shape, workspace: &Workspace) -> Result<Tensor> {
+    let source = Source::<T>::of_normalised(normalised)?;
+    let mut y = workspace.buffer(shape.elem_count());
+    norm::write(&source.input(&source.parts()?), normalised.scale.len(), &mut y);
+    tensor(y, shape.clone())
 }
 
 /// What the backward pass of a batch normalisation needs of the forward pass.
-struct SavedNorm<'a> {
-    parts: &'a [Value],
-    /// The output, if a `ReLU` followed.
-    output: Option<&'a Tensor>,
-    mean: &'a [f64],
-    inverse: &'a [f64],
-    gamma: &'a [f64],
+struct SavedNorm {
+    parts: Vec<Value>,
+    /// Of the parts, gamma and beta.
+    nodes: Vec<Option<usize>>,
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+    relu: bool,
+    mean: Vec<f64>,
+    inverse: Vec<f64>,
+    /// `None` where the statistics were constants.
+    count: Option<f64>,
 }
 
-/// Gradients of a batch normalisation's parts, gamma and beta.
-type NormGradients<T> = (Vec<Vec<T>>, Vec<f64>, Vec<f64>);
+impl SavedNorm {
+    fn backward<T: Element>(&self, gradient: Gradient, sink: &mut Sink) -> Result<()> {
+        let source = Source::<T>::of_parts(&self.parts)?;
+        let parts = source.parts()?;
+        let (scale, shift) = (cast(self.scale.iter().copied()), cast(self.shift.iter().copied()));
+        let affine = Affine {
+            scale: &scale,
+            shift: &shift,
+            relu: self.relu,
+        };
+        let sums = {
+            let dy = Host::of(&gradient)?;
+            norm::backward_sums(&parts, &affine, &cast(self.mean.iter().copied()), dy.slice::<T>()?)
+        };
+        let d_gamma: Vec<f64> = sums.1.iter().zip(&self.inverse).map(|(s, i)| s * i).collect();
+        let (slope, constant) = self.corrections(&sums.0, &d_gamma);
+        let terms = norm::Terms {
+            affine,
+            slope: &cast(slope),
+            constant: &cast(constant),
+        };
+        let (part_nodes, affine_nodes) = self.nodes.split_at(self.parts.len());
+        self.pass_on(&parts, &terms, part_nodes, gradient, sink)?;
+        let channels = self.mean.len();
+        sink.put(affine_nodes[0], tensor(cast::<T>(d_gamma), channels)?)?;
+        sink.put(affine_nodes[1], tensor(cast::<T>(sums.0), channels)?)
+    }
 
-impl SavedNorm<'_> {
-    /// Gradients of the parts, gamma and beta; `count` is `None` where the statistics were constants.
-    fn backward<T: Element>(&self, dy: &Tensor, count: Option<f64>) -> Result<NormGradients<T>> {
-        let hosts = self
-            .parts
-            .iter()
-            .map(|p| Host::of(&p.tensor))
-            .collect::<Result<Vec<_>>>()?;
-        let parts = part_slices::<T>(self.parts, &hosts)?;
-        let (h_dy, h_y) = (Host::of(dy)?, self.output.map(Host::of).transpose()?);
-        let (dy, y) = (h_dy.slice::<T>()?, h_y.as_ref().map(Host::slice::<T>).transpose()?);
-        let (sum, sum_x) = norm::backward_sums(&parts, self.mean, y, dy);
-        let d_gamma: Vec<f64> = sum_x.iter().zip(self.inverse).map(|(s, i)| s * i).collect();
-        let (mut a, mut b, mut k) = (Vec::new(), Vec::new(), Vec::new());
-        for c in 0..self.mean.len() {
-            let scale = self.gamma[c] * self.inverse[c];
-            let (slope, constant) = count.map_or((0.0, 0.0), |count| {
-                let slope = -scale * self.inverse[c] * d_gamma[c] / count;
-                (slope, -scale * sum[c] / count - slope * self.mean[c])
-            });
-            a.push(scale);
-            b.push(slope);
-            k.push(constant);
+    /// What the moments' own gradients add: `slope * x + constant` per channel.
+    fn corrections(&self, sum: &[f64], d_gamma: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let correction = |c: usize| {
+            self.count.map_or((0.0, 0.0), |count| {
+                let slope = -self.scale[c] * self.inverse[c] * d_gamma[c] / count;
+                (slope, -self.scale[c] * sum[c] / count - slope * self.mean[c])
+            })
+        };
+        (0..self.mean.len()).map(correction).unzip()
+    }
+
+    /// Writes the parts' gradients: over `gradient`'s own buffer, into sums begun by other readers, or new ones.
+    fn pass_on<T: Element>(
+        &self,
+        parts: &[super::cpu::conv::Part<'_, T>],
+        terms: &norm::Terms<'_, T>,
+        nodes: &[Option<usize>],
+        gradient: Gradient,
+        sink: &mut Sink,
+    ) -> Result<()> {
+        let mut begun: Vec<Option<Vec<T>>> = Vec::with_capacity(nodes.len());
+        for (i, node) in nodes.iter().enumerate() {
+            // A part that stands twice in the list has one sum: the first entry takes it, `put` adds the second.
+            let twice = nodes[..i].contains(node);
+            let sum = if twice { None } else { sink.claim(*node) };
+            begun.push(sum.map(|sum| take_buffer(&sum)).transpose()?);
         }
-        let dx = norm::backward_input(&parts, (&cast::<T>(a), &cast::<T>(b), &cast::<T>(k)), y, dy);
-        Ok((dx, d_gamma, sum))
+        let gradient = match (parts, &begun[..]) {
+            ([part], [None]) if nodes[0].is_some() => match gradient.into_buffer::<T>() {
+                Ok(mut dy) => {
+                    norm::backward_in_place(part, terms, &mut dy);
+                    return sink.put(nodes[0], tensor(dy, self.parts[0].shape().clone())?);
+                }
+                Err(shared) => shared,
+            },
+            _ => gradient,
+        };
+        let mut targets: Vec<Option<(Vec<T>, bool)>> = Vec::with_capacity(nodes.len());
+        for ((node, sum), part) in nodes.iter().zip(begun).zip(parts) {
+            let fresh = || (sink.workspace().buffer(part.values.len()), false);
+            targets.push(node.map(|_| sum.map_or_else(fresh, |sum| (sum, true))));
+        }
+        norm::backward_parts(parts, terms, Host::of(&gradient)?.slice::<T>()?, &mut targets);
+        for ((value, node), target) in self.parts.iter().zip(nodes).zip(targets) {
+            if let Some((dx, _)) = target {
+                sink.put(*node, tensor(dx, value.shape().clone())?)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,8 @@
 
 use super::cpu::conv::Geometry;
 use super::cpu::{Element, Host, pool, tensor};
-use super::{Window, by_type, dims};
+use super::source::Source;
+use super::{Window, by_type, dims_of};
 use crate::nn::Result;
 use crate::nn::plan::graph::{self, Operation};
 use crate::nn::tape::{Tape, Value};
@@ -13,10 +14,10 @@ use crate::nn::tape::{Tape, Value};
 /// If the window does not fit or the element type has no kernel.
 pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
     #[cfg(feature = "cuda")]
-    if x.tensor.device().is_cuda() {
+    if x.is_on_gpu() {
         return super::cuda::max_pool(tape, x, window);
     }
-    let geometry = window.geometry(&x.tensor, None)?;
+    let geometry = window.geometry(x, None)?;
     if let Some(graph) = tape.graph() {
         let operation = Operation::MaxPool {
             x: graph::id(x)?,
@@ -24,16 +25,21 @@ pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
         };
         return graph.record(operation, &geometry.output_shape());
     }
-    by_type!(x.tensor, max_pool_typed(tape, x, geometry))
+    by_type!(x, max_pool_typed(tape, x, geometry))
 }
 
 fn max_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry) -> Result<Value> {
-    let (y, from) = pool::max(&g, Host::of(&x.tensor)?.slice::<T>()?);
-    let (node, shape) = (x.node, x.tensor.shape().clone());
+    let mut y = tape.workspace().buffer::<T>(g.rows() * g.output.2);
+    let from = {
+        let source = Source::of(x)?;
+        pool::max(&g, &source.input(&source.parts()?), &mut y)
+    };
+    let (node, shape) = (x.node, x.shape().clone());
     let y = tensor(y, (g.n, g.output.0, g.output.1, g.output.2))?;
-    Ok(tape.operation(y, &[node], move |dy, sink| {
-        let dx = pool::max_backward(&g, &from, Host::of(dy)?.slice::<T>()?);
-        sink.add(node, tensor(dx, shape)?)
+    Ok(tape.operation(y, &[node], move |gradient, sink| {
+        let mut dx = sink.workspace().buffer(shape.elem_count());
+        pool::max_backward(&g, &from, Host::of(&gradient)?.slice::<T>()?, &mut dx);
+        sink.put(node, tensor(dx, shape)?)
     }))
 }
 
@@ -43,10 +49,10 @@ fn max_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry) -> Result
 /// If the window does not fit or the element type has no kernel.
 pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding: bool) -> Result<Value> {
     #[cfg(feature = "cuda")]
-    if x.tensor.device().is_cuda() {
+    if x.is_on_gpu() {
         return super::cuda::average_pool(tape, x, window, include_padding);
     }
-    let geometry = window.geometry(&x.tensor, None)?;
+    let geometry = window.geometry(x, None)?;
     if let Some(graph) = tape.graph() {
         let operation = Operation::AveragePool {
             x: graph::id(x)?,
@@ -55,16 +61,18 @@ pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding:
         };
         return graph.record(operation, &geometry.output_shape());
     }
-    by_type!(x.tensor, average_pool_typed(tape, x, geometry, include_padding))
+    by_type!(x, average_pool_typed(tape, x, geometry, include_padding))
 }
 
 fn average_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry, include_padding: bool) -> Result<Value> {
-    let y = pool::average(&g, include_padding, Host::of(&x.tensor)?.slice::<T>()?);
-    let (node, shape) = (x.node, x.tensor.shape().clone());
+    let mut y = tape.workspace().buffer::<T>(g.rows() * g.output.2);
+    pool::average(&g, include_padding, Host::of(x.read())?.slice()?, &mut y);
+    let (node, shape) = (x.node, x.shape().clone());
     let y = tensor(y, (g.n, g.output.0, g.output.1, g.output.2))?;
-    Ok(tape.operation(y, &[node], move |dy, sink| {
-        let dx = pool::average_backward(&g, include_padding, Host::of(dy)?.slice::<T>()?);
-        sink.add(node, tensor(dx, shape)?)
+    Ok(tape.operation(y, &[node], move |gradient, sink| {
+        let mut dx = sink.workspace().buffer(shape.elem_count());
+        pool::average_backward(&g, include_padding, Host::of(&gradient)?.slice::<T>()?, &mut dx);
+        sink.put(node, tensor(dx, shape)?)
     }))
 }
 
@@ -74,22 +82,23 @@ fn average_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry, inclu
 /// If the element type has no kernel.
 pub fn global_average_pool(tape: &mut Tape, x: &Value) -> Result<Value> {
     #[cfg(feature = "cuda")]
-    if x.tensor.device().is_cuda() {
+    if x.is_on_gpu() {
         return super::cuda::global_average_pool(tape, x);
     }
     if let Some(graph) = tape.graph() {
-        let (n, _, _, c) = dims(&x.tensor, "global average pooling")?;
+        let (n, _, _, c) = dims_of(x, "global average pooling")?;
         return graph.record(Operation::GlobalAverage { x: graph::id(x)? }, &[n, c]);
     }
-    by_type!(x.tensor, global_average_pool_typed(tape, x))
+    by_type!(x, global_average_pool_typed(tape, x))
 }
 
 fn global_average_pool_typed<T: Element>(tape: &mut Tape, x: &Value) -> Result<Value> {
-    let (n, h, w, c) = dims(&x.tensor, "global average pooling")?;
-    let y = pool::global_average(Host::of(&x.tensor)?.slice::<T>()?, n, c);
+    let (n, h, w, c) = dims_of(x, "global average pooling")?;
+    let y = pool::global_average(Host::of(x.read())?.slice::<T>()?, n, c);
     let node = x.node;
-    Ok(tape.operation(tensor(y, (n, c))?, &[node], move |dy, sink| {
-        let dx = pool::global_average_backward(Host::of(dy)?.slice::<T>()?, h * w, c);
-        sink.add(node, tensor(dx, (n, h, w, c))?)
+    Ok(tape.operation(tensor(y, (n, c))?, &[node], move |gradient, sink| {
+        let mut dx = sink.workspace().buffer(n * h * w * c);
+        pool::global_average_backward(Host::of(&gradient)?.slice::<T>()?, h * w, c, &mut dx);
+        sink.put(node, tensor(dx, (n, h, w, c))?)
     }))
 }

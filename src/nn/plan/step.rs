@@ -238,8 +238,8 @@ impl Step {
                 }
                 Self::Resize { x, y } => {
                     let ([_, h, w, c], [_, rows, columns, _]) = (x.shape, y.shape);
-                    let resized = resize::bilinear(arena.read(x), (h, w), (rows, columns), c);
-                    arena.write(y, 0..y.pixels()).copy_from_slice(&resized);
+                    let resized = arena.write(y, 0..y.pixels());
+                    resize::bilinear(arena.read(x), (h, w), (rows, columns), c, resized);
                 }
                 Self::Residual {
                     x,

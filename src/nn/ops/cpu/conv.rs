@@ -209,7 +209,7 @@ fn stage_pixels<T: Element>(
 
 /// Copies channels of one pixel, from channel `first` on.
 #[inline(always)]
-fn copy_pixel<T: Element>(input: &Input<'_, T>, pixel: usize, first: usize, target: &mut [T]) {
+pub(super) fn copy_pixel<T: Element>(input: &Input<'_, T>, pixel: usize, first: usize, target: &mut [T]) {
     let (mut channel, mut done) = (0, 0);
     for part in input.parts {
         let from = first.max(channel);
@@ -277,17 +277,16 @@ pub fn rows<'a, T: Element>(g: &Geometry, input: &Input<'a, T>, stage: super::ge
 }
 
 /// Gradient with respect to the input, `[n, h, w, c]`, for `dy` `[n, oh, ow, o]` and the kernel `[o, kh, kw, c]`.
-pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T]) -> Vec<T> {
+pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T]) {
     let (o, (kh, kw), c) = (g.output.2, g.kernel, g.input.2);
     let Some(back) = g.transposed() else {
-        return scatter_input(g, w, dy);
+        return scatter_input(g, w, dy, dx);
     };
     // Tap k of the way back is the kernel's last tap but k, with input and output channels exchanged.
     let packed = Packed::from_rows(back.depth(), c, |k| {
         let tap = kh * kw - 1 - k / o;
         &w[(k % o * kh * kw + tap) * c..][..c]
     });
-    let mut dx = vec![T::zero(); g.n * g.image_len()];
     let part = [Part {
         values: dy,
         channels: o,
@@ -299,16 +298,15 @@ pub fn backward_input<T: Element>(g: &Geometry, w: &[T], dy: &[T]) -> Vec<T> {
     };
     // SAFETY: `dx` holds `rows` pixels of `c` channels and is only known here.
     unsafe { forward(&back, &input, &packed, (dx.as_mut_ptr(), c), Epilogue::NONE) };
-    dx
 }
 
 /// [`backward_input`] for strides: columns of gradients are added to where they were gathered from.
-fn scatter_input<T: Element>(g: &Geometry, w: &[T], dy: &[T]) -> Vec<T> {
+fn scatter_input<T: Element>(g: &Geometry, w: &[T], dy: &[T], dx: &mut [T]) {
     let (o, depth) = (g.output.2, g.depth());
     let packed = Packed::from_rows(o, depth, |k| &w[k * depth..][..depth]);
-    let mut dx = vec![T::zero(); g.n * g.image_len()];
     on_pool(|| {
         dx.par_chunks_mut(g.image_len()).enumerate().for_each(|(image, dx)| {
+            dx.fill(T::zero());
             for line in 0..g.output.0 {
                 let first = image * g.pixels() + line * g.output.1;
                 scratch::with(g.output.1 * depth, |columns| {
@@ -334,7 +332,6 @@ fn scatter_input<T: Element>(g: &Geometry, w: &[T], dy: &[T]) -> Vec<T> {
             }
         });
     });
-    dx
 }
 
 /// Adds the columns of one output line to the image that they were gathered from.
@@ -366,17 +363,27 @@ const COLUMNS: usize = 128;
 /// Output channels that lie together in a packed gradient.
 const CHANNELS: usize = 8;
 
-/// Gradient with respect to the kernel, `[o, kh, kw, c]`, for `dy` `[n, oh, ow, o]`.
-pub fn backward_kernel<T: Element>(g: &Geometry, input: &Input<'_, T>, dy: &[T]) -> Vec<T> {
-    let (len, blocks) = (g.output.2 * g.depth(), g.depth().div_ceil(COLUMNS));
-    // Few columns and many pixels: threads share the pixels, each with a sum of its own.
-    let shares = if blocks >= 2 * threads() {
+/// How many sums of the kernel's gradient are made side by side: one where columns are enough to keep all threads
+/// busy, else threads share the pixels.
+fn shares(g: &Geometry) -> usize {
+    if g.depth().div_ceil(COLUMNS) >= 2 * threads() {
         1
     } else {
         (2 * threads()).min(g.rows().div_ceil(PIXELS)).max(1)
-    };
+    }
+}
+
+/// Elements of the buffer that [`backward_kernel`] needs.
+pub fn kernel_sums(g: &Geometry) -> usize {
+    g.output.2 * g.depth() * shares(g)
+}
+
+/// Gradient with respect to the kernel, `[o, kh, kw, c]`, for `dy` `[n, oh, ow, o]`, in a buffer of
+/// [`kernel_sums`] elements that may hold anything.
+pub fn backward_kernel<T: Element>(g: &Geometry, input: &Input<'_, T>, dy: &[T], mut sums: Vec<T>) -> Vec<T> {
+    let (len, blocks) = (g.output.2 * g.depth(), g.depth().div_ceil(COLUMNS));
+    let shares = shares(g);
     let share = g.rows().div_ceil(shares).next_multiple_of(PIXELS);
-    let mut sums = vec![T::zero(); len * shares];
     let target = Target(sums.as_mut_ptr());
     on_pool(|| {
         (0..shares * blocks).into_par_iter().for_each(|task| {
@@ -388,8 +395,11 @@ pub fn backward_kernel<T: Element>(g: &Geometry, input: &Input<'_, T>, dy: &[T])
         });
     });
     let (sum, others) = sums.split_at_mut(len);
-    for other in others.chunks_exact(len) {
-        super::elementwise::add_assign(sum, other);
+    for (part, other) in (1..).zip(others.chunks_exact(len)) {
+        // A share without pixels has written nothing.
+        if part * share < g.rows() {
+            super::elementwise::add_assign(sum, other);
+        }
     }
     sums.truncate(len);
     sums
@@ -410,7 +420,7 @@ impl<T> Target<T> {
     }
 }
 
-/// Adds the products of `rows` to `columns` of the kernel's gradient.
+/// Writes the products of `rows` to `columns` of the kernel's gradient; nothing if there are no rows.
 unsafe fn kernel_block<T: Element>(
     g: &Geometry,
     input: &Input<'_, T>,
@@ -440,7 +450,7 @@ unsafe fn kernel_block<T: Element>(
                         c: sum.wrapping_add(i * CHANNELS * g.depth() + columns.start + column),
                         c_row: g.depth(),
                         columns: PANEL.min(columns.len() - column),
-                        accumulate: true,
+                        accumulate: first > rows.start,
                         epilogue: Epilogue::NONE,
                     };
                     // SAFETY: the staged rows are `row` apart with a panel to spare behind the last, the packed
@@ -465,9 +475,5 @@ fn pack_channels<T: Element>(dy: &[T], o: usize, packed: &mut [T]) {
 
 /// Sum over all pixels per channel: the gradient of a bias.
 pub fn backward_bias<T: Element>(o: usize, dy: &[T]) -> Vec<T> {
-    let mut sums = vec![T::zero(); o];
-    for pixel in dy.chunks_exact(o) {
-        sums.iter_mut().zip(pixel).for_each(|(sum, d)| *sum += *d);
-    }
-    sums
+    super::elementwise::sum_rows(dy, o)
 }

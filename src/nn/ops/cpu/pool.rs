@@ -1,9 +1,11 @@
 //! Max, average and global average pooling.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::conv::Geometry;
-use super::{Element, on_pool};
+use super::conv::{Geometry, Input};
+use super::norm::write_rows;
+use super::{Element, on_pool, scratch};
 
 /// Rows and columns of the input under the window of an output pixel, clipped to the picture.
 fn window(g: &Geometry, oy: usize, ox: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
@@ -18,50 +20,69 @@ fn window(g: &Geometry, oy: usize, ox: usize) -> (std::ops::Range<usize>, std::o
 }
 
 /// Max pooling (padding counts as minus infinity) and, for each output value, the input pixel it came from.
-pub fn max<T: Element>(g: &Geometry, x: &[T]) -> (Vec<T>, Vec<u32>) {
-    let (h, w, c) = g.input;
+pub fn max<T: Element>(g: &Geometry, input: &Input<'_, T>, y: &mut [T]) -> Vec<u32> {
+    let (_, w, c) = g.input;
     let (oh, ow, _) = g.output;
-    let mut y = vec![T::zero(); g.n * oh * ow * c];
     let mut from = vec![0_u32; y.len()];
     on_pool(|| {
         y.par_chunks_mut(ow * c)
             .zip(from.par_chunks_mut(ow * c))
             .enumerate()
             .for_each(|(line, (y, from))| {
-                let image = &x[line / oh * h * w * c..][..h * w * c];
-                for (ox, (y, from)) in y.chunks_exact_mut(c).zip(from.chunks_exact_mut(c)).enumerate() {
-                    let (rows, columns) = window(g, line % oh, ox);
-                    let mut first = true;
-                    for pixel in rows.flat_map(|r| columns.clone().map(move |q| r * w + q)) {
-                        let values = &image[pixel * c..][..c];
-                        for ((y, from), x) in y.iter_mut().zip(from.iter_mut()).zip(values) {
-                            // The first of equal values wins, as in PyTorch.
-                            if first || *x > *y {
-                                (*y, *from) = (*x, pixel as u32);
-                            }
-                        }
-                        first = false;
-                    }
-                }
+                let first = line / oh * g.input.0 * w;
+                let rows = window(g, line % oh, 0).0;
+                let begin = rows.start * w;
+                scratch::with(rows.len() * w * c, |x| {
+                    write_rows(input, first + begin, c, x);
+                    max_line(g, line % oh, (x, begin), y, from);
+                });
             });
     });
-    (y, from)
+    from
+}
+
+/// One line of [`max`]; `x` begins with the image's pixel `begin`.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+fn max_line<T: Element>(g: &Geometry, line: usize, (x, begin): (&[T], usize), y: &mut [T], from: &mut [u32]) {
+    let (_, w, c) = g.input;
+    for (ox, (y, from)) in y.chunks_exact_mut(c).zip(from.chunks_exact_mut(c)).enumerate() {
+        let (rows, columns) = window(g, line, ox);
+        let mut first = true;
+        for row in rows {
+            for pixel in row * w + columns.start..row * w + columns.end {
+                let values = &x[(pixel - begin) * c..][..c];
+                if first {
+                    y.copy_from_slice(values);
+                    from.fill(pixel as u32);
+                    first = false;
+                    continue;
+                }
+                for ((y, from), x) in y.iter_mut().zip(from.iter_mut()).zip(values) {
+                    // The first of equal values wins, as in PyTorch.
+                    let more = *x > *y;
+                    *y = if more { *x } else { *y };
+                    *from = if more { pixel as u32 } else { *from };
+                }
+            }
+        }
+    }
 }
 
 /// Gradient of [`max`] with respect to its input.
-pub fn max_backward<T: Element>(g: &Geometry, from: &[u32], dy: &[T]) -> Vec<T> {
+pub fn max_backward<T: Element>(g: &Geometry, from: &[u32], dy: &[T], dx: &mut [T]) {
     let (h, w, c) = g.input;
     let per_image = g.output.0 * g.output.1 * c;
-    let mut dx = vec![T::zero(); g.n * h * w * c];
     on_pool(|| {
         dx.par_chunks_mut(h * w * c).enumerate().for_each(|(n, dx)| {
+            dx.fill(T::zero());
             let range = n * per_image..(n + 1) * per_image;
-            for (i, (pixel, d)) in from[range.clone()].iter().zip(&dy[range]).enumerate() {
-                dx[*pixel as usize * c + i % c] += *d;
+            for (from, dy) in from[range.clone()].chunks_exact(c).zip(dy[range].chunks_exact(c)) {
+                for (channel, (pixel, d)) in from.iter().zip(dy).enumerate() {
+                    dx[*pixel as usize * c + channel] += *d;
+                }
             }
         });
     });
-    dx
 }
 
 /// What a window's sum is divided by.
@@ -74,72 +95,88 @@ fn divisor<T: Element>(g: &Geometry, include_padding: bool, pixels: usize) -> T 
 }
 
 /// Average pooling; with `include_padding` padding counts as zeros, else it does not count.
-pub fn average<T: Element>(g: &Geometry, include_padding: bool, x: &[T]) -> Vec<T> {
+pub fn average<T: Element>(g: &Geometry, include_padding: bool, x: &[T], y: &mut [T]) {
     let (h, w, c) = g.input;
     let (oh, ow, _) = g.output;
-    let mut y = vec![T::zero(); g.n * oh * ow * c];
     on_pool(|| {
         y.par_chunks_mut(ow * c).enumerate().for_each(|(line, y)| {
             let image = &x[line / oh * h * w * c..][..h * w * c];
-            for (ox, y) in y.chunks_exact_mut(c).enumerate() {
-                let (rows, columns) = window(g, line % oh, ox);
-                let divisor = divisor::<T>(g, include_padding, rows.len() * columns.len());
-                for pixel in rows.flat_map(|r| columns.clone().map(move |q| r * w + q)) {
-                    for (y, x) in y.iter_mut().zip(&image[pixel * c..][..c]) {
-                        *y += *x;
-                    }
-                }
-                for y in y.iter_mut() {
-                    *y /= divisor;
-                }
-            }
+            average_line(g, include_padding, line % oh, image, y);
         });
     });
-    y
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+fn average_line<T: Element>(g: &Geometry, include_padding: bool, line: usize, image: &[T], y: &mut [T]) {
+    let (_, w, c) = g.input;
+    for (ox, y) in y.chunks_exact_mut(c).enumerate() {
+        let (rows, columns) = window(g, line, ox);
+        let divisor = divisor::<T>(g, include_padding, rows.len() * columns.len());
+        y.fill(T::zero());
+        for row in rows {
+            for pixel in row * w + columns.start..row * w + columns.end {
+                y.iter_mut().zip(&image[pixel * c..][..c]).for_each(|(y, x)| *y += *x);
+            }
+        }
+        y.iter_mut().for_each(|y| *y /= divisor);
+    }
 }
 
 /// Gradient of [`average`] with respect to its input.
-pub fn average_backward<T: Element>(g: &Geometry, include_padding: bool, dy: &[T]) -> Vec<T> {
+pub fn average_backward<T: Element>(g: &Geometry, include_padding: bool, dy: &[T], dx: &mut [T]) {
     let (h, w, c) = g.input;
     let (oh, ow, _) = g.output;
-    let mut dx = vec![T::zero(); g.n * h * w * c];
     on_pool(|| {
         dx.par_chunks_mut(h * w * c)
             .zip(dy.par_chunks(oh * ow * c))
-            .for_each(|(dx, dy)| {
-                for (i, dy) in dy.chunks_exact(c).enumerate() {
-                    let (rows, columns) = window(g, i / ow, i % ow);
-                    let divisor = divisor::<T>(g, include_padding, rows.len() * columns.len());
-                    for pixel in rows.flat_map(|r| columns.clone().map(move |q| r * w + q)) {
-                        dx[pixel * c..][..c]
-                            .iter_mut()
-                            .zip(dy)
-                            .for_each(|(dx, d)| *dx += *d / divisor);
-                    }
-                }
-            });
+            .for_each(|(dx, dy)| average_backward_image(g, include_padding, dy, dx));
     });
-    dx
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+fn average_backward_image<T: Element>(g: &Geometry, include_padding: bool, dy: &[T], dx: &mut [T]) {
+    let (_, w, c) = g.input;
+    let ow = g.output.1;
+    dx.fill(T::zero());
+    for (i, dy) in dy.chunks_exact(c).enumerate() {
+        let (rows, columns) = window(g, i / ow, i % ow);
+        let share = T::from_f64(1.0 / divisor::<T>(g, include_padding, rows.len() * columns.len()).to_f64());
+        for row in rows {
+            for pixel in row * w + columns.start..row * w + columns.end {
+                let dx = &mut dx[pixel * c..][..c];
+                dx.iter_mut().zip(dy).for_each(|(dx, d)| *dx += *d * share);
+            }
+        }
+    }
 }
 
 /// Mean over all pixels of each image: `[n, pixels, c]` to `[n, c]`.
 pub fn global_average<T: Element>(x: &[T], n: usize, c: usize) -> Vec<T> {
-    let pixels = x.len() / (n * c);
-    x.chunks_exact(pixels * c)
-        .flat_map(|image| {
-            let mut sums = vec![0.0; c];
-            for pixel in image.chunks_exact(c) {
-                sums.iter_mut().zip(pixel).for_each(|(s, x)| *s += x.to_f64());
-            }
-            sums.into_iter().map(move |s| T::from_f64(s / pixels as f64))
-        })
-        .collect()
+    let len = x.len() / n.max(1);
+    let images: Vec<Vec<T>> = on_pool(|| x.par_chunks(len.max(1)).map(|image| mean_rows(image, c)).collect());
+    images.concat()
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
+fn mean_rows<T: Element>(image: &[T], c: usize) -> Vec<T> {
+    let mut sums = vec![0.0; c];
+    for pixel in image.chunks_exact(c) {
+        sums.iter_mut().zip(pixel).for_each(|(s, x)| *s += x.to_f64());
+    }
+    let pixels = (image.len() / c) as f64;
+    sums.into_iter().map(|s| T::from_f64(s / pixels)).collect()
 }
 
 /// Gradient of [`global_average`]: each of `pixels` gets an equal share.
-pub fn global_average_backward<T: Element>(dy: &[T], pixels: usize, c: usize) -> Vec<T> {
+pub fn global_average_backward<T: Element>(dy: &[T], pixels: usize, c: usize, dx: &mut [T]) {
     let share = T::from_f64(1.0 / pixels as f64);
-    dy.chunks_exact(c)
-        .flat_map(|d| std::iter::repeat_n(d, pixels).flat_map(move |d| d.iter().map(move |d| *d * share)))
-        .collect()
+    on_pool(|| {
+        dx.par_chunks_mut(pixels * c)
+            .zip(dy.par_chunks(c))
+            .for_each(|(dx, dy)| {
+                let (first, rest) = dx.split_at_mut(c);
+                first.iter_mut().zip(dy).for_each(|(dx, d)| *dx = *d * share);
+                rest.chunks_exact_mut(c).for_each(|dx| dx.copy_from_slice(first));
+            });
+    });
 }

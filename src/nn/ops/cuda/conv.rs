@@ -16,12 +16,12 @@ const OPERATION: &str = "convolution";
 /// # Errors
 /// If the shapes do not fit, or the GPU refuses.
 pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, window: Window) -> Result<Value> {
-    let (o, kh, kw, c) = dims(&weight.tensor, "convolution kernel")?;
-    let (n, h, w, channels) = dims(&x.tensor, "convolution input")?;
+    let (o, kh, kw, c) = dims(weight.read(), "convolution kernel")?;
+    let (n, h, w, channels) = dims(x.read(), "convolution input")?;
     if (kh, kw) != window.kernel || c != channels {
         return Err(Error::Shape {
             tensor: "convolution kernel".into(),
-            found: weight.tensor.dims().to_vec(),
+            found: weight.read().dims().to_vec(),
             expected: vec![o, window.kernel.0, window.kernel.1, channels],
         });
     }
@@ -35,14 +35,14 @@ pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, 
         stride: window.stride,
         padding: window.padding,
     };
-    let gpu = Gpu::of(&x.tensor)?;
-    let input = x.tensor.contiguous()?;
+    let gpu = Gpu::of(x.read())?;
+    let input = x.read().contiguous()?;
     let dtype = input.dtype();
-    let kernel = weight.tensor.to_dtype(dtype)?;
+    let kernel = weight.read().to_dtype(dtype)?;
     let y = gpu.empty(OPERATION, (n, oh, ow, o), dtype)?;
     run(&gpu, Pass::Forward, sizes, [&input, &kernel, &y])?;
     if let Some(bias) = bias {
-        add_bias(&gpu, &y, &bias.tensor)?;
+        add_bias(&gpu, &y, bias.read())?;
     }
     let nodes = [x.node, weight.node, bias.and_then(|b| b.node)];
     Ok(tape.operation(y, &nodes, move |dy, sink| {

@@ -14,15 +14,15 @@ use crate::nn::{Error, Result};
 /// If the shapes or types differ, or the GPU refuses.
 pub fn residual(tape: &mut Tape, x: &Value, branch: &Value, scale: f64, relu: bool) -> Result<Value> {
     const OPERATION: &str = "residual sum";
-    if x.tensor.dims() != branch.tensor.dims() || x.tensor.dtype() != branch.tensor.dtype() {
+    if x.read().dims() != branch.read().dims() || x.read().dtype() != branch.read().dtype() {
         return Err(Error::Shape {
             tensor: "residual".into(),
-            found: branch.tensor.dims().to_vec(),
-            expected: x.tensor.dims().to_vec(),
+            found: branch.read().dims().to_vec(),
+            expected: x.read().dims().to_vec(),
         });
     }
-    let gpu = Gpu::of(&x.tensor)?;
-    let (a, b) = (x.tensor.contiguous()?, branch.tensor.contiguous()?);
+    let gpu = Gpu::of(x.read())?;
+    let (a, b) = (x.read().contiguous()?, branch.read().contiguous()?);
     let (dtype, count, suffix) = (a.dtype(), a.elem_count(), suffix(a.dtype())?);
     let y = gpu.empty(OPERATION, a.shape(), dtype)?;
     launch!(

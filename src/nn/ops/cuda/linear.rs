@@ -10,18 +10,18 @@ use crate::nn::{Error, Result};
 /// # Errors
 /// If the shapes do not fit, or the GPU refuses.
 pub fn linear(tape: &mut Tape, x: &Value, weight: &Value, bias: &Value) -> Result<Value> {
-    let (o, c) = weight.tensor.dims2()?;
-    if x.tensor.dims2()?.1 != c || bias.tensor.dims() != [o] {
+    let (o, c) = weight.read().dims2()?;
+    if x.read().dims2()?.1 != c || bias.read().dims() != [o] {
         return Err(Error::Shape {
             tensor: "fully connected layer".into(),
-            found: x.tensor.dims().to_vec(),
+            found: x.read().dims().to_vec(),
             expected: vec![0, c],
         });
     }
-    let input = x.tensor.to_dtype(DType::F32)?.contiguous()?;
-    let kernel = weight.tensor.clone();
-    let y = input.matmul(&kernel.t()?)?.broadcast_add(&bias.tensor)?;
-    let (nodes, dtype) = ([x.node, weight.node, bias.node], x.tensor.dtype());
+    let input = x.read().to_dtype(DType::F32)?.contiguous()?;
+    let kernel = weight.read().clone();
+    let y = input.matmul(&kernel.t()?)?.broadcast_add(bias.read())?;
+    let (nodes, dtype) = ([x.node, weight.node, bias.node], x.read().dtype());
     Ok(tape.operation(y, &nodes, move |dy, sink| {
         let dy = dy.contiguous()?;
         if nodes[0].is_some() {

@@ -25,11 +25,11 @@ pub fn batch_norm(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<
     let maps = tensors(layer.name, parts)?;
     let widths = widths(&maps)?;
     let channels: usize = widths.iter().sum();
-    if layer.gamma.tensor.dims() != [channels] {
+    if layer.gamma.read().dims() != [channels] {
         return Err(Error::Shape {
             tensor: layer.name.to_owned(),
             found: vec![channels],
-            expected: layer.gamma.tensor.dims().to_vec(),
+            expected: layer.gamma.read().dims().to_vec(),
         });
     }
     let (n, h, w, _) = dims(&maps[0], layer.name)?;
@@ -58,7 +58,7 @@ pub fn batch_norm(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<
     let nodes: Vec<_> = parts.iter().map(|p| p.node).collect();
     let affine = [layer.gamma.node, layer.beta.node];
     let all: Vec<_> = nodes.iter().copied().chain(affine).collect();
-    let gamma = layer.gamma.tensor.contiguous()?;
+    let gamma = layer.gamma.read().contiguous()?;
     let count = if tape.uses_batch_statistics() {
         call.rows as f64
     } else {
@@ -120,7 +120,7 @@ impl Call {
             of_parts.mean[0] = address(&moments[0])?;
             of_parts.variance[0] = address(&moments[1])?;
         }
-        let (gamma, beta) = (layer.gamma.tensor.contiguous()?, layer.beta.tensor.contiguous()?);
+        let (gamma, beta) = (layer.gamma.read().contiguous()?, layer.beta.read().contiguous()?);
         launch!(
             *gpu,
             OPERATION,
@@ -192,10 +192,10 @@ impl Call {
 
 /// Mean and biased variance of a feature map, `[2, c]` in f32; found out once.
 fn moments(gpu: &Gpu, part: &Value) -> Result<Tensor> {
-    if let Some(known) = part.device_moments.get() {
+    if let Some(known) = part.device_moments().get() {
         return Ok(known.clone());
     }
-    let x = part.tensor.contiguous()?;
+    let x = part.read().contiguous()?;
     let (n, h, w, c) = dims(&x, OPERATION)?;
     let rows = n * h * w;
     let (packed, width) = suffix_and_width(x.dtype(), &[c])?;
@@ -227,5 +227,5 @@ fn moments(gpu: &Gpu, part: &Value) -> Result<Tensor> {
         mean,
         mean + (c * size_of::<f32>()) as u64,
     );
-    Ok(part.device_moments.get_or_init(|| found).clone())
+    Ok(part.device_moments().get_or_init(|| found).clone())
 }

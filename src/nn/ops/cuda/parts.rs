@@ -87,15 +87,15 @@ pub(super) fn tensors(operation: &str, parts: &[Value]) -> Result<Vec<Tensor>> {
     parts
         .iter()
         .map(|part| {
-            let (pn, ph, pw, c) = dims(&part.tensor, operation)?;
-            if (pn, ph, pw) != (n, h, w) || part.tensor.dtype() != first.dtype() {
+            let (pn, ph, pw, c) = dims(part.read(), operation)?;
+            if (pn, ph, pw) != (n, h, w) || part.read().dtype() != first.dtype() {
                 return Err(Error::Shape {
                     tensor: operation.to_owned(),
                     found: vec![pn, ph, pw, c],
                     expected: vec![n, h, w, c],
                 });
             }
-            Ok(part.tensor.contiguous()?)
+            Ok(part.read().contiguous()?)
         })
         .collect()
 }

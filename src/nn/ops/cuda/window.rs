@@ -67,8 +67,8 @@ impl WindowSizes {
 /// If the window does not fit, or the GPU refuses.
 pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
     const OPERATION: &str = "max pooling";
-    let gpu = Gpu::of(&x.tensor)?;
-    let input = x.tensor.contiguous()?;
+    let gpu = Gpu::of(x.read())?;
+    let input = x.read().contiguous()?;
     let sizes = WindowSizes::new(&input, window)?;
     let (dtype, suffix) = (input.dtype(), suffix(input.dtype())?);
     let y = gpu.empty(OPERATION, sizes.output(), dtype)?;
@@ -107,8 +107,8 @@ pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
 /// If the window does not fit, or the GPU refuses.
 pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding: bool) -> Result<Value> {
     const OPERATION: &str = "average pooling";
-    let gpu = Gpu::of(&x.tensor)?;
-    let input = x.tensor.contiguous()?;
+    let gpu = Gpu::of(x.read())?;
+    let input = x.read().contiguous()?;
     let sizes = WindowSizes::new(&input, window)?;
     let (dtype, suffix) = (input.dtype(), suffix(input.dtype())?);
     let y = gpu.empty(OPERATION, sizes.output(), dtype)?;
@@ -146,8 +146,8 @@ pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding:
 /// If `x` is no feature map, or the GPU refuses.
 pub fn global_average_pool(tape: &mut Tape, x: &Value) -> Result<Value> {
     const OPERATION: &str = "global average pooling";
-    let gpu = Gpu::of(&x.tensor)?;
-    let input = x.tensor.contiguous()?;
+    let gpu = Gpu::of(x.read())?;
+    let input = x.read().contiguous()?;
     let (n, h, w, c) = dims(&input, OPERATION)?;
     let (dtype, suffix, pixels) = (input.dtype(), suffix(input.dtype())?, h * w);
     let y = gpu.empty(OPERATION, (n, c), DType::F32)?;
@@ -191,8 +191,8 @@ pub fn global_average_pool(tape: &mut Tape, x: &Value) -> Result<Value> {
 /// If `x` is no feature map, or the GPU refuses.
 pub fn upsample_x2(tape: &mut Tape, x: &Value) -> Result<Value> {
     const OPERATION: &str = "upsampling";
-    let gpu = Gpu::of(&x.tensor)?;
-    let input = x.tensor.contiguous()?;
+    let gpu = Gpu::of(x.read())?;
+    let input = x.read().contiguous()?;
     let (n, h, w, c) = dims(&input, OPERATION)?;
     let (dtype, suffix) = (input.dtype(), suffix(input.dtype())?);
     let y = gpu.empty(OPERATION, (n, 2 * h, 2 * w, c), dtype)?;
@@ -234,8 +234,8 @@ pub fn upsample_x2(tape: &mut Tape, x: &Value) -> Result<Value> {
 /// If `x` is no feature map, or the GPU refuses.
 pub fn resize_bilinear(tape: &mut Tape, x: &Value, rows: usize, columns: usize) -> Result<Value> {
     const OPERATION: &str = "bilinear resize";
-    let gpu = Gpu::of(&x.tensor)?;
-    let input = x.tensor.contiguous()?;
+    let gpu = Gpu::of(x.read())?;
+    let input = x.read().contiguous()?;
     let (n, h, w, c) = dims(&input, OPERATION)?;
     let (dtype, suffix) = (input.dtype(), suffix(input.dtype())?);
     let y = gpu.empty(OPERATION, (n, rows, columns, c), dtype)?;
