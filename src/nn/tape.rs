@@ -182,7 +182,10 @@ impl Value {
 impl Value {
     /// Whether the elements lie on a GPU. What is normalised on the way never does.
     pub(super) fn is_on_gpu(&self) -> bool {
-        self.content.map.get().is_some_and(|kept| kept.tensor.device().is_cuda())
+        self.content
+            .map
+            .get()
+            .is_some_and(|kept| kept.tensor.device().is_cuda())
     }
 
     /// Where a feature map's moments are kept on a GPU.
@@ -342,9 +345,7 @@ impl Sink {
                 cpu::accumulate(&gradient, &first)?;
                 gradient
             }
-            Some(first) => {
-                self.private((&*first + &*gradient)?)
-            }
+            Some(first) => self.private((&*first + &*gradient)?),
         });
         Ok(())
     }

@@ -251,7 +251,13 @@ impl<'a, P: Phase> Run<'a, P> {
         plan.for_each(epoch, |number, batch| {
             let (images, rate) = (batch.len(), self.begin_step(&course, number)?);
             let config = self.step_config(data.size, rate);
-            let loss = step::step::<P>(&mut self.network, &mut self.adam, batch, config, (&self.device, &self.workspace))?;
+            let loss = step::step::<P>(
+                &mut self.network,
+                &mut self.adam,
+                batch,
+                config,
+                (&self.device, &self.workspace),
+            )?;
             course.record(number, images, rate, loss, self.listener)
         })?;
         Ok(course.finish())

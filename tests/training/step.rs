@@ -29,7 +29,14 @@ fn a_step_moves_parameters_and_statistics_and_an_empty_batch_moves_nothing() {
         masks: Vec::new(),
         labels: Vec::new(),
     };
-    let error = step::<Classification>(&mut network, &mut adam, empty.clone(), CONFIG, (&Device::Cpu, &Workspace::default())).unwrap_err();
+    let error = step::<Classification>(
+        &mut network,
+        &mut adam,
+        empty.clone(),
+        CONFIG,
+        (&Device::Cpu, &Workspace::default()),
+    )
+    .unwrap_err();
     assert!(
         matches!(&error, Error::Input { found, .. } if found == &[0, 3, 32, 32]),
         "{error}"
@@ -43,7 +50,14 @@ fn a_step_moves_parameters_and_statistics_and_an_empty_batch_moves_nothing() {
         labels: vec![0, 1],
         ..empty
     };
-    let loss = step::<Classification>(&mut network, &mut adam, batch, CONFIG, (&Device::Cpu, &Workspace::default())).unwrap();
+    let loss = step::<Classification>(
+        &mut network,
+        &mut adam,
+        batch,
+        CONFIG,
+        (&Device::Cpu, &Workspace::default()),
+    )
+    .unwrap();
     assert!(loss.is_finite() && loss > 0.0, "{loss}");
     assert_eq!(adam.steps(), 1);
     for (name, before) in names.iter().zip(&before) {

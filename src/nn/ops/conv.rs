@@ -66,26 +66,28 @@ fn conv2d_typed<T: Element>(
     }
     let nodes = [x.node, weight.node, bias.and_then(|b| b.node)];
     let (x, weight) = (x.clone(), weight.clone());
-    Ok(tape.operation(tensor(y, (g.n, oh, ow, o))?, &nodes, move |gradient, sink| {
-        let workspace = sink.workspace().clone();
-        let hd = Host::of(&gradient)?;
-        let dy = hd.slice::<T>()?;
-        if nodes[2].is_some() {
-            sink.put(nodes[2], tensor(conv::backward_bias(o, dy), o)?)?;
-        }
-        if nodes[1].is_some() {
-            let source = Source::of(&x)?;
-            let parts = source.parts()?;
-            let sums = workspace.buffer(conv::kernel_sums(&g));
-            let dw = conv::backward_kernel(&g, &source.input(&parts), dy, sums);
-            sink.put(nodes[1], tensor(dw, weight.shape().clone())?)?;
-        }
-        if nodes[0].is_some() {
-            let hw = Host::of(weight.read())?;
-            let mut dx = workspace.buffer(x.shape().elem_count());
-            conv::backward_input(&g, hw.slice::<T>()?, dy, &mut dx);
-            sink.put(nodes[0], tensor(dx, x.shape().clone())?)?;
-        }
-        Ok(())
-    }))
+    Ok(
+        tape.operation(tensor(y, (g.n, oh, ow, o))?, &nodes, move |gradient, sink| {
+            let workspace = sink.workspace().clone();
+            let hd = Host::of(&gradient)?;
+            let dy = hd.slice::<T>()?;
+            if nodes[2].is_some() {
+                sink.put(nodes[2], tensor(conv::backward_bias(o, dy), o)?)?;
+            }
+            if nodes[1].is_some() {
+                let source = Source::of(&x)?;
+                let parts = source.parts()?;
+                let sums = workspace.buffer(conv::kernel_sums(&g));
+                let dw = conv::backward_kernel(&g, &source.input(&parts), dy, sums);
+                sink.put(nodes[1], tensor(dw, weight.shape().clone())?)?;
+            }
+            if nodes[0].is_some() {
+                let hw = Host::of(weight.read())?;
+                let mut dx = workspace.buffer(x.shape().elem_count());
+                conv::backward_input(&g, hw.slice::<T>()?, dy, &mut dx);
+                sink.put(nodes[0], tensor(dx, x.shape().clone())?)?;
+            }
+            Ok(())
+        }),
+    )
 }

@@ -15,8 +15,8 @@ mod source;
 pub use conv::conv2d;
 pub use join::{concat, residual};
 pub use linear::linear;
-pub use norm::{Norm, batch_norm};
 pub(super) use norm::write_normalised;
+pub use norm::{Norm, batch_norm};
 pub use pool::{average_pool, global_average_pool, max_pool};
 pub use resize::{resize_bilinear, upsample_x2};
 

@@ -73,7 +73,12 @@ pub fn batch_norm(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<
         }
         channels += c;
     }
-    for vector in [layer.gamma.dims(), layer.beta.dims(), layer.running_mean.dims(), layer.running_variance.dims()] {
+    for vector in [
+        layer.gamma.dims(),
+        layer.beta.dims(),
+        layer.running_mean.dims(),
+        layer.running_variance.dims(),
+    ] {
         if vector != [channels] {
             return Err(mismatch(vec![channels], vector));
         }

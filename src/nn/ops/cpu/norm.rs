@@ -90,7 +90,7 @@ pub struct Terms<'a, T> {
     pub constant: &'a [T],
 }
 
-impl<'a, T> Terms<'a, T> {
+impl<T> Terms<'_, T> {
     /// Those of some channels.
     fn of(&self, channels: std::ops::Range<usize>) -> Self {
         Self {
@@ -181,7 +181,11 @@ pub fn backward_in_place<T: Element>(part: &Part<'_, T>, terms: &Terms<'_, T>, d
 
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
 fn in_place_rows<T: Element>(part: &Part<'_, T>, terms: &Terms<'_, T>, first: usize, dy: &mut [T]) {
-    let Terms { affine, slope, constant } = terms;
+    let Terms {
+        affine,
+        slope,
+        constant,
+    } = terms;
     for (row, dy) in (first..).zip(dy.chunks_exact_mut(part.channels)) {
         let x = &part.values[row * part.pixel..][..part.channels];
         let all = dy.iter_mut().zip(x).zip(affine.scale).zip(*slope).zip(*constant);
@@ -240,7 +244,11 @@ fn parts_rows<T: Element>(
         let range = channel..channel + part.channels;
         channel = range.end;
         let Some((dx, add)) = target else { continue };
-        let Terms { affine, slope, constant } = terms.of(range.clone());
+        let Terms {
+            affine,
+            slope,
+            constant,
+        } = terms.of(range.clone());
         let rows = dx.chunks_exact_mut(part.channels).zip(dy.chunks_exact(channels));
         for (row, (dx, dy)) in (first..).zip(rows) {
             let x = &part.values[row * part.pixel..][..part.channels];
@@ -248,12 +256,20 @@ fn parts_rows<T: Element>(
             let all = all.zip(affine.scale).zip(affine.shift).zip(slope).zip(constant);
             if *add {
                 for ((((((dx, d), x), a), b), s), k) in all {
-                    let dz = if affine.relu && *a * *x + *b <= T::zero() { T::zero() } else { *d };
+                    let dz = if affine.relu && *a * *x + *b <= T::zero() {
+                        T::zero()
+                    } else {
+                        *d
+                    };
                     *dx += *a * dz + *s * *x + *k;
                 }
             } else {
                 for ((((((dx, d), x), a), b), s), k) in all {
-                    let dz = if affine.relu && *a * *x + *b <= T::zero() { T::zero() } else { *d };
+                    let dz = if affine.relu && *a * *x + *b <= T::zero() {
+                        T::zero()
+                    } else {
+                        *d
+                    };
                     *dx = *a * dz + *s * *x + *k;
                 }
             }

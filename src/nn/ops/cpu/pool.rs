@@ -118,7 +118,9 @@ fn average_line<T: Element>(g: &Geometry, include_padding: bool, line: usize, im
                 y.iter_mut().zip(&image[pixel * c..][..c]).for_each(|(y, x)| *y += *x);
             }
         }
-        y.iter_mut().for_each(|y| *y /= divisor);
+        for y in y.iter_mut() {
+            *y /= divisor;
+        }
     }
 }
 
