@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use rayon::prelude::*;
+
 use crate::findings::{ActivationMap, Decision, Findings, InLungActivation, Lungs, Mask, Probabilities, Timings};
 use crate::imaging::{Radiograph, Scope};
 use crate::nn::{self, CamTarget, InputSpec, Tensor};
@@ -157,8 +159,8 @@ fn segment(models: &Models, input: &NetworkInput) -> Result<Mask, Error> {
     let (width, height) = input.placement.image_size();
     let threshold = card.threshold as f32;
     // Where the network did not look the probability is 0; a threshold of 0 must not make that lung.
-    let inside = |p: &f32| u8::from(*p >= threshold && *p > 0.0);
-    let pixels = input.placement.to_image(&probability).iter().map(inside).collect();
+    let inside = |p: f32| u8::from(p >= threshold && p > 0.0);
+    let pixels = input.placement.to_image_as(&probability, inside);
     Ok(Mask {
         width: width as u32,
         height: height as u32,
@@ -209,7 +211,7 @@ pub fn activation_map(cells: Vec<f32>, grid: (usize, usize), placement: &Placeme
     ActivationMap {
         width: width as u32,
         height: height as u32,
-        max: values.iter().copied().fold(0.0, f32::max),
+        max: values.par_iter().copied().reduce(|| 0.0, f32::max),
         values,
         cells,
         grid: (grid.0 as u32, grid.1 as u32),

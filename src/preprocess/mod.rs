@@ -40,10 +40,14 @@ pub struct GreyInput {
 pub fn grey(image: &Radiograph, spec: &InputSpec) -> Result<GreyInput, Error> {
     let stored = image.grey().ok_or(Error::Colour)?;
     let table = display_table(image, stored)?;
-    let plane: Vec<f32> = stored.values.iter().map(|&sample| table[usize::from(sample)]).collect();
     let placement = Placement::new(image.width as usize, image.height as usize, spec);
     Ok(GreyInput {
-        pixels: resample::to_input(&plane, placement.x, placement.y),
+        pixels: resample::to_input(
+            &stored.values,
+            |sample| table[usize::from(sample)],
+            placement.x,
+            placement.y,
+        ),
         placement,
     })
 }
@@ -73,8 +77,7 @@ pub fn normalise(grey: &[f32], spec: &InputSpec, out: &mut Vec<f32>) {
 pub fn mask(pixels: &[u8], placement: &Placement) -> Vec<u8> {
     let (width, height) = placement.image_size();
     assert_eq!(pixels.len(), width * height, "the mask has the size of the image");
-    let plane: Vec<f32> = pixels.iter().map(|&p| f32::from(p)).collect();
-    let soft = resample::to_input(&plane, placement.x, placement.y);
+    let soft = resample::to_input(pixels, f32::from, placement.x, placement.y);
     soft.iter().map(|&value| u8::from(value >= 0.5)).collect()
 }
 

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::nn::{Aspect, InputSpec};
 
 /// One axis of a [`Placement`]: `image` pixels are scaled to `content` input pixels that begin at `offset`.
@@ -140,25 +142,35 @@ impl Placement {
     /// # Panics
     /// If the map is not as large as the input.
     pub fn to_image(&self, map: &[f32]) -> Vec<f32> {
+        self.to_image_as(map, |value| value)
+    }
+
+    /// As [`Placement::to_image`], keeping of every value only what `keep` makes of it; the default where the network
+    /// did not see the image.
+    ///
+    /// # Panics
+    /// If the map is not as large as the input.
+    pub fn to_image_as<T: Copy + Default + Send>(&self, map: &[f32], keep: impl Fn(f32) -> T + Sync) -> Vec<T> {
         let (width, _) = self.image_size();
         assert_eq!(
             map.len(),
             self.x.input * self.y.input,
             "the map has the size of the network input"
         );
-        let mut out = vec![0.0; self.x.image * self.y.image];
+        let mut out = vec![T::default(); self.x.image * self.y.image];
         let (columns, rows) = self.seen();
-        let x_taps = self.x.taps();
-        for (y, (top, bottom, fy)) in rows.zip(self.y.taps()) {
+        let (x_taps, y_taps) = (self.x.taps(), self.y.taps());
+        let lines = out.par_chunks_mut(width.max(1)).skip(rows.start).zip(&y_taps);
+        lines.for_each(|(line, &(top, bottom, fy))| {
             let top = &map[top * self.x.input..][..self.x.input];
             let bottom = &map[bottom * self.x.input..][..self.x.input];
-            let line = &mut out[y * width..][columns.clone()];
+            let line = &mut line[columns.clone()];
             for (value, &(left, right, fx)) in line.iter_mut().zip(&x_taps) {
                 let upper = top[left] + (top[right] - top[left]) * fx;
                 let lower = bottom[left] + (bottom[right] - bottom[left]) * fx;
-                *value = upper + (lower - upper) * fy;
+                *value = keep(upper + (lower - upper) * fy);
             }
-        }
+        });
         out
     }
 }

@@ -1,6 +1,8 @@
 //! Resampling of grey planes: the anti-aliased triangle filter of PIL and torchvision for pictures, plain bilinear
 //! for coarse maps. Knows no networks.
 
+use rayon::prelude::*;
+
 use super::placement::Axis;
 
 /// Weights of the source pixels `first..` that make one output pixel; empty outside the picture.
@@ -37,17 +39,23 @@ fn windows(axis: Axis) -> Vec<Window> {
         .collect()
 }
 
-/// Brings a row-major plane of `x.image` columns to the network input; what lies outside the picture is 0.
-pub(super) fn to_input(plane: &[f32], x: Axis, y: Axis) -> Vec<f32> {
+/// Brings samples of `x.image` columns to the network input, each as the grey that `grey` makes of it; what lies
+/// outside the picture is 0.
+pub(super) fn to_input<T: Copy + Sync>(samples: &[T], grey: impl Fn(T) -> f32 + Sync, x: Axis, y: Axis) -> Vec<f32> {
     let columns = windows(x);
     let rows = windows(y);
     let mut narrow = vec![0.0_f32; y.image * x.input];
-    for (source, target) in plane.chunks_exact(x.image).zip(narrow.chunks_exact_mut(x.input)) {
+    let lines = samples
+        .par_chunks_exact(x.image)
+        .zip(narrow.par_chunks_exact_mut(x.input));
+    lines.for_each_init(Vec::new, |greys: &mut Vec<f32>, (source, target)| {
+        greys.clear();
+        greys.extend(source.iter().map(|&sample| grey(sample)));
         for (value, window) in target.iter_mut().zip(&columns) {
-            let taps = &source[window.first..][..window.weights.len()];
+            let taps = &greys[window.first..][..window.weights.len()];
             *value = taps.iter().zip(&window.weights).map(|(s, w)| s * w).sum();
         }
-    }
+    });
     let mut out = vec![0.0_f32; x.input * y.input];
     for (target, window) in out.chunks_exact_mut(x.input).zip(&rows) {
         for (i, weight) in window.weights.iter().enumerate() {

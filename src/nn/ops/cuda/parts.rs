@@ -75,14 +75,14 @@ pub(super) fn widths(tensors: &[Tensor]) -> Result<Vec<usize>> {
 
 /// The tensors of values, contiguous, of one type and size but for their channels.
 pub(super) fn tensors(operation: &str, parts: &[Value]) -> Result<Vec<Tensor>> {
-    let first = &parts
+    let first = parts
         .first()
         .ok_or_else(|| Error::Shape {
             tensor: operation.to_owned(),
             found: vec![0],
             expected: vec![1],
         })?
-        .tensor;
+        .read();
     let (n, h, w, _) = dims(first, operation)?;
     parts
         .iter()
