@@ -43,11 +43,7 @@ pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, 
         };
         return graph.record(operation, &[geometry.n, geometry.output.0, geometry.output.1, o]);
     }
-    let y = if by_winograd(x, Some(&geometry)) {
-        forward_by_winograd(tape.workspace(), x, weight, bias, &geometry)?
-    } else {
-        by_type!(x, forward(tape.workspace(), x, weight, bias, &geometry))?
-    };
+    let y = by_type!(x, forward(tape.workspace(), x, weight, bias, &geometry))?;
     let nodes = [x.node, weight.node, bias.and_then(|b| b.node)];
     let pass = Pass {
         x: x.clone(),
@@ -58,9 +54,10 @@ pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, 
     Ok(tape.operation(y, &nodes, move |dy, sink| by_type!(pass.x, backward(&pass, &dy, sink))))
 }
 
-/// Whether Winograd's algorithm computes a convolution of `x`.
-fn by_winograd(x: &Value, geometry: Option<&Geometry>) -> bool {
-    x.dtype() == DType::F32 && geometry.is_some_and(winograd::suits)
+/// Whether Winograd's algorithm computes the way back to `x`. It does not compute the way there in training: its
+/// rounding would turn some `ReLU`s over, which moves gradients of small batches by more than f32 has to.
+fn by_winograd(x: &Value, back: Option<&Geometry>) -> bool {
+    x.dtype() == DType::F32 && back.is_some_and(winograd::suits)
 }
 
 /// What a window of several pixels reads: in place, or written to a buffer if it would be normalised for every one
@@ -68,11 +65,11 @@ fn by_winograd(x: &Value, geometry: Option<&Geometry>) -> bool {
 struct Gathered<T>(Option<Vec<T>>);
 
 impl<T: Element> Gathered<T> {
-    fn of(source: &Source<'_, T>, workspace: &Workspace, g: &Geometry, whole: bool) -> Result<Self> {
+    fn of(source: &Source<'_, T>, workspace: &Workspace, g: &Geometry) -> Result<Self> {
         let parts = source.parts()?;
         let input = source.input(&parts);
         let in_place = parts.len() == 1 && input.affine.is_none();
-        if in_place || (g.kernel == (1, 1) && !whole) {
+        if in_place || g.kernel == (1, 1) {
             return Ok(Self(None));
         }
         let mut written = workspace.buffer(g.n * g.input.0 * g.input.1 * g.input.2);
@@ -119,39 +116,11 @@ fn forward<T: Element>(
     let epilogue = epilogue(hb.as_ref().map(Host::slice::<T>).transpose()?);
     let buffer = workspace.buffer(Packed::<T>::len(g.depth(), o));
     let packed = Packed::transposed_over(buffer, hw.slice()?, g.depth(), o);
-    Gathered::of(&source, workspace, g, false)?.read(&source, workspace, g.input.2, |input| {
+    Gathered::of(&source, workspace, g)?.read(&source, workspace, g.input.2, |input| {
         // SAFETY: `y` holds the output's pixels, the bias its channels; both are known here only.
         unsafe { conv::forward(g, input, &packed, (y.as_mut_ptr(), o), epilogue) };
     })?;
     workspace.keep(packed.into_buffer());
-    tensor(y, &g.output_shape())
-}
-
-fn forward_by_winograd(
-    workspace: &Workspace,
-    x: &Value,
-    weight: &Value,
-    bias: Option<&Value>,
-    g: &Geometry,
-) -> Result<Tensor> {
-    let (c, o) = (g.input.2, g.output.2);
-    let mut y = workspace.buffer(g.rows() * o);
-    let (source, hw) = (Source::of(x)?, Host::of(weight.read())?);
-    let hb = bias.map(|b| Host::of(b.read())).transpose()?;
-    let epilogue = epilogue(hb.as_ref().map(Host::slice::<f32>).transpose()?);
-    let kernel = winograd::Kernel::over(workspace.buffer(winograd::Kernel::len(c, o)), hw.slice()?, c, o);
-    Gathered::of(&source, workspace, g, true)?.read(&source, workspace, c, |input| {
-        let problem = winograd::Problem {
-            geometry: *g,
-            x: (input.parts[0].values.as_ptr(), c),
-            kernel: &kernel,
-            y: (y.as_mut_ptr(), o),
-            epilogue,
-        };
-        // SAFETY: the only part holds the input's pixels, `y` the output's, the bias its channels.
-        unsafe { problem.compute() };
-    })?;
-    workspace.keep(kernel.into_buffer());
     tensor(y, &g.output_shape())
 }
 
@@ -184,7 +153,7 @@ fn backward<T: Element>(pass: &Pass, gradient: &Gradient, sink: &mut Sink) -> Re
     if nodes[1].is_some() {
         let source = Source::of(&pass.x)?;
         let sums = workspace.buffer(conv::kernel_sums(g));
-        let gathered = Gathered::of(&source, &workspace, g, false)?;
+        let gathered = Gathered::of(&source, &workspace, g)?;
         let dw = gathered.read(&source, &workspace, g.input.2, |input| {
             conv::backward_kernel(g, input, dy, sums)
         })?;

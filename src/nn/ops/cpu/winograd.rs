@@ -55,12 +55,7 @@ type PanelLanes = [f64; PANEL];
 impl Kernel {
     /// Transforms `[o, 3, 3, c]`.
     pub fn new(w: &[f32], channels: usize, outputs: usize) -> Self {
-        Self::over(Vec::new(), w, channels, outputs)
-    }
-
-    /// As [`Kernel::new`], in a buffer that may hold anything; [`Kernel::into_buffer`] gives it back.
-    pub fn over(buffer: Vec<f32>, w: &[f32], channels: usize, outputs: usize) -> Self {
-        Self::fill(buffer, channels, outputs, |c, first, taps| {
+        Self::fill(Vec::new(), channels, outputs, |c, first, taps| {
             for (lane, kernel) in w[first * 9 * channels..]
                 .chunks_exact(9 * channels)
                 .take(PANEL)
