@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,6 +11,7 @@ use crate::inference::device::DeviceChoice;
 use crate::nn::card::Task;
 use crate::nn::{BackboneKind, Graph};
 use crate::training::Error;
+use crate::training::control::Controls;
 use crate::training::event::TrainingEvent;
 use crate::training::recipe::{Config, Recipe, Stage};
 use crate::training::trainer::{self, Job};
@@ -112,7 +112,7 @@ pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
     };
     eprintln!("training on {}; research use only, not a diagnosis", opened.label);
     let mut progress = Progress::new();
-    let outcome = trainer::train(&job, &AtomicBool::new(false), &mut |event| {
+    let outcome = trainer::train(&job, &Controls::default(), &mut |event| {
         progress.show(&event);
     });
     progress.bar.finish_and_clear();
@@ -207,26 +207,19 @@ impl Progress {
 
     fn show(&mut self, event: &TrainingEvent) {
         match event {
-            TrainingEvent::EncoderOnly => self.bar.suspend(|| {
-                eprintln!("begins with an imported encoder; decoder or head begin with random weights");
-            }),
+            TrainingEvent::Note { text, .. } => self.bar.suspend(|| eprintln!("{text}")),
             TrainingEvent::Loading { done, total, size } => {
                 self.place(*done, *total);
                 self.bar.set_message(format!("images at {size} px"));
             }
-            TrainingEvent::Step {
-                done,
-                total,
-                epoch,
-                loss,
-                images_per_second,
-            } => {
-                self.place(*done, *total);
+            TrainingEvent::Step(step) => {
+                self.place(step.done, step.total);
                 self.bar.set_message(format!(
-                    "epoch {epoch}, loss {loss:.4}, {images_per_second:.1} images/s"
+                    "epoch {}, loss {:.4}, {:.1} images/s",
+                    step.epoch, step.loss, step.images_per_second
                 ));
             }
-            TrainingEvent::Validating { epoch } => {
+            TrainingEvent::Validating { epoch, .. } => {
                 self.bar.set_message(format!("epoch {epoch}, validation"));
             }
             TrainingEvent::Epoch(record) => {
@@ -236,6 +229,7 @@ impl Progress {
                     let _ = writeln!(std::io::stdout(), "{line}");
                 });
             }
+            _ => {}
         }
     }
 

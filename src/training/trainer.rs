@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -17,8 +16,9 @@ use super::adam::Adam;
 use super::batches::{Batch, Plan};
 use super::card;
 use super::checkpoint::{Best, Progress, RunFolder};
+use super::control::{Controls, Next};
 use super::dataset::{self, Sample};
-use super::event::{EpochRecord, TrainingEvent};
+use super::event::{EpochRecord, NoteKind, StepRecord, TrainingEvent};
 use super::initial;
 use super::manifest::{Class, Manifest, Row};
 use super::phase::{Classification, Phase, Segmentation, Tally};
@@ -58,19 +58,18 @@ pub struct Outcome {
 /// Receives a run's events on the training thread.
 pub type Listener<'a> = &'a mut (dyn FnMut(TrainingEvent) + Send);
 
-/// Makes or resumes a run on a thread of its own and waits for it. Setting `cancel` ends it after the step under
-/// way.
+/// Makes or resumes a run on a thread of its own and waits for it; `controls` pauses and stops it from another.
 ///
 /// # Errors
 /// If data, initial weights or run folder cannot be used, the loss diverges, or the run is cancelled.
 ///
 /// # Panics
 /// If the system can start no thread.
-pub fn train(job: &Job, cancel: &AtomicBool, listener: Listener<'_>) -> Result<Outcome, Error> {
+pub fn train(job: &Job, controls: &Controls, listener: Listener<'_>) -> Result<Outcome, Error> {
     thread::scope(|scope| {
         let run = || match job.config.task {
-            Task::Segmenter => Run::<Segmentation>::prepare(job, cancel, listener)?.fit(),
-            Task::Recovnet | Task::Baseline => Run::<Classification>::prepare(job, cancel, listener)?.fit(),
+            Task::Segmenter => Run::<Segmentation>::prepare(job, controls, listener)?.fit(),
+            Task::Recovnet | Task::Baseline => Run::<Classification>::prepare(job, controls, listener)?.fit(),
         };
         thread::Builder::new()
             .name("training".into())
@@ -98,16 +97,19 @@ struct Run<'a, P: Phase> {
     network: P::Network,
     adam: Adam,
     progress: Progress,
-    cancel: &'a AtomicBool,
+    controls: &'a Controls,
     listener: Listener<'a>,
 }
 
 impl<'a, P: Phase> Run<'a, P> {
-    fn prepare(job: &Job, cancel: &'a AtomicBool, listener: Listener<'a>) -> Result<Self, Error> {
+    fn prepare(job: &Job, controls: &'a Controls, listener: Listener<'a>) -> Result<Self, Error> {
         check_schedule(&job.config)?;
         let initial = initial::read(job)?;
         if initial.as_ref().is_some_and(|initial| initial.encoder_only) {
-            listener(TrainingEvent::EncoderOnly);
+            listener(TrainingEvent::Note {
+                kind: NoteKind::EncoderOnly,
+                text: "begins with an imported encoder; decoder or head begin with random weights".to_owned(),
+            });
         }
         let config = Config {
             init: initial.as_ref().map(|init| init.sha256.clone()),
@@ -138,7 +140,7 @@ impl<'a, P: Phase> Run<'a, P> {
             network,
             adam,
             progress,
-            cancel,
+            controls,
             listener,
         })
     }
@@ -166,7 +168,7 @@ impl<'a, P: Phase> Run<'a, P> {
         let listener = &mut self.listener;
         let mut on_progress = |done| listener(TrainingEvent::Loading { done, total, size });
         let spec = self.config.input(size);
-        let mut train = dataset::load(&rows, &spec, P::MASKS, self.cancel, &mut on_progress)?;
+        let mut train = dataset::load(&rows, &spec, P::MASKS, self.controls.at_once(), &mut on_progress)?;
         let validation = train.split_off(first);
         Ok(Data {
             size,
@@ -178,7 +180,11 @@ impl<'a, P: Phase> Run<'a, P> {
     fn epoch(&mut self, epoch: usize, data: &Data, described: &serde_json::Value) -> Result<(), Error> {
         let begin = Instant::now();
         let trained = self.train_epoch(epoch, data)?;
-        (self.listener)(TrainingEvent::Validating { epoch: epoch + 1 });
+        (self.listener)(TrainingEvent::Validating {
+            epoch: epoch + 1,
+            done: 0,
+            total: data.validation.len(),
+        });
         let tally = self.evaluate(data)?;
         let score = P::score(&tally).ok_or(Error::Diverged {
             epoch: epoch + 1,
@@ -193,10 +199,12 @@ impl<'a, P: Phase> Run<'a, P> {
             validation_loss: tally.loss / tally.images as f64,
             metric: P::METRIC.to_owned(),
             validation_score: score,
+            validation: Vec::new(),
             best: false,
             images: trained.images,
             seconds: begin.elapsed().as_secs_f64(),
             images_per_second: trained.images as f64 / trained.seconds,
+            waited: 0.0,
         };
         self.keep(record.rounded(), &tally, described)
     }
@@ -265,7 +273,7 @@ impl<'a, P: Phase> Run<'a, P> {
 
     /// The rate of a step, unless the run was cancelled.
     fn begin_step(&self, course: &Course, step: usize) -> Result<f64, Error> {
-        if self.cancel.load(Ordering::Relaxed) {
+        if self.controls.next() == Next::Stop {
             return Err(Error::Cancelled);
         }
         Ok(self.config.rate_at(course.epoch * course.steps + step, course.steps))
@@ -312,7 +320,7 @@ impl<'a, P: Phase> Run<'a, P> {
         let spec = self.config.input(data.size);
         let mut tally = Tally::default();
         for chunk in data.validation.chunks(self.config.batch) {
-            if self.cancel.load(Ordering::Relaxed) {
+            if self.controls.next() == Next::Stop {
                 return Err(Error::Cancelled);
             }
             let mut batch = Batch::plain(chunk, &spec);
@@ -406,13 +414,19 @@ impl Course {
         trained.loss += loss;
         trained.steps += 1;
         let images_per_second = trained.images as f64 / self.begin.elapsed().as_secs_f64();
-        listener(TrainingEvent::Step {
+        listener(TrainingEvent::Step(StepRecord {
             done: self.epoch * self.steps + step + 1,
             total: self.total,
             epoch: self.epoch + 1,
             loss,
+            rate,
+            images,
             images_per_second,
-        });
+            waited: 0.0,
+            gradient_norm: None,
+            memory_mib: None,
+            gpu_mib: None,
+        }));
         Ok(())
     }
 

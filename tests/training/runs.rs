@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use recovnet::nn::card::Task;
 use recovnet::nn::{BackboneKind, Device, ModelCard, weights};
 use recovnet::training::Error;
+use recovnet::training::control::{Control, Controls};
 use recovnet::training::event::{EpochRecord, TrainingEvent};
 use recovnet::training::recipe::{Recipe, Stage};
 use recovnet::training::trainer::{Job, Outcome, train};
@@ -30,7 +30,7 @@ fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job 
 
 fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
     let mut records = Vec::new();
-    let outcome = train(job, &AtomicBool::new(false), &mut |event| {
+    let outcome = train(job, &Controls::default(), &mut |event| {
         if let TrainingEvent::Epoch(record) = event {
             records.push(record);
         }
@@ -40,10 +40,10 @@ fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
 
 /// Runs until an epoch is done, then cancels.
 fn interrupt(job: &Job, after: usize) {
-    let cancel = AtomicBool::new(false);
-    let outcome = train(job, &cancel, &mut |event| {
+    let controls = Controls::default();
+    let outcome = train(job, &controls, &mut |event| {
         if matches!(event, TrainingEvent::Epoch(record) if record.epoch == after) {
-            cancel.store(true, Ordering::Relaxed);
+            controls.send(Control::StopAfterBatch);
         }
     });
     assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?}");
