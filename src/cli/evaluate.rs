@@ -11,9 +11,9 @@ use crate::imaging;
 use crate::inference::models::Models;
 use crate::inference::pipeline;
 use crate::report::{self, Failure};
-use crate::training::dataset;
 use crate::training::manifest::{Class, Manifest, Row};
 use crate::training::metrics::Confusion;
+use crate::training::sample;
 use crate::training::split::Part;
 
 use super::evaluation::{Evaluation, Record};
@@ -175,7 +175,7 @@ fn predict(models: &Models, row: &Row) -> anyhow::Result<(Record, Option<anyhow:
     let mask = row
         .mask
         .as_ref()
-        .and_then(|file| match dataset::read_mask(&file.path, image.width, image.height) {
+        .and_then(|file| match sample::read_mask(&file.path, image.width, image.height) {
             Ok(truth) => {
                 let counts = Confusion::of_masks(&findings.mask.pixels, &truth);
                 Some((convention(&file.style, &file.origin), counts))

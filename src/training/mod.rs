@@ -7,7 +7,6 @@ pub mod augment;
 pub mod batches;
 pub mod card;
 pub mod checkpoint;
-pub mod dataset;
 pub mod event;
 pub mod initial;
 pub mod loss;
@@ -15,6 +14,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod phase;
 pub mod recipe;
+pub mod sample;
 pub mod split;
 pub mod step;
 pub mod trainer;
@@ -29,7 +29,7 @@ pub enum Error {
     Manifest(#[from] manifest::Error),
     /// A labelled file cannot be used.
     #[error(transparent)]
-    Data(dataset::Error),
+    Data(sample::Error),
     /// The data hold nothing to learn this from.
     #[error("{folder}: {reason}")]
     TooFew {
@@ -73,10 +73,10 @@ pub enum Error {
     Cancelled,
 }
 
-impl From<dataset::Error> for Error {
-    fn from(error: dataset::Error) -> Self {
+impl From<sample::Error> for Error {
+    fn from(error: sample::Error) -> Self {
         match error {
-            dataset::Error::Cancelled => Self::Cancelled,
+            sample::Error::Cancelled => Self::Cancelled,
             other => Self::Data(other),
         }
     }

@@ -17,12 +17,12 @@ use super::adam::Adam;
 use super::batches::{Batch, Plan};
 use super::card;
 use super::checkpoint::{Best, Progress, RunFolder};
-use super::dataset::{self, Sample};
 use super::event::{EpochRecord, TrainingEvent};
 use super::initial;
 use super::manifest::{Class, Manifest, Row};
 use super::phase::{Classification, Phase, Segmentation, Tally};
 use super::recipe::Config;
+use super::sample::{self, Sample};
 use super::split::{Part, SPLIT_KEY, SPLIT_VERSION};
 use super::step::{self, StepConfig, images};
 
@@ -166,7 +166,7 @@ impl<'a, P: Phase> Run<'a, P> {
         let listener = &mut self.listener;
         let mut on_progress = |done| listener(TrainingEvent::Loading { done, total, size });
         let spec = self.config.input(size);
-        let mut train = dataset::load(&rows, &spec, P::MASKS, self.cancel, &mut on_progress)?;
+        let mut train = sample::load(&rows, &spec, P::MASKS, self.cancel, &mut on_progress)?;
         let validation = train.split_off(first);
         Ok(Data {
             size,
