@@ -90,9 +90,7 @@ pub fn open(path: &Path) -> Result<Radiograph, Error> {
 pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
     let (file, length, head) = open_regular(path)?;
     guarded(path, || match kind_of(path, length, &head) {
-        Some(Kind::Raster(_) | Kind::Headerless) if frame != 1 => {
-            Err(format!("there is no frame {frame}, only one"))
-        }
+        Some(Kind::Raster(_) | Kind::Headerless) if frame != 1 => Err(format!("there is no frame {frame}, only one")),
         Some(Kind::Headerless) => read_all(file).and_then(|bytes| headerless::read(path, &bytes)),
         Some(Kind::Raster(format)) => raster::read(path, file, format),
         Some(Kind::Dicom) => read_all(file).and_then(|bytes| dicom::read(path, &bytes, frame)),

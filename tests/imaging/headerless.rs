@@ -23,7 +23,10 @@ fn a_headerless_chest_opens_with_air_dark() {
     assert_eq!(picture.polarity, Polarity::Inverse);
     let shown = picture.display(&picture.network_voi());
     let grey = |x: usize, y: usize| shown[y * 2048 + x];
-    assert!(grey(600, 900) + 40 < grey(1024, 1500), "a lung is darker than the spine");
+    assert!(
+        grey(600, 900) + 40 < grey(1024, 1500),
+        "a lung is darker than the spine"
+    );
     assert_eq!(imaging::candidates(folder.path()), [path]);
     let error = imaging::open_frame(&folder.path().join("JPCLN001.IMG"), 2).expect_err("one frame");
     assert!(error.to_string().contains("no frame 2"), "{error}");
@@ -32,13 +35,20 @@ fn a_headerless_chest_opens_with_air_dark() {
 #[test]
 fn name_length_and_samples_must_all_fit() {
     let whole = chest();
-    let refused = |name: &str, bytes: &[u8]| imaging::decode(Path::new(name), bytes).expect_err("refused").to_string();
+    let refused = |name: &str, bytes: &[u8]| {
+        imaging::decode(Path::new(name), bytes)
+            .expect_err("refused")
+            .to_string()
+    };
     assert!(refused("a.dat", &whole).contains("no DICOM"));
     assert!(refused("a.img", &whole[..whole.len() - 2]).contains("no DICOM"));
     let mut loud = whole.clone();
     loud[(2048 * 7 + 5) * 2] = 0x10;
     let error = refused("a.IMG", &loud);
-    assert!(error.contains("column 5, row 7") && error.contains("12 bits"), "{error}");
+    assert!(
+        error.contains("column 5, row 7") && error.contains("12 bits"),
+        "{error}"
+    );
     loud[0] = 0xff;
     assert!(refused("a.IMG", &loud).contains("no DICOM"));
     assert!(imaging::decode(Path::new("a.img"), &whole).is_ok());
