@@ -7,6 +7,7 @@ pub mod augment;
 pub mod batches;
 pub mod card;
 pub mod checkpoint;
+pub mod dataset;
 pub mod event;
 pub mod initial;
 pub mod loss;
@@ -24,6 +25,9 @@ use std::path::PathBuf;
 /// Why a training run ends without weights.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The data folder holds no data set, or one that cannot be used.
+    #[error(transparent)]
+    Dataset(#[from] dataset::Error),
     /// The manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] manifest::Error),
