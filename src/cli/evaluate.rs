@@ -11,11 +11,12 @@ use crate::imaging;
 use crate::inference::models::Models;
 use crate::inference::pipeline;
 use crate::report::{self, Failure};
-use crate::training::dataset;
-use crate::training::manifest::{Class, Manifest, Row};
+use crate::training::manifest::{Class, Row};
 use crate::training::metrics::Confusion;
+use crate::training::sample;
 use crate::training::split::Part;
 
+use super::dataset::DatasetArgs;
 use super::evaluation::{Evaluation, Record};
 use super::options::{ClassifierArg, ModelArgs};
 use super::output::{Lines, progress_bar};
@@ -24,10 +25,9 @@ use super::table;
 /// Options of `recovnet evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
-    /// Folder with manifest.csv
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
-    /// Which part of the data, by the hash of the group
+    #[command(flatten)]
+    dataset: DatasetArgs,
+    /// Which part of the data
     #[arg(long, value_enum, default_value_t = Split::All)]
     split: Split,
     #[command(flatten)]
@@ -103,14 +103,14 @@ pub struct Results {
 /// # Errors
 /// If the manifest cannot be used, the models cannot be loaded, or the result cannot be written.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
-    let manifest = Manifest::read(&args.data)?;
-    let in_split = |row: &&Row| args.split.has(Part::of(&row.group));
+    let manifest = args.dataset.open()?;
+    let in_split = |row: &&Row| args.split.has(row.part());
     let (laterals, rows): (Vec<&Row>, Vec<&Row>) =
-        manifest.rows.iter().filter(in_split).partition(|row| row.is_lateral());
+        manifest.rows.iter().filter(in_split).partition(|row| row.is_left_out());
     anyhow::ensure!(
         !rows.is_empty(),
         "{}: no images in split '{}'",
-        args.data.display(),
+        args.dataset.display(),
         args.split.name()
     );
     args.models.threads.apply()?;
@@ -123,7 +123,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let (records, failures) = predict_all(&models, &rows);
     let card = &models.classifier.1;
     let results = Results {
-        data: args.data.display().to_string(),
+        data: args.dataset.display(),
         split: args.split.name(),
         classifier: card.name.clone(),
         classifier_version: card.version.clone(),
@@ -132,7 +132,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         device: models.device_label.clone(),
         threshold: card.threshold,
         laterals_left_out: laterals.len(),
-        in_training_part: rows.iter().filter(|row| Part::of(&row.group) == Part::Train).count(),
+        in_training_part: rows.iter().filter(|row| row.part() == Part::Train).count(),
         evaluation: Evaluation::of(&records, card.threshold),
         failures,
     };
@@ -175,7 +175,7 @@ fn predict(models: &Models, row: &Row) -> anyhow::Result<(Record, Option<anyhow:
     let mask = row
         .mask
         .as_ref()
-        .and_then(|file| match dataset::read_mask(&file.path, image.width, image.height) {
+        .and_then(|file| match sample::read_masks(file, image.width, image.height) {
             Ok(truth) => {
                 let counts = Confusion::of_masks(&findings.mask.pixels, &truth);
                 Some((convention(&file.style, &file.origin), counts))

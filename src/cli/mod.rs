@@ -2,6 +2,7 @@
 //! input failed, 2 usage.
 
 mod bench;
+mod dataset;
 mod doctor;
 mod evaluate;
 mod evaluation;

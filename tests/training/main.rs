@@ -1,10 +1,13 @@
 //! Data, augmentation, losses, metrics and whole runs.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod adam;
 mod augment;
 mod batches;
 mod command;
 mod data;
+mod dataset;
 mod initial;
 mod loss;
 mod metrics;
