@@ -48,7 +48,11 @@ enum Command {
     /// Measure a model on a labelled data set
     Evaluate(evaluate::EvaluateArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
-    Train(train::TrainArgs),
+    Train(Box<train::TrainArgs>),
+    /// Go on with a run that was stopped or killed
+    Resume(train::ResumeArgs),
+    /// Make the run that a file describes, such as job.json in the folder of another
+    TrainFrom(train::TrainFromArgs),
     /// Make an encoder of torchvision, timm or Keras a weights file to train from
     Import(import::ImportArgs),
     /// Measure how fast this machine computes
@@ -71,7 +75,9 @@ pub fn run() -> ExitCode {
         None => view::run(arguments.paths, arguments.models),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
-        Some(Command::Train(args)) => train::run(args),
+        Some(Command::Train(args)) => train::run(*args),
+        Some(Command::Resume(args)) => train::resume(&args),
+        Some(Command::TrainFrom(args)) => train::run_from(args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Phantom(args)) => phantom::run(&args),

@@ -227,7 +227,40 @@ pub enum Stop {
     AfterEpoch,
 }
 
-/// Something happened in a run. Every run ends in exactly one of `Finished`, `Stopped` and `Failed`.
+/// What a run takes, measured with a few trial steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// What computed them, in words.
+    pub device: String,
+    /// One a stage of the schedule.
+    pub stages: Vec<StageEstimate>,
+    /// Seconds of the whole run, without loading images.
+    pub seconds: f64,
+    /// Most memory of the process, in MiB; `None` where the system does not say.
+    pub peak_mib: Option<f64>,
+    /// Memory that is free now, in MiB; `None` where the system does not say.
+    pub free_mib: Option<f64>,
+}
+
+/// What the epochs of a stage take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageEstimate {
+    /// Side of the images, in pixels.
+    pub size: usize,
+    /// Epochs of the stage.
+    pub epochs: usize,
+    /// Steps of an epoch.
+    pub steps_per_epoch: usize,
+    /// Seconds of a step.
+    pub seconds_per_step: f64,
+    /// Seconds of an epoch, validation included.
+    pub epoch_seconds: f64,
+    /// Images at once: less than the batch where memory is short.
+    pub micro_batch: usize,
+}
+
+/// Something happened in a run. Every run ends in exactly one of `Finished`, `Stopped`, `Failed` and (where that was all
+/// it was to do) `Estimated`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum TrainingEvent {
@@ -283,6 +316,8 @@ pub enum TrainingEvent {
         /// When.
         when: Stop,
     },
+    /// Some trial steps were measured; nothing was trained.
+    Estimated(Estimate),
     /// The last epoch is done.
     Finished {
         /// Best weights; their card lies beside them.
@@ -307,7 +342,10 @@ pub enum TrainingEvent {
 impl TrainingEvent {
     /// Whether nothing follows.
     pub fn is_last(&self) -> bool {
-        matches!(self, Self::Finished { .. } | Self::Stopped { .. } | Self::Failed { .. })
+        matches!(
+            self,
+            Self::Estimated(_) | Self::Finished { .. } | Self::Stopped { .. } | Self::Failed { .. }
+        )
     }
 }
 

@@ -7,8 +7,9 @@ use crate::nn::{Classifier, Device, Network, Result, Segmenter, Tape, Tensor, Va
 
 use super::Error;
 use super::batches::Batch;
+use super::event::Metric;
 use super::initial;
-use super::loss;
+use super::loss::{self, Losses, Objective};
 use super::manifest::{Class, INFECTED_REGION, Manifest, Row};
 use super::metrics::{self, Confusion};
 use super::recipe::Config;
@@ -23,6 +24,8 @@ pub struct Tally {
     pub images: usize,
     /// Phase I: Dice per image on the network input at probability 0.5.
     pub dice: Vec<Option<f64>>,
+    /// Phase I: pixels of all images at probability 0.5.
+    pub pixels: Confusion,
     /// Phase II: probability of COVID-19 per image.
     pub scores: Vec<f64>,
     /// Phase II: whether the image is one of COVID-19.
@@ -63,20 +66,43 @@ pub trait Phase {
     fn forward(network: &Self::Network, images: &Tensor, tape: &mut Tape) -> Result<Value>;
 
     /// Loss of a batch's logits (row-major) and its gradient.
-    fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>);
+    fn loss(logits: &[f32], targets: &Targets<'_>, objective: &Objective) -> (f64, Vec<f32>);
 
-    /// The same on a GPU: the loss, first value of a f64 tensor, and its gradient in the shape of the logits.
+    /// The same on a GPU with [`Objective::default`]: the loss, first value of a f64 tensor, and its gradient in the
+    /// shape of the logits.
     ///
     /// # Errors
     /// If the GPU refuses.
     #[cfg(feature = "cuda")]
     fn loss_on_gpu(logits: &Tensor, targets: &GpuTargets) -> Result<(Tensor, Tensor)>;
 
-    /// Adds a batch's results.
-    fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally);
+    /// Adds a batch's results; the losses are those of training without weights of classes.
+    fn tally(logits: &[f32], batch: &Batch, losses: &Losses, tally: &mut Tally);
 
     /// The score of all results; `None` where it is undefined.
     fn score(tally: &Tally) -> Option<f64>;
+
+    /// Further metrics of all results by name; those that are undefined are left out.
+    fn metrics(tally: &Tally) -> Vec<Metric>;
+}
+
+fn defined(metrics: impl IntoIterator<Item = (&'static str, Option<f64>)>) -> Vec<Metric> {
+    let with_value = |(name, value): (&str, Option<f64>)| {
+        value.map(|value| Metric {
+            name: name.to_owned(),
+            value,
+        })
+    };
+    metrics.into_iter().filter_map(with_value).collect()
+}
+
+/// What a batch's logits should be.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// `[n, h, w]`, 0 or 1; empty where the samples have no masks.
+    pub masks: &'a [u8],
+    /// `[n]`: the classes' neurons.
+    pub labels: &'a [u8],
 }
 
 /// Phase I: lung segmentation with the hybrid loss, on manual lung-field masks.
@@ -103,8 +129,8 @@ impl Phase for Segmentation {
         network.forward(images, tape)
     }
 
-    fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
-        let (loss, gradient) = loss::hybrid_from_logits(logits, &batch.masks);
+    fn loss(logits: &[f32], targets: &Targets<'_>, objective: &Objective) -> (f64, Vec<f32>) {
+        let (loss, gradient) = objective.losses.hybrid.of_logits(logits, targets.masks);
         (loss.total(), gradient)
     }
 
@@ -118,19 +144,29 @@ impl Phase for Segmentation {
         crate::nn::ops::cuda::hybrid(logits, masks)
     }
 
-    fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {
+    fn tally(logits: &[f32], batch: &Batch, losses: &Losses, tally: &mut Tally) {
         let pixels = logits.len() / batch.len();
         for (logits, truth) in logits.chunks_exact(pixels).zip(batch.masks.chunks_exact(pixels)) {
-            let (loss, _) = loss::hybrid_from_logits(logits, truth);
+            let (loss, _) = losses.hybrid.of_logits(logits, truth);
             let mask: Vec<u8> = logits.iter().map(|&z| u8::from(z >= 0.0)).collect();
             tally.loss += loss.total();
             tally.images += 1;
-            tally.dice.push(Confusion::of_masks(&mask, truth).dice());
+            let counts = Confusion::of_masks(&mask, truth);
+            tally.dice.push(counts.dice());
+            tally.pixels += counts;
         }
     }
 
     fn score(tally: &Tally) -> Option<f64> {
         metrics::mean(tally.dice.iter().copied())
+    }
+
+    fn metrics(tally: &Tally) -> Vec<Metric> {
+        defined([
+            ("iou", tally.pixels.iou()),
+            ("sensitivity", tally.pixels.sensitivity()),
+            ("specificity", tally.pixels.specificity()),
+        ])
     }
 }
 
@@ -167,8 +203,9 @@ impl Phase for Classification {
         network.forward(images, tape)
     }
 
-    fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
-        loss::cross_entropy(logits, &batch.labels)
+    fn loss(logits: &[f32], targets: &Targets<'_>, objective: &Objective) -> (f64, Vec<f32>) {
+        let entropy = &objective.losses.entropy;
+        entropy.of_logits(logits, targets.labels, objective.class_weights)
     }
 
     #[cfg(feature = "cuda")]
@@ -176,8 +213,8 @@ impl Phase for Classification {
         crate::nn::ops::cuda::cross_entropy(logits, &targets.labels)
     }
 
-    fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {
-        let (loss, _) = loss::cross_entropy(logits, &batch.labels);
+    fn tally(logits: &[f32], batch: &Batch, losses: &Losses, tally: &mut Tally) {
+        let (loss, _) = losses.entropy.of_logits(logits, &batch.labels, [1.0; 2]);
         tally.loss += loss * batch.len() as f64;
         tally.images += batch.len();
         for (pair, &label) in logits.chunks_exact(2).zip(&batch.labels) {
@@ -191,13 +228,25 @@ impl Phase for Classification {
     fn score(tally: &Tally) -> Option<f64> {
         metrics::roc_auc(&tally.scores, &tally.truth)
     }
+
+    fn metrics(tally: &Tally) -> Vec<Metric> {
+        let counts = Confusion::at(0.5, &tally.scores, &tally.truth);
+        defined([
+            ("sensitivity", counts.sensitivity()),
+            ("specificity", counts.specificity()),
+            ("precision", counts.precision()),
+            ("f1", counts.f_score(1.0)),
+            ("f2", counts.f_score(2.0)),
+            ("accuracy", counts.accuracy()),
+        ])
+    }
 }
 
 /// Refuses data that a run would find out too late to be useless; `rows` are those that the phase takes.
 ///
 /// # Errors
 /// Naming the folder, what is missing and what to do.
-pub fn check_rows<P: Phase>(manifest: &Manifest, rows: &[Row]) -> Result<(), Error> {
+pub fn check_rows<P: Phase>(manifest: &Manifest, rows: &[Row]) -> std::result::Result<(), Error> {
     let fail = |reason: String| {
         Err(Error::TooFew {
             folder: manifest.folder.clone(),

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use tempfile::TempPath;
 
 use super::control::Control;
 use super::event::{Line, Place, TrainingEvent};
@@ -66,9 +67,19 @@ pub struct Process {
     child: Arc<Mutex<Child>>,
     controls: Mutex<Option<ChildStdin>>,
     mailbox: Arc<Mailbox>,
+    /// A file that the process reads; it goes with this.
+    request: Option<TempPath>,
 }
 
 impl Process {
+    /// Keeps a file for as long as this lives.
+    pub(super) fn holding(self, request: TempPath) -> Self {
+        Self {
+            request: Some(request),
+            ..self
+        }
+    }
+
     /// Starts `program` with `arguments`, which must make it write events on standard output and read controls from
     /// standard input (`train … --events - --control -`). `wake` is called on another thread when there is something
     /// to read.
@@ -107,6 +118,7 @@ impl Process {
             child,
             controls: Mutex::new(Some(controls)),
             mailbox,
+            request: None,
         })
     }
 
