@@ -68,14 +68,14 @@ pub struct Process {
     controls: Mutex<Option<ChildStdin>>,
     mailbox: Arc<Mailbox>,
     /// A file that the process reads; it goes with this.
-    request: Option<TempPath>,
+    _request: Option<TempPath>,
 }
 
 impl Process {
     /// Keeps a file for as long as this lives.
     pub(super) fn holding(self, request: TempPath) -> Self {
         Self {
-            request: Some(request),
+            _request: Some(request),
             ..self
         }
     }
@@ -118,7 +118,7 @@ impl Process {
             child,
             controls: Mutex::new(Some(controls)),
             mailbox,
-            request: None,
+            _request: None,
         })
     }
 

@@ -8,10 +8,14 @@ mod batches;
 mod command;
 mod data;
 mod dataset;
+mod files;
+mod going_on;
+mod in_a_process;
 mod initial;
 mod loss;
 mod metrics;
 mod phantoms;
+mod recipe;
 #[path = "../support/reference.rs"]
 mod reference;
 mod runs;

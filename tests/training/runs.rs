@@ -10,11 +10,11 @@ use recovnet::training::control::{Control, Controls};
 use recovnet::training::dataset::Options;
 use recovnet::training::event::{EpochRecord, TrainingEvent};
 use recovnet::training::recipe::{Recipe, Stage};
-use recovnet::training::trainer::{Job, Outcome, train};
+use recovnet::training::trainer::{Job, Outcome, Session, train};
 
 use crate::phantoms;
 
-fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job {
+pub fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job {
     let mut config = Recipe::Scratch.config(task, BackboneKind::DenseNet121);
     config.schedule = schedule.iter().map(|&(epochs, size)| Stage { epochs, size }).collect();
     config.batch = 8;
@@ -25,12 +25,14 @@ fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job 
         dataset: Options::default(),
         run: run.to_owned(),
         init: None,
+        segmenter: None,
         resume: false,
         device: Device::Cpu,
+        session: Session::default(),
     }
 }
 
-fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
+pub fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
     let mut records = Vec::new();
     let outcome = train(job, &Controls::default(), &mut |event| {
         if let TrainingEvent::Epoch(record) = event {
@@ -52,7 +54,7 @@ fn interrupt(job: &Job, after: usize) {
 }
 
 /// Every tensor of a checkpoint, bit by bit.
-fn tensors(path: &Path) -> BTreeMap<String, Vec<u32>> {
+pub fn tensors(path: &Path) -> BTreeMap<String, Vec<u32>> {
     let (state, _) = weights::read(path, &Device::Cpu).expect("a checkpoint");
     let bits = |t: &recovnet::nn::Tensor| -> Vec<u32> {
         t.flatten_all()
@@ -68,7 +70,7 @@ fn tensors(path: &Path) -> BTreeMap<String, Vec<u32>> {
         .collect()
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
@@ -77,12 +79,13 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn timeless(records: &[EpochRecord]) -> Vec<EpochRecord> {
+pub fn timeless(records: &[EpochRecord]) -> Vec<EpochRecord> {
     records
         .iter()
         .map(|r| EpochRecord {
             seconds: 0.0,
             images_per_second: 0.0,
+            waited: 0.0,
             ..r.clone()
         })
         .collect()

@@ -121,16 +121,7 @@ pub fn listen(args: &PipeArgs, on_hangup: OnHangup, controls: &Controls) -> anyh
     if on_hangup == OnHangup::Continue {
         controls.send(Control::Detach);
     }
-    let signalled = controls.clone();
-    let mut seen = false;
-    // Another handler is there if this process makes several runs; it does the same.
-    let _ = ctrlc::set_handler(move || {
-        if std::mem::replace(&mut seen, true) {
-            std::process::exit(130);
-        }
-        say("stops after this batch, with a checkpoint; once more ends at once");
-        signalled.send(Control::StopAfterBatch);
-    });
+    listen_to_signals(controls).context("signals of the system cannot be heard")?;
     if args.control.is_none() {
         return Ok(());
     }
@@ -149,5 +140,32 @@ pub fn listen(args: &PipeArgs, on_hangup: OnHangup, controls: &Controls) -> anyh
         .name("training-control".into())
         .spawn(listen)
         .context("the system can start no thread")?;
+    Ok(())
+}
+
+/// The first signal that asks for the end stops the run with a checkpoint, the second ends the process.
+#[cfg(unix)]
+fn listen_to_signals(controls: &Controls) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let controls = controls.clone();
+    let listen = move || {
+        let mut seen = false;
+        for signal in signals.forever() {
+            if std::mem::replace(&mut seen, true) {
+                // As a shell reports it.
+                std::process::exit(128 + signal);
+            }
+            say("stops after this batch, with a checkpoint; once more ends at once");
+            controls.send(Control::StopAfterBatch);
+        }
+    };
+    thread::Builder::new().name("training-signals".into()).spawn(listen)?;
+    Ok(())
+}
+
+/// Elsewhere a signal ends the process; the run goes on after its last checkpoint.
+#[cfg(not(unix))]
+fn listen_to_signals(_: &Controls) -> std::io::Result<()> {
     Ok(())
 }

@@ -27,8 +27,6 @@ pub(super) struct Course {
     pub steps: usize,
     /// Steps of the run.
     pub total: usize,
-    /// Side of the images.
-    pub size: usize,
     /// What is done, sessions before this one included.
     pub done: Within,
     /// Sum of the losses.
@@ -39,12 +37,11 @@ pub(super) struct Course {
 }
 
 impl Course {
-    fn new((epoch, size): (usize, usize), (steps, epochs): (usize, usize), done: Within) -> Self {
+    fn new(epoch: usize, (steps, epochs): (usize, usize), done: Within) -> Self {
         Self {
             epoch,
             steps,
             total: steps * epochs,
-            size,
             done,
             loss: f64::from_bits(done.loss_bits),
             since: Instant::now(),
@@ -142,7 +139,7 @@ impl<P: Phase> Run<'_, '_, P> {
         };
         let done = std::mem::take(&mut self.progress.within);
         let steps = plan.order.steps();
-        let mut course = Course::new((epoch, data.size), (steps, self.config.epochs()), done);
+        let mut course = Course::new(epoch, (steps, self.config.epochs()), done);
         self.checkpoints.begin();
         #[cfg(feature = "cuda")]
         if self.device.is_cuda() {
@@ -310,7 +307,7 @@ impl<P: Phase> Run<'_, '_, P> {
                     Err(error) if error.is_out_of_memory() && config.micro > 2 => {
                         self.land(course, before.take())?;
                         self.shrink(
-                            course.size,
+                            plan.spec.width,
                             config.micro.min(images).div_ceil(2).max(2),
                             "the GPU's memory is full",
                         );
