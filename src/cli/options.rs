@@ -1,13 +1,15 @@
 //! Options that several commands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use crate::inference::device::DeviceChoice;
-use crate::inference::models::ClassifierName;
+use crate::inference::models::{self, ClassifierName, Models};
 use crate::nn::Precision;
 use crate::nn::ops::cpu::{self, ThreadsError};
+use crate::training::evaluation::Split;
+use crate::training::runs;
 
 /// Where weights lie and what computes.
 #[derive(Debug, Clone, Args)]
@@ -51,6 +53,54 @@ pub struct ClassifierArg {
     )]
     /// Its name, which is also that of its weights.
     pub name: ClassifierName,
+}
+
+/// Which classifier is measured: an installed one, any file, or a run's best weights.
+#[derive(Debug, Clone, Args)]
+pub struct ClassifierSource {
+    #[command(flatten)]
+    installed: ClassifierArg,
+    /// A classifier's weights file instead, with its card beside it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "name"])]
+    weights_file: Option<PathBuf>,
+    /// Folder of a run instead: its best weights; the results are kept in it
+    #[arg(long, value_name = "FOLDER", conflicts_with = "name")]
+    pub run: Option<PathBuf>,
+}
+
+impl ClassifierSource {
+    /// The best weights of a run.
+    pub fn of_run(run: &Path) -> Self {
+        Self {
+            installed: ClassifierArg {
+                name: ClassifierName::RecovnetV1,
+            },
+            weights_file: None,
+            run: Some(run.to_owned()),
+        }
+    }
+
+    /// Loads it with the segmenter.
+    ///
+    /// # Errors
+    /// If the run is none, weights are missing or refused, or the device cannot be used.
+    pub fn load(&self, args: &ModelArgs) -> anyhow::Result<Models> {
+        let (weights, device) = (args.weights.as_deref(), args.device.as_str());
+        let file = match &self.run {
+            Some(run) => Some(runs::best_weights(&runs::open(run)?.folder)),
+            None => self.weights_file.clone(),
+        };
+        let loaded: Result<Models, models::Error> = match file {
+            Some(file) => Models::load_file(weights, &file, device),
+            None => Models::load(weights, self.installed.name, device),
+        };
+        Ok(loaded?)
+    }
+}
+
+/// A part of the data by its name.
+pub fn split(name: &str) -> Result<Split, String> {
+    name.parse()
 }
 
 /// A device's name as it was given, if there is such a device.

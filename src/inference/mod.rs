@@ -5,6 +5,7 @@ pub mod cache;
 pub mod components;
 pub mod device;
 pub mod engine;
+pub mod installed;
 pub mod models;
 pub mod pipeline;
 mod warnings;

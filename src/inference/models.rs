@@ -66,6 +66,23 @@ impl ClassifierName {
         Self::ALL.map(Self::name).join(", ")
     }
 
+    /// The commands that make one, as the end of a sentence.
+    pub fn how_to_train(self) -> String {
+        let (task, encoder) = self.network();
+        let train = format!(
+            "recovnet train {} --encoder {encoder} --recipe scratch --data FOLDER",
+            task_name(task)
+        );
+        let promote = "'recovnet runs promote RUN --data FOLDER'";
+        match task {
+            Task::Recovnet => format!(
+                "train one: 'recovnet train segmenter --encoder {encoder} --recipe scratch --data FOLDER --run-dir \
+                 SEGMENTER', then '{train} --init SEGMENTER/best.safetensors --run-dir RUN', then {promote}"
+            ),
+            _ => format!("train one: '{train} --run-dir RUN', then {promote}"),
+        }
+    }
+
     /// What the card beside its weights must say.
     fn network(self) -> (Task, BackboneKind) {
         match self {
@@ -101,10 +118,12 @@ impl FromStr for ClassifierName {
 pub enum Error {
     /// No weights file in any folder.
     #[error("no weights of {name}: looked for {name}.safetensors in {}; put the file with its model card \
-             {name}.json into one of these folders, or name another with --weights or RECOVNET_WEIGHTS", list(.folders))]
+             {name}.json into one of these folders, name another with --weights or RECOVNET_WEIGHTS, or {how_to_train}", list(.folders))]
     Missing {
         /// Name of the network.
         name: String,
+        /// What makes one.
+        how_to_train: String,
         /// Where it was looked for.
         folders: Vec<PathBuf>,
     },
@@ -161,6 +180,13 @@ impl From<nn::Error> for Error {
     }
 }
 
+/// The commands that make the segmenter, as the end of a sentence.
+pub(super) fn how_to_train_segmenter() -> String {
+    "train one: 'recovnet train segmenter --encoder densenet121 --recipe scratch --data FOLDER --run-dir RUN', then \
+     'recovnet runs promote RUN'"
+        .to_owned()
+}
+
 fn list(folders: &[PathBuf]) -> String {
     let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     names.join(", ")
@@ -187,13 +213,29 @@ impl Models {
     /// # Errors
     /// If weights are missing, do not match their card or the network, or the device cannot be used.
     pub fn load(weights: Option<&Path>, classifier: ClassifierName, device: &str) -> Result<Self, Error> {
+        Self::load_with(weights, device, |folders| find_classifier(folders, classifier))
+    }
+
+    /// As [`Models::load`], with a classifier's weights from any file; its card must lie beside it.
+    ///
+    /// # Errors
+    /// As [`Models::load`], and if the card is a segmenter's.
+    pub fn load_file(weights: Option<&Path>, classifier: &Path, device: &str) -> Result<Self, Error> {
+        Self::load_with(weights, device, |_| WeightsFile::classifier_at(classifier))
+    }
+
+    fn load_with(
+        weights: Option<&Path>,
+        device: &str,
+        classifier: impl FnOnce(&[PathBuf]) -> Result<WeightsFile, Error>,
+    ) -> Result<Self, Error> {
         if let Some(folder) = weights.filter(|folder| !folder.is_dir()) {
             return Err(Error::NoFolder(folder.to_owned()));
         }
         let folders = weights_folders(weights);
         let choice: DeviceChoice = device.parse()?;
         let segmenter = find_segmenter(&folders)?;
-        let classifier = find_classifier(&folders, classifier)?;
+        let classifier = classifier(&folders)?;
         let opened = choice.open()?;
         match Self::load_on(&segmenter, &classifier, &opened.device, opened.label) {
             // A GPU that computes may yet have no room for the networks.
@@ -258,6 +300,26 @@ pub struct WeightsFile {
 }
 
 impl WeightsFile {
+    /// A classifier's weights file of any name, with the card beside it.
+    ///
+    /// # Errors
+    /// If there is no file or no card, the card is a segmenter's or cannot be right.
+    pub fn classifier_at(path: &Path) -> Result<Self, Error> {
+        let card = card_beside(path)?;
+        if card.task == Task::Segmenter {
+            return Err(Error::OtherNetwork {
+                path: path.to_owned(),
+                found: words(card.task, card.backbone),
+                expected: "a classifier".to_owned(),
+            });
+        }
+        check_card(path, &card, (card.task, card.backbone))?;
+        Ok(Self {
+            path: path.to_owned(),
+            card,
+        })
+    }
+
     /// Compares the bytes with the card without loading them.
     fn verified(self) -> Result<Self, Error> {
         nn::weights::verify(&self.path, &self.card.sha256)?;
@@ -281,11 +343,11 @@ pub fn verified_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<
     find_classifier(folders, name)?.verified()
 }
 
-fn find_segmenter(folders: &[PathBuf]) -> Result<WeightsFile, Error> {
+pub(super) fn find_segmenter(folders: &[PathBuf]) -> Result<WeightsFile, Error> {
     find(folders, SEGMENTER, (Task::Segmenter, BackboneKind::DenseNet121))
 }
 
-fn find_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<WeightsFile, Error> {
+pub(super) fn find_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<WeightsFile, Error> {
     find(folders, name.name(), name.network())
 }
 
@@ -298,14 +360,26 @@ fn find(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Resu
         .find(|path| path.is_file());
     let path = found.ok_or_else(|| Error::Missing {
         name: name.to_owned(),
+        how_to_train: name
+            .parse()
+            .map_or_else(|_| how_to_train_segmenter(), ClassifierName::how_to_train),
         folders: folders.to_vec(),
     })?;
-    let card = ModelCard::beside(&path).map_err(|e| Error::Card {
-        path: path.clone(),
-        reason: e.to_string(),
-    })?;
+    let card = card_beside(&path)?;
     check_card(&path, &card, expected)?;
     Ok(WeightsFile { path, card })
+}
+
+fn card_beside(path: &Path) -> Result<ModelCard, Error> {
+    ModelCard::beside(path).map_err(|e| Error::Card {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })
+}
+
+/// Task and backbone in words.
+fn words(task: Task, backbone: BackboneKind) -> String {
+    format!("{} on {backbone}", task_name(task))
 }
 
 /// Largest rows or columns that a card may ask for.
@@ -313,7 +387,6 @@ const LARGEST_SIDE: usize = 4096;
 
 fn check_card(path: &Path, card: &ModelCard, (task, backbone): (Task, BackboneKind)) -> Result<(), Error> {
     if (card.task, card.backbone) != (task, backbone) {
-        let words = |task: Task, backbone| format!("{} on {backbone}", task_name(task));
         let (found, expected) = (words(card.task, card.backbone), words(task, backbone));
         return Err(Error::OtherNetwork {
             path: path.to_owned(),
@@ -352,8 +425,9 @@ fn task_name(task: Task) -> &'static str {
     }
 }
 
-/// Folders searched for weights, in order: `given`, `RECOVNET_WEIGHTS`, beside the program (and `weights` there),
-/// the user's data folder, `./weights`.
+/// Folders searched for weights, in order: `given`, `RECOVNET_WEIGHTS`, the user's model list, beside the program (and
+/// `weights` there), `./weights`. The list comes before the weights that a program brings along, so that a model that
+/// was promoted is the one that is used.
 pub fn weights_folders(given: Option<&Path>) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = given.map(Path::to_owned).into_iter().collect();
     folders.extend(
@@ -361,11 +435,16 @@ pub fn weights_folders(given: Option<&Path>) -> Vec<PathBuf> {
             .filter(|value| !value.is_empty())
             .map(PathBuf::from),
     );
+    folders.extend(user_folder());
     if let Some(beside) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
         folders.extend([beside.to_owned(), beside.join("weights")]);
     }
-    let user = directories::ProjectDirs::from("", "", "recovnet");
-    folders.extend(user.map(|user| user.data_dir().join("weights")));
     folders.push(PathBuf::from("weights"));
     folders
+}
+
+/// The user's model list: where promoted models lie; `None` where the system knows no home.
+pub fn user_folder() -> Option<PathBuf> {
+    let user = directories::ProjectDirs::from("", "", "recovnet");
+    user.map(|user| user.data_dir().join("weights"))
 }

@@ -3,6 +3,7 @@
 pub mod adam;
 #[cfg(feature = "cuda")]
 mod adam_gpu;
+pub mod audit;
 pub mod augment;
 pub mod batches;
 pub mod card;

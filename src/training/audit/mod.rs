@@ -12,10 +12,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use features::{SourcePrediction, predict_source};
+pub use features::{Sample, SourcePrediction, predict_source};
+pub use judge::Subject;
 pub use regions::{Region, cover};
 
 use super::evaluation::{ClassMetrics, Measured};
+
+/// Entry of the model card that holds what an audit said of its weights.
+pub const CARD_KEY: &str = "shortcut_audit";
 
 /// The audit's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

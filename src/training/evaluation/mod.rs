@@ -8,6 +8,7 @@
 pub mod calibration;
 mod figures;
 pub mod mcnemar;
+pub mod measure;
 pub mod reliability;
 pub mod saved;
 pub mod scores;

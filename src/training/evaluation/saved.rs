@@ -106,12 +106,16 @@ impl Line {
                 tp: self.mask_tp?,
             })
         };
-        let mask = self.mask.as_ref().zip(counts()).map(|(convention, confusion)| MaskRecord {
-            convention: convention.clone(),
-            confusion,
-            hd95_px: self.hd95_px,
-            hd95_mm: self.hd95_mm,
-        });
+        let mask = self
+            .mask
+            .as_ref()
+            .zip(counts())
+            .map(|(convention, confusion)| MaskRecord {
+                convention: convention.clone(),
+                confusion,
+                hd95_px: self.hd95_px,
+                hd95_mm: self.hd95_mm,
+            });
         Record {
             file: self.file,
             group: self.group,

@@ -75,7 +75,10 @@ pub fn compare(first: &Path, second: &Path) -> Result<Comparison, Error> {
         mcnemar: None,
         notes: Vec::new(),
     };
-    let in_both = |split: &&&str| runs.iter().all(|run| run.evaluations.iter().any(|have| have == **split));
+    let in_both = |split: &&&str| {
+        runs.iter()
+            .all(|run| run.evaluations.iter().any(|have| have == **split))
+    };
     match SPLITS.iter().find(in_both) {
         Some(split) => evaluated(&mut comparison, &runs, split),
         None => comparison.notes.push(
@@ -103,7 +106,10 @@ fn evaluated(comparison: &mut Comparison, runs: &[Run; 2], split: &str) {
     comparison.figures = figures(&reports.each_ref().map(|report| named_figures(&report.evaluation)));
     let thresholds = reports.each_ref().map(|report| report.threshold);
     for (run, report) in runs.iter().zip(&reports) {
-        let is_current = run.version.as_ref().is_some_and(|(_, sha)| *sha == report.weights_sha256);
+        let is_current = run
+            .version
+            .as_ref()
+            .is_some_and(|(_, sha)| *sha == report.weights_sha256);
         if !is_current {
             comparison.notes.push(format!(
                 "{}: evaluated with weights that are no longer its best ones; evaluate it again.",

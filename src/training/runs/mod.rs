@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use compare::{Comparison, compare};
-pub use folder::{list, open, read_notes, write_notes};
+pub use folder::{audit_folder, best_weights, card, evaluation_folder, list, open, read_notes, write_notes};
 pub use trash::delete;
 
 use super::audit::Light;

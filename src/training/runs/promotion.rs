@@ -113,7 +113,7 @@ pub enum Standing {
 /// # Errors
 /// If the run has no best weights with a card.
 pub fn standing(run: &Path) -> Result<Standing, Error> {
-    let card = ModelCard::beside(&folder::best_weights(run))?;
+    let card = folder::card(run)?;
     if card.task == Task::Segmenter {
         return Ok(Standing::Ready);
     }
@@ -136,17 +136,27 @@ pub fn promote(run: &Path, request: &Request, registry: &Registry) -> Result<Pro
         path: run.to_owned(),
         reason,
     };
-    let mut card = ModelCard::beside(&source)?;
+    let mut card = folder::card(run)?;
     weights::verify(&source, &card.sha256)?;
     let mut light = None;
     if card.task != Task::Segmenter {
         let audit = audit_of(run, &card).map_err(refuse)?;
         let reason = check_reason(&audit, request.reason.as_deref()).map_err(refuse)?;
         light = Some(audit.light);
-        put(&mut card, calibration::CARD_KEY, calibration_of(run, &card).map_err(refuse)?);
+        put(
+            &mut card,
+            calibration::CARD_KEY,
+            calibration_of(run, &card).map_err(refuse)?,
+        );
         put(&mut card, audit::CARD_KEY, audit.for_card());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        put(&mut card, CARD_KEY, json!({"reason": reason, "light": audit.light, "seconds_since_1970": now}));
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        put(
+            &mut card,
+            CARD_KEY,
+            json!({"reason": reason, "light": audit.light, "seconds_since_1970": now}),
+        );
     }
     if let Some(choice) = &request.threshold {
         check_threshold(choice, &card).map_err(refuse)?;
@@ -230,7 +240,9 @@ fn calibration_of(run: &Path, card: &ModelCard) -> Result<Calibration, String> {
     let read = saved::read_report(&folder).and_then(|report| Ok((report, saved::read_records(&folder)?)));
     let (report, records) = read.map_err(|_| format!("its card has no temperature calibration; {way_out}"))?;
     if !report.weights_sha256.eq_ignore_ascii_case(&card.sha256) {
-        return Err(format!("its evaluation of the validation part is of other weights; {way_out}"));
+        return Err(format!(
+            "its evaluation of the validation part is of other weights; {way_out}"
+        ));
     }
     let (margins, truth): (Vec<f64>, Vec<bool>) = records.iter().map(|r| (r.margin, r.is_covid19)).unzip();
     Calibration::fit(&margins, &truth, "val", &card.sha256)

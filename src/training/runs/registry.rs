@@ -104,6 +104,7 @@ impl Registry {
     /// # Errors
     /// If the weights are not the card's, or the folder cannot be written.
     pub fn install(&self, source: &Path, mut card: ModelCard) -> Result<(PathBuf, ModelCard, Option<String>), Error> {
+        check_name(&card.name)?;
         let former = self.keep_active(&card.name)?;
         card.version = self.unique_version(&card);
         let folder = self.version_folder(&card);
@@ -134,6 +135,23 @@ impl Registry {
         Ok(card)
     }
 
+    /// Takes a model out of the list, so that weights elsewhere are used again; it stays among the versions.
+    ///
+    /// # Errors
+    /// If the list holds none, or the folder cannot be written.
+    pub fn withdraw(&self, name: &str) -> Result<(), Error> {
+        if self.keep_active(name)?.is_none() {
+            let folder = self.folder.display();
+            return Err(Error::NoVersion(format!("{folder}: the model list holds no {name}")));
+        }
+        let active = weights_in(&self.folder, name);
+        // The card last: without weights it stands for nothing.
+        for path in [active.clone(), active.with_extension("json")] {
+            fs::remove_file(&path).map_err(|e| cannot_write(&path, &e))?;
+        }
+        Ok(())
+    }
+
     fn named<'a>(&self, name: &str, versions: &'a [Version], to: &str) -> Result<&'a Version, Error> {
         let fits = |v: &&Version| v.version == to || (to.len() >= HASH_DIGITS && v.sha256.starts_with(to));
         versions.iter().find(fits).ok_or_else(|| {
@@ -141,7 +159,11 @@ impl Registry {
             Error::NoVersion(format!(
                 "{}: there is no version '{to}' of {name}; there are: {}",
                 self.folder.display(),
-                if have.is_empty() { "none".to_owned() } else { have.join(", ") }
+                if have.is_empty() {
+                    "none".to_owned()
+                } else {
+                    have.join(", ")
+                }
             ))
         })
     }
@@ -212,7 +234,13 @@ impl Registry {
     }
 
     fn version_folder(&self, card: &ModelCard) -> PathBuf {
-        let plain = |c: char| if c.is_alphanumeric() || ".-_".contains(c) { c } else { '_' };
+        let plain = |c: char| {
+            if c.is_alphanumeric() || ".-_".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        };
         let version: String = card.version.chars().map(plain).collect();
         let hash = card.sha256.get(..HASH_DIGITS).unwrap_or(&card.sha256);
         self.versions_folder(&card.name).join(format!("{version}-{hash}"))
@@ -232,6 +260,17 @@ impl Registry {
         let json = serde_json::to_vec_pretty(history).map_err(|e| cannot_write(&path, &e.into()))?;
         atomic_file::write(&path, &json).map_err(|e| cannot_write(&path, &e))
     }
+}
+
+/// A name becomes a file's: it must be a network's and nothing else.
+fn check_name(name: &str) -> Result<(), Error> {
+    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    if is_plain && !name.is_empty() {
+        return Ok(());
+    }
+    Err(Error::NoVersion(format!(
+        "'{name}' in the model card is no network's name"
+    )))
 }
 
 fn weights_in(folder: &Path, name: &str) -> PathBuf {
