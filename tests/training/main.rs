@@ -1,10 +1,12 @@
 //! Data, augmentation, losses, metrics and whole runs.
 
 mod adam;
+mod audit;
 mod augment;
 mod batches;
 mod command;
 mod data;
+mod evaluation;
 mod initial;
 mod loss;
 mod metrics;
