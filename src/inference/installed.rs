@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::models::{self, ClassifierName, Error, WeightsFile};
+use super::names::how_to_train_segmenter;
 
 /// A network by its name, and how it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,7 +55,7 @@ pub fn installed(folders: &[PathBuf]) -> Vec<Installed> {
     let segmenter = Installed {
         name: models::SEGMENTER.to_owned(),
         classifier: None,
-        state: state(models::find_segmenter(folders), models::how_to_train_segmenter),
+        state: state(models::find_segmenter(folders), how_to_train_segmenter),
     };
     let classifier = |name: ClassifierName| Installed {
         name: name.name().to_owned(),

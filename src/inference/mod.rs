@@ -7,6 +7,7 @@ pub mod device;
 pub mod engine;
 pub mod installed;
 pub mod models;
+mod names;
 pub mod pipeline;
 mod warnings;
 mod worker;

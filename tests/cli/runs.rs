@@ -126,14 +126,20 @@ fn runs_are_listed_shown_and_noted() {
     let runs = lines(&output);
     let state = |name: &str| {
         let run = runs.iter().find(|run| run["name"] == name).unwrap();
-        (run["state"].as_str().unwrap().to_owned(), run["epochs_done"].as_u64().unwrap())
+        (
+            run["state"].as_str().unwrap().to_owned(),
+            run["epochs_done"].as_u64().unwrap(),
+        )
     };
     assert_eq!(runs.len(), 3);
     assert_eq!(state("one"), ("finished".to_owned(), 3));
     assert_eq!(state("two"), ("interrupted".to_owned(), 1));
     assert_eq!(state("broken"), ("interrupted".to_owned(), 1));
     let problem = runs.iter().find(|run| run["name"] == "broken").unwrap()["problem"].to_string();
-    assert!(problem.contains("config.json") && problem.contains("line 2"), "{problem}");
+    assert!(
+        problem.contains("config.json") && problem.contains("line 2"),
+        "{problem}"
+    );
 
     let note = "more augmentation, Größe 64";
     home.succeeds(&["runs", "note", "runs/one", note]);
@@ -152,10 +158,17 @@ fn runs_are_listed_shown_and_noted() {
 fn a_run_that_failed_or_goes_on_says_so() {
     let home = Home::new();
     let events = home.path().join("runs/one/events.jsonl");
-    fs::write(&events, "{\"event\":\"epoch\"}\n{\"event\":\"failed\",\"reason\":\"the disk is full\"}\n").unwrap();
+    fs::write(
+        &events,
+        "{\"event\":\"epoch\"}\n{\"event\":\"failed\",\"reason\":\"the disk is full\"}\n",
+    )
+    .unwrap();
     let state = || {
         let run = &lines(&home.run(&["runs", "list", "runs", "--json"]))[0];
-        (run["state"].as_str().unwrap().to_owned(), run["problem"].as_str().map(str::to_owned))
+        (
+            run["state"].as_str().unwrap().to_owned(),
+            run["problem"].as_str().map(str::to_owned),
+        )
     };
     assert_eq!(state(), ("failed".to_owned(), Some("the disk is full".to_owned())));
     fs::write(&events, "{\"event\":\"finished\"}\n").unwrap();
@@ -193,7 +206,10 @@ fn evaluations_of_two_runs_are_kept_and_compared() {
     let both = compared("runs/two");
     assert_eq!(both["split"], "all");
     // The same weights on the same images: nothing is discordant.
-    assert_eq!((&both["mcnemar"]["only_first"], &both["mcnemar"]["p"]), (&json!(0), &json!(1.0)));
+    assert_eq!(
+        (&both["mcnemar"]["only_first"], &both["mcnemar"]["p"]),
+        (&json!(0), &json!(1.0))
+    );
     let names: Vec<&str> = both["settings"]
         .as_array()
         .unwrap()
@@ -209,7 +225,15 @@ fn evaluations_of_two_runs_are_kept_and_compared() {
 fn an_evaluation_is_written_with_tables_and_drawings() {
     let home = Home::new();
     let weights = support::weights_folder().join("recovnet-v1.safetensors");
-    let arguments = ["evaluate", "--data", ".", "--out", "out", "--weights-file", weights.to_str().unwrap()];
+    let arguments = [
+        "evaluate",
+        "--data",
+        ".",
+        "--out",
+        "out",
+        "--weights-file",
+        weights.to_str().unwrap(),
+    ];
     let printed: Value = serde_json::from_str(&home.succeeds(&arguments)).unwrap();
     let out = home.path().join("out");
     let mut expected = vec!["evaluation.json".to_owned()];
@@ -225,7 +249,10 @@ fn an_evaluation_is_written_with_tables_and_drawings() {
     assert_eq!(kept, printed);
     let picture = image::open(out.join("roc.png")).unwrap().into_rgb8();
     assert_eq!(picture.dimensions(), (1280, 1040));
-    assert!(picture.pixels().any(|pixel| pixel.0 == [0, 114, 178]), "a curve is drawn");
+    assert!(
+        picture.pixels().any(|pixel| pixel.0 == [0, 114, 178]),
+        "a curve is drawn"
+    );
     let svg = fs::read_to_string(out.join("confusion_matrix.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("Research use only, not a diagnosis"));
     let segmenter = support::weights_folder().join("segmenter-densenet121.safetensors");
@@ -240,8 +267,13 @@ fn an_evaluation_is_written_with_tables_and_drawings() {
 fn promotion_needs_an_audit_and_against_red_a_reason() {
     let home = Home::new();
     let promote = ["runs", "promote", "runs/one"];
-    home.fails(&promote, &["not promoted", "no shortcut audit", "recovnet audit --run runs/one"]);
-    let audit = home.succeeds(&["audit", "--data", ".", "--run", "runs/one", "--split", "all", "--out", "audit"]);
+    home.fails(
+        &promote,
+        &["not promoted", "no shortcut audit", "recovnet audit --run runs/one"],
+    );
+    let audit = home.succeeds(&[
+        "audit", "--data", ".", "--run", "runs/one", "--split", "all", "--out", "audit",
+    ]);
     let audit: Value = serde_json::from_str(&audit).unwrap();
     assert_eq!(audit["regions"]["full"]["images"], 16);
     assert!(tree(&home.path().join("audit")).contains(&"audit_in_lung.png".to_owned()));
@@ -251,7 +283,10 @@ fn promotion_needs_an_audit_and_against_red_a_reason() {
     let reason = "a teaching example of a shortcut";
     let with_reason = ["runs", "promote", "runs/one", "--reason", reason];
     home.fails(&with_reason, &["no temperature calibration", "--split val"]);
-    assert!(!home.path().join("home/recovnet").exists(), "nothing was promoted silently");
+    assert!(
+        !home.path().join("home/recovnet").exists(),
+        "nothing was promoted silently"
+    );
     home.succeeds(&["runs", "promote", "runs/one", "--reason", reason, "--data", "."]);
     let card = home.listed();
     assert_eq!(card["promotion"]["reason"], reason);
@@ -285,7 +320,10 @@ fn a_promoted_version_replaces_the_former_and_gives_way_to_it() {
     };
     promote(&["--threshold", "0.3"]);
     let first = home.listed();
-    assert_eq!((&first["threshold"], &first["threshold_rule"]), (&json!(0.3), &json!("chosen by the user")));
+    assert_eq!(
+        (&first["threshold"], &first["threshold_rule"]),
+        (&json!(0.3), &json!("chosen by the user"))
+    );
     assert_eq!(first["shortcut_audit"]["light"], "green");
     home.fails(&["runs", "rollback", "recovnet-v1"], &["no former version"]);
     home.change_weights("one");
@@ -293,7 +331,10 @@ fn a_promoted_version_replaces_the_former_and_gives_way_to_it() {
     assert!(said.contains("it replaces version 0.0.0-random"), "{said}");
     let second = home.listed();
     assert_ne!(second["sha256"], first["sha256"]);
-    assert_eq!(second["version"], "0.0.0-random-2", "a version belongs to one set of weights");
+    assert_eq!(
+        second["version"], "0.0.0-random-2",
+        "a version belongs to one set of weights"
+    );
     home.succeeds(&["runs", "rollback", "recovnet-v1"]);
     assert_eq!(home.listed(), first);
     let hash = second["sha256"].as_str().unwrap();
@@ -307,7 +348,12 @@ fn a_promoted_version_replaces_the_former_and_gives_way_to_it() {
     let v1 = models.iter().find(|model| model["name"] == "recovnet-v1").unwrap();
     assert_eq!(v1["versions"].as_array().unwrap().len(), 2);
     home.succeeds(&["runs", "rollback", "recovnet-v1", "--to", "shipped"]);
-    assert!(!home.path().join("home/recovnet/weights/recovnet-v1.safetensors").exists());
+    assert!(
+        !home
+            .path()
+            .join("home/recovnet/weights/recovnet-v1.safetensors")
+            .exists()
+    );
     assert_eq!(home.run(&["runs", "rollback", "vgg16"]).status.code(), Some(2));
 }
 
@@ -321,7 +367,11 @@ fn the_model_list_says_how_to_get_what_is_missing() {
     assert_eq!(find("recovnet-v1")["card"]["task"], "recovnet");
     assert_eq!(find("resnet50")["state"], "missing");
     let how = find("recovnet-v2")["how_to_train"].as_str().unwrap();
-    for part in ["train segmenter --encoder resnet50", "train recovnet --encoder resnet50", "runs promote"] {
+    for part in [
+        "train segmenter --encoder resnet50",
+        "train recovnet --encoder resnet50",
+        "runs promote",
+    ] {
         assert!(how.contains(part), "{part} is not in: {how}");
     }
 }

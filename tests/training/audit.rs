@@ -73,11 +73,36 @@ fn a_network_that_needs_the_lungs_is_green() {
 #[test]
 fn each_rule_has_its_light_and_the_worst_reason_comes_first() {
     let cases = [
-        (Habits { apart: [0.6, 0.6, 0.5, 0.0], ..HONEST }, Light::Red, "does not need the lungs"),
-        (Habits { in_lung: 0.28, ..HONEST }, Light::Red, "not above the chance level"),
-        (Habits { sources_apart: 2.0, ..HONEST }, Light::Amber, "where an image comes from"),
         (
-            Habits { sources_apart: 2.0, in_lung: 0.2, ..HONEST },
+            Habits {
+                apart: [0.6, 0.6, 0.5, 0.0],
+                ..HONEST
+            },
+            Light::Red,
+            "does not need the lungs",
+        ),
+        (
+            Habits {
+                in_lung: 0.28,
+                ..HONEST
+            },
+            Light::Red,
+            "not above the chance level",
+        ),
+        (
+            Habits {
+                sources_apart: 2.0,
+                ..HONEST
+            },
+            Light::Amber,
+            "where an image comes from",
+        ),
+        (
+            Habits {
+                sources_apart: 2.0,
+                in_lung: 0.2,
+                ..HONEST
+            },
             Light::Red,
             "not above the chance level",
         ),
@@ -115,7 +140,12 @@ fn an_audit_comes_back_from_its_folder() {
     saved::write(&folder.path().join("audit"), &made).expect("written");
     assert_eq!(saved::read(&folder.path().join("audit")).expect("read"), Some(made));
     std::fs::write(folder.path().join("audit.json"), "[]").expect("written");
-    assert!(saved::read(folder.path()).expect_err("no audit").to_string().contains("audit.json"));
+    assert!(
+        saved::read(folder.path())
+            .expect_err("no audit")
+            .to_string()
+            .contains("audit.json")
+    );
 }
 
 #[test]
@@ -146,7 +176,11 @@ fn a_patient_never_helps_to_tell_its_own_source() {
         .zip(&alone)
         .map(|(sample, group)| Sample { group, ..*sample })
         .collect();
-    let leaking = predict_source(&split).expect("three sources").roc_auc.value.expect("defined");
+    let leaking = predict_source(&split)
+        .expect("three sources")
+        .roc_auc
+        .value
+        .expect("defined");
     assert!(leaking > 0.9, "{leaking}");
 }
 

@@ -83,8 +83,15 @@ fn golden_curves() {
     let truth: Vec<bool> = numbers(&golden["y"]).iter().map(|&y| y == 1.0).collect();
     let scores = [numbers(&golden["score1"]), numbers(&golden["score2"])];
     let tables = scores.each_ref().map(|scores| ScoreTable::new(scores, &truth));
-    let precision = tables.each_ref().map(|table| table.average_precision().expect("positives"));
-    within(&precision, &numbers(&golden["average_precision"]), 1e-12, "average precision");
+    let precision = tables
+        .each_ref()
+        .map(|table| table.average_precision().expect("positives"));
+    within(
+        &precision,
+        &numbers(&golden["average_precision"]),
+        1e-12,
+        "average precision",
+    );
     let roc = tables[0].roc();
     let column = |of: &dyn Fn(&recovnet::training::evaluation::RocPoint) -> f64| roc.iter().map(of).collect::<Vec<_>>();
     within(
@@ -101,13 +108,24 @@ fn golden_curves() {
     );
     let thresholds: Vec<Option<f64>> = roc.iter().map(|p| p.threshold).collect();
     let expected = golden["roc1"]["thr"].as_array().expect("thresholds");
-    assert_eq!(thresholds, expected.iter().map(serde_json::Value::as_f64).collect::<Vec<_>>());
+    assert_eq!(
+        thresholds,
+        expected.iter().map(serde_json::Value::as_f64).collect::<Vec<_>>()
+    );
     let reliability = scores.each_ref().map(|scores| Reliability::of(scores, &truth, 15));
     let ece = reliability.each_ref().map(|r| r.ece.expect("images"));
-    within(&ece, &numbers(&golden["ece15_positive_prob_right_closed"]), 1e-12, "ECE");
+    within(
+        &ece,
+        &numbers(&golden["ece15_positive_prob_right_closed"]),
+        1e-12,
+        "ECE",
+    );
     let brier = reliability.each_ref().map(|r| r.brier.expect("images"));
     within(&brier, &numbers(&golden["brier"]), 1e-12, "Brier score");
-    assert_eq!(reliability[0].bins.iter().map(|bin| bin.images).sum::<usize>(), truth.len());
+    assert_eq!(
+        reliability[0].bins.iter().map(|bin| bin.images).sum::<usize>(),
+        truth.len()
+    );
 }
 
 #[test]
@@ -346,14 +364,21 @@ fn an_evaluation_comes_back_from_its_folder() {
     assert_ne!(back[1].group, back[2].group);
     let table = std::fs::read_to_string(folder.join("images.csv")).expect("a table");
     assert!(!table.contains("patient"), "no patient is named");
-    for (name, column) in [("roc.csv", "threshold"), ("precision_recall.csv", "recall"), ("reliability.csv", "low")] {
+    for (name, column) in [
+        ("roc.csv", "threshold"),
+        ("precision_recall.csv", "recall"),
+        ("reliability.csv", "low"),
+    ] {
         let text = std::fs::read_to_string(folder.join(name)).expect("a table");
         assert!(text.lines().next().is_some_and(|line| line.contains(column)), "{name}");
         assert!(text.lines().count() > 5, "{name}");
     }
     std::fs::write(folder.join("evaluation.json"), "{}").expect("written");
     let error = saved::read_report(&folder).expect_err("no evaluation").to_string();
-    assert!(error.contains("evaluation.json") && error.contains("no evaluation"), "{error}");
+    assert!(
+        error.contains("evaluation.json") && error.contains("no evaluation"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -366,7 +391,12 @@ fn early_images_are_told_by_note_label_or_source() {
         note: Some(note.to_owned()),
         ..base_row()
     };
-    assert!(is_early(&row("covid", "cohen", "early: no abnormality", Class::Covid19)));
+    assert!(is_early(&row(
+        "covid",
+        "cohen",
+        "early: no abnormality",
+        Class::Covid19
+    )));
     assert!(is_early(&row("covid", "Early-QaTa-COV19", "", Class::Covid19)));
     assert!(!is_early(&row("covid", "cohen", "paediatric", Class::Covid19)));
     assert!(!is_early(&row("normal", "cohen", "early", Class::Control)));
@@ -385,5 +415,10 @@ fn splits_have_names() {
     for split in Split::EVERY {
         assert_eq!(split.name().parse(), Ok(split));
     }
-    assert!("half".parse::<Split>().expect_err("no split").contains("train, val, test and all"));
+    assert!(
+        "half"
+            .parse::<Split>()
+            .expect_err("no split")
+            .contains("train, val, test and all")
+    );
 }
