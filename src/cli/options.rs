@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::inference::device::DeviceChoice;
+use crate::inference::installed;
 use crate::inference::models::{self, ClassifierName, Models};
 use crate::nn::Precision;
 use crate::nn::ops::cpu::{self, ThreadsError};
@@ -53,6 +54,69 @@ pub struct ClassifierArg {
     )]
     /// Its name, which is also that of its weights.
     pub name: ClassifierName,
+}
+
+/// Which classifiers score the pictures.
+#[derive(Debug, Clone, Args)]
+pub struct ClassifiersArg {
+    #[arg(
+        long = "classifier",
+        value_name = "NAME",
+        default_value = ClassifierName::RecovnetV1.name(),
+        value_parser = classifiers,
+        help = format!("One of {}, or all for every installed one; can be given several times", ClassifierName::names())
+    )]
+    /// As they were given.
+    wanted: Vec<Wanted>,
+}
+
+/// A classifier by its name, or all that are installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    One(ClassifierName),
+    All,
+}
+
+fn classifiers(name: &str) -> Result<Wanted, String> {
+    if name == "all" {
+        return Ok(Wanted::All);
+    }
+    name.parse().map(Wanted::One)
+}
+
+impl ClassifiersArg {
+    /// The names in their order, each once. Those that `all` leaves out are told on standard error.
+    ///
+    /// # Errors
+    /// If `all` finds none.
+    pub fn names(&self, weights: Option<&Path>) -> anyhow::Result<Vec<ClassifierName>> {
+        let mut names: Vec<ClassifierName> = Vec::new();
+        for wanted in &self.wanted {
+            let more = match wanted {
+                Wanted::One(name) => vec![*name],
+                Wanted::All => {
+                    let ready = installed::ready(&models::weights_folders(weights));
+                    let missing = ClassifierName::ALL.into_iter().filter(|name| !ready.contains(name));
+                    let missing: Vec<&str> = missing.map(ClassifierName::name).collect();
+                    anyhow::ensure!(
+                        !ready.is_empty(),
+                        "no classifier is installed; 'recovnet models' says how to get one"
+                    );
+                    if !missing.is_empty() {
+                        let missing = missing.join(", ");
+                        eprintln!("not installed: {missing}; 'recovnet models' says how to train them");
+                    }
+                    ready
+                }
+            };
+            for name in more {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        Ok(names)
+    }
 }
 
 /// Which classifier is measured: an installed one, any file, or a run's best weights.

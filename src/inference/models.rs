@@ -86,12 +86,19 @@ fn list(folders: &[PathBuf]) -> String {
     names.join(", ")
 }
 
-/// A segmenter and a classifier on one device, verified and ready.
+/// Phase I network and its card.
+pub type LoadedSegmenter = (nn::Segmenter, ModelCard);
+/// Phase II network and its card.
+pub type LoadedClassifier = (nn::Classifier, ModelCard);
+
+/// A segmenter and one classifier or more on one device, verified and ready.
 pub struct Models {
-    /// Phase I network and its card.
-    pub segmenter: (nn::Segmenter, ModelCard),
-    /// Phase II network and its card.
-    pub classifier: (nn::Classifier, ModelCard),
+    /// Its mask goes with every classifier.
+    pub segmenter: LoadedSegmenter,
+    /// The classifier; the first, where there are several.
+    pub classifier: LoadedClassifier,
+    /// Further classifiers, in the order they were asked for.
+    pub others: Vec<LoadedClassifier>,
     /// Where both run.
     pub device: nn::Device,
     /// What that is, in words for the window: `CPU, 2 threads`.
@@ -107,7 +114,20 @@ impl Models {
     /// # Errors
     /// If weights are missing, do not match their card or the network, or the device cannot be used.
     pub fn load(weights: Option<&Path>, classifier: ClassifierName, device: &str) -> Result<Self, Error> {
-        Self::load_with(weights, device, |folders| find_classifier(folders, classifier))
+        Self::load_several(weights, &[classifier], device)
+    }
+
+    /// As [`Models::load`], with several classifiers beside one segmenter.
+    ///
+    /// # Errors
+    /// As [`Models::load`]; naming the first classifier that is missing or refused.
+    ///
+    /// # Panics
+    /// If no classifier is named.
+    pub fn load_several(weights: Option<&Path>, classifiers: &[ClassifierName], device: &str) -> Result<Self, Error> {
+        Self::load_with(weights, device, |folders| {
+            classifiers.iter().map(|name| find_classifier(folders, *name)).collect()
+        })
     }
 
     /// As [`Models::load`], with a classifier's weights from any file; its card must lie beside it.
@@ -115,13 +135,13 @@ impl Models {
     /// # Errors
     /// As [`Models::load`], and if the card is a segmenter's.
     pub fn load_file(weights: Option<&Path>, classifier: &Path, device: &str) -> Result<Self, Error> {
-        Self::load_with(weights, device, |_| WeightsFile::classifier_at(classifier))
+        Self::load_with(weights, device, |_| Ok(vec![WeightsFile::classifier_at(classifier)?]))
     }
 
     fn load_with(
         weights: Option<&Path>,
         device: &str,
-        classifier: impl FnOnce(&[PathBuf]) -> Result<WeightsFile, Error>,
+        classifiers: impl FnOnce(&[PathBuf]) -> Result<Vec<WeightsFile>, Error>,
     ) -> Result<Self, Error> {
         if let Some(folder) = weights.filter(|folder| !folder.is_dir()) {
             return Err(Error::NoFolder(folder.to_owned()));
@@ -129,13 +149,13 @@ impl Models {
         let folders = weights_folders(weights);
         let choice: DeviceChoice = device.parse()?;
         let segmenter = find_segmenter(&folders)?;
-        let classifier = classifier(&folders)?;
+        let classifiers = classifiers(&folders)?;
         let opened = choice.open()?;
-        match Self::load_on(&segmenter, &classifier, &opened.device, opened.label) {
+        match Self::load_on(&segmenter, &classifiers, &opened.device, opened.label) {
             // A GPU that computes may yet have no room for the networks.
             Err(Error::NoRoom { cause }) if choice == DeviceChoice::Auto => {
                 let cpu = device::cpu(Some(&cause.to_string()));
-                Self::load_on(&segmenter, &classifier, &cpu.device, cpu.label)
+                Self::load_on(&segmenter, &classifiers, &cpu.device, cpu.label)
             }
             loaded => loaded,
         }
@@ -143,7 +163,7 @@ impl Models {
 
     fn load_on(
         segmenter: &WeightsFile,
-        classifier: &WeightsFile,
+        classifiers: &[WeightsFile],
         device: &nn::Device,
         device_label: String,
     ) -> Result<Self, Error> {
@@ -154,15 +174,23 @@ impl Models {
         let WeightsFile { path, card } = segmenter;
         let segmenter = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, device);
         let segmenter = (segmenter.map_err(refused)?, card.clone());
-        let WeightsFile { path, card } = classifier;
-        let classifier = nn::Classifier::load_verified(path, &card.sha256, card.backbone, card.graph, device);
-        let classifier = (classifier.map_err(refused)?, card.clone());
+        let classifier = |WeightsFile { path, card }: &WeightsFile| -> Result<LoadedClassifier, Error> {
+            let network = nn::Classifier::load_verified(path, &card.sha256, card.backbone, card.graph, device);
+            Ok((network.map_err(refused)?, card.clone()))
+        };
+        let (first, others) = classifiers.split_first().expect("a classifier is named");
         Ok(Self {
             segmenter,
-            classifier,
+            classifier: classifier(first)?,
+            others: others.iter().map(classifier).collect::<Result<_, _>>()?,
             device: device.clone(),
             device_label,
         })
+    }
+
+    /// Every classifier, the first first.
+    pub fn classifiers(&self) -> impl Iterator<Item = &LoadedClassifier> {
+        std::iter::once(&self.classifier).chain(&self.others)
     }
 
     /// Which segmenter this is.
@@ -176,7 +204,8 @@ impl Models {
     }
 }
 
-fn model_id(card: &ModelCard) -> ModelId {
+/// Which weights a card stands for.
+pub(super) fn model_id(card: &ModelCard) -> ModelId {
     ModelId {
         name: card.name.clone(),
         version: card.version.clone(),

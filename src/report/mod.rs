@@ -22,7 +22,7 @@ pub use evaluation::{audit_drawings, evaluation_drawings};
 pub use figure::figure_png;
 pub use map::map_png;
 pub use mask::mask_png;
-pub use prediction::{Failure, Milliseconds, Prediction, Probability};
+pub use prediction::{Failure, Milliseconds, Prediction, Predictions, Probability};
 
 /// The sentence on everything that a reader sees.
 pub const NOTICE: &str = "Research use only, not a diagnosis";
