@@ -5,10 +5,14 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
+use indicatif::ProgressBar;
 
+use crate::inference::models::Models;
+use crate::nn::ModelCard;
+use crate::nn::card::Task;
 use crate::report::{self, Drawing};
 use crate::training::evaluation::measure::{self, Chosen};
-use crate::training::evaluation::{Failed, Report, Split, saved};
+use crate::training::evaluation::{Failed, Report, SegmenterReport, Split, saved};
 use crate::training::manifest::Manifest;
 use crate::training::runs;
 
@@ -51,37 +55,78 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         args.split.name()
     );
     args.models.threads.apply()?;
-    let models = args.classifier.load(&args.models)?;
-    let mut lines = Lines::open(args.json.as_deref())?;
-    let bar = progress_bar(chosen.rows.len());
-    let mut progress = |done: usize, failure: Option<&Failed>| {
+    let segmenter = args.classifier.file()?.filter(|file| is_segmenter(file));
+    match segmenter {
+        Some(file) => evaluate_segmenter(args, &file, &chosen),
+        None => evaluate_classifier(args, &chosen),
+    }
+}
+
+/// Whether the card beside a file is a segmenter's; a missing card is said when the file is loaded.
+fn is_segmenter(file: &Path) -> bool {
+    ModelCard::beside(file).is_ok_and(|card| card.task == Task::Segmenter)
+}
+
+/// Goes on with the bar, and tells a failure above it.
+fn show(bar: &ProgressBar) -> impl FnMut(usize, Option<&Failed>) {
+    move |done, failure| {
         if let Some(failure) = failure {
             bar.suspend(|| eprintln!("{}", failure.error));
         }
         bar.set_position(done as u64);
-    };
-    let measured = measure::records(&models, &chosen.rows, &AtomicBool::new(false), &mut progress);
+    }
+}
+
+fn evaluate_classifier(args: &EvaluateArgs, chosen: &Chosen<'_>) -> anyhow::Result<ExitCode> {
+    let models = args.classifier.load(&args.models)?;
+    let mut lines = Lines::open(args.json.as_deref())?;
+    let bar = progress_bar(chosen.rows.len());
+    let measured = measure::records(&models, &chosen.rows, &AtomicBool::new(false), &mut show(&bar));
     bar.finish_and_clear();
-    let results = Report::of(&models, args.data.display().to_string(), args.split, &chosen, &measured);
+    let results = Report::of(&models, args.data.display().to_string(), args.split, chosen, &measured);
     lines.write(&results)?;
     if matches!(lines, Lines::Words) {
         print!("{}", table::of(&results));
         println!("{}.", report::NOTICE);
     }
     lines.close()?;
-    if let Some(run) = &args.classifier.run {
-        saved::write(
-            &runs::evaluation_folder(run, args.split.name()),
-            &results,
-            &measured.records,
-        )?;
+    for folder in results_folders(args) {
+        saved::write(&folder, &results, &measured.records)?;
     }
     if let Some(folder) = &args.out {
-        saved::write(folder, &results, &measured.records)?;
         let drawings = report::evaluation_drawings(&results, &measured.records, results.threshold);
         write_drawings(folder, &drawings)?;
     }
     Ok(ExitCode::from(u8::from(!results.failures.is_empty())))
+}
+
+/// A segmenter alone, on the images that have a mask.
+fn evaluate_segmenter(args: &EvaluateArgs, file: &Path, chosen: &Chosen<'_>) -> anyhow::Result<ExitCode> {
+    let (segmenter, device) = Models::load_segmenter_file(file, &args.models.device)?;
+    let mut lines = Lines::open(args.json.as_deref())?;
+    let bar = progress_bar(chosen.rows.iter().filter(|row| row.mask.is_some()).count());
+    let models = (&segmenter, &device);
+    let (images, failures) = measure::segmented(models, &chosen.rows, &AtomicBool::new(false), &mut show(&bar));
+    bar.finish_and_clear();
+    let data = args.data.display().to_string();
+    let results = SegmenterReport::of(models, data, args.split, chosen, (&images, failures));
+    lines.write(&results)?;
+    if matches!(lines, Lines::Words) {
+        print!("{}", table::of_segmenter(&results));
+        println!("{}.", report::NOTICE);
+    }
+    lines.close()?;
+    for folder in results_folders(args) {
+        saved::write_segmented(&folder, &results, &images)?;
+    }
+    Ok(ExitCode::from(u8::from(!results.failures.is_empty())))
+}
+
+/// Where results are kept: in the run that was evaluated, and where they were asked for.
+fn results_folders(args: &EvaluateArgs) -> Vec<PathBuf> {
+    let of_run = args.classifier.run.as_deref();
+    let of_run = of_run.map(|run| runs::evaluation_folder(run, args.split.name()));
+    of_run.into_iter().chain(args.out.clone()).collect()
 }
 
 /// Writes drawings as PNG and as SVG.

@@ -144,17 +144,24 @@ impl ClassifierSource {
         }
     }
 
+    /// The weights file, if one is named by itself or by its run.
+    ///
+    /// # Errors
+    /// If no run lies in the folder.
+    pub fn file(&self) -> anyhow::Result<Option<PathBuf>> {
+        match &self.run {
+            Some(run) => Ok(Some(runs::best_weights(&runs::open(run)?.folder))),
+            None => Ok(self.weights_file.clone()),
+        }
+    }
+
     /// Loads it with the segmenter.
     ///
     /// # Errors
     /// If the run is none, weights are missing or refused, or the device cannot be used.
     pub fn load(&self, args: &ModelArgs) -> anyhow::Result<Models> {
         let (weights, device) = (args.weights.as_deref(), args.device.as_str());
-        let file = match &self.run {
-            Some(run) => Some(runs::best_weights(&runs::open(run)?.folder)),
-            None => self.weights_file.clone(),
-        };
-        let loaded: Result<Models, models::Error> = match file {
+        let loaded: Result<Models, models::Error> = match self.file()? {
             Some(file) => Models::load_file(weights, &file, device),
             None => Models::load(weights, self.installed.name, device),
         };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::training::evaluation::{ClassMetrics, InLung, MaskMetrics, Measured, Report};
+use crate::training::evaluation::{ClassMetrics, InLung, MaskMetrics, Measured, Report, SegmenterReport};
 
 /// Everything in a [`Report`], line by line.
 pub fn of(results: &Report) -> String {
@@ -53,6 +53,29 @@ pub fn of(results: &Report) -> String {
         ("best F2", alone(evaluation.thresholds.f2)),
     ];
     rows(&mut text, &figures);
+    text
+}
+
+/// Everything in a [`SegmenterReport`], line by line.
+pub fn of_segmenter(results: &SegmenterReport) -> String {
+    let hash = results.weights_sha256.get(..8).unwrap_or_default();
+    let mut text = format!(
+        "{} {} ({hash}), threshold {:.3}, on {}\n{}, split {}: {} images without a mask left out, {} failed\n",
+        results.segmenter,
+        results.segmenter_version,
+        results.threshold,
+        results.device,
+        results.data,
+        results.split,
+        results.without_mask,
+        results.failures.len()
+    );
+    if results.in_training_part > 0 {
+        text.push_str("Images of the training part are among them: no test of weights trained on these data.\n");
+    }
+    for (convention, metrics) in &results.masks {
+        mask_block(&mut text, convention, metrics);
+    }
     text
 }
 

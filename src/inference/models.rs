@@ -9,6 +9,7 @@ use crate::nn::{self, BackboneKind, ModelCard};
 use super::device::{self, DeviceChoice};
 use super::names::{how_to_train_segmenter, task_name};
 
+pub use super::device::Opened;
 pub use super::names::ClassifierName;
 
 /// The segmenter whose mask goes with every classifier, so that their in-lung activations can be compared.
@@ -136,6 +137,18 @@ impl Models {
     /// As [`Models::load`], and if the card is a segmenter's.
     pub fn load_file(weights: Option<&Path>, classifier: &Path, device: &str) -> Result<Self, Error> {
         Self::load_with(weights, device, |_| Ok(vec![WeightsFile::classifier_at(classifier)?]))
+    }
+
+    /// A segmenter's weights from any file, alone, with the device they are on; its card must lie beside it.
+    ///
+    /// # Errors
+    /// If they are missing, of a classifier, or refused, or the device cannot be used.
+    pub fn load_segmenter_file(path: &Path, device: &str) -> Result<(LoadedSegmenter, Opened), Error> {
+        let opened = device.parse::<DeviceChoice>()?.open()?;
+        let card = card_beside(path)?;
+        check_card(path, &card, (Task::Segmenter, card.backbone))?;
+        let network = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, &opened.device)?;
+        Ok(((network, card), opened))
     }
 
     fn load_with(

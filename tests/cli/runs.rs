@@ -255,12 +255,49 @@ fn an_evaluation_is_written_with_tables_and_drawings() {
     );
     let svg = fs::read_to_string(out.join("confusion_matrix.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("Research use only, not a diagnosis"));
-    let segmenter = support::weights_folder().join("segmenter-densenet121.safetensors");
-    home.fails(
-        &["evaluate", "--data", ".", "--weights-file", segmenter.to_str().unwrap()],
-        &["segmenter-densenet121.safetensors", "expected a classifier"],
-    );
     home.fails(&["evaluate", "--data", ".", "--run", "runs"], &["no run lies here"]);
+}
+
+#[test]
+fn a_segmenter_is_evaluated_by_its_masks_and_promoted_without_an_audit() {
+    let home = Home::new();
+    let run = home.path().join("runs/lungs");
+    fs::create_dir_all(&run).unwrap();
+    let config = json!({"task": "segmenter", "encoder": "densenet121", "schedule": [{"epochs": 1, "size": 64}]});
+    fs::write(run.join("config.json"), config.to_string()).unwrap();
+    for ending in ["safetensors", "json"] {
+        let from = support::weights_folder()
+            .join("segmenter-densenet121")
+            .with_extension(ending);
+        fs::copy(from, run.join("best").with_extension(ending)).unwrap();
+    }
+    let report = home.succeeds(&["evaluate", "--data", ".", "--run", "runs/lungs"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let masks = &report["masks"]["lung-field/manual"];
+    assert_eq!(masks["images"], 16);
+    for figure in ["dice", "iou", "sensitivity", "specificity"] {
+        let value = masks[figure]["value"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&value), "{figure} {value}");
+    }
+    assert!(masks["hd95_px"]["value"].as_f64().unwrap() > 0.0);
+    assert_eq!(
+        masks["hd95_mm"]["value"],
+        Value::Null,
+        "there is no spacing in these files"
+    );
+    assert_eq!(tree(&run.join("evaluation/all")), ["evaluation.json", "images.csv"]);
+    let both = home.succeeds(&["runs", "compare", "runs/lungs", "runs/lungs"]);
+    assert!(both.contains("dice on lung-field/manual"), "{both}");
+    home.fails(
+        &["audit", "--data", ".", "--run", "runs/lungs"],
+        &["expected a classifier"],
+    );
+    home.succeeds(&["runs", "promote", "runs/lungs"]);
+    assert!(
+        home.path()
+            .join("home/recovnet/weights/segmenter-densenet121.safetensors")
+            .is_file()
+    );
 }
 
 #[test]

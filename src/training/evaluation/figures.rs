@@ -136,12 +136,8 @@ impl Evaluation {
             records.iter().filter(|record| condition(record)).collect()
         };
         let mut by_source: BTreeMap<String, Vec<&Record>> = BTreeMap::new();
-        let mut by_convention: BTreeMap<String, Vec<&Record>> = BTreeMap::new();
         for record in records {
             by_source.entry(record.source.clone()).or_default().push(record);
-            if let Some(mask) = &record.mask {
-                by_convention.entry(mask.convention.clone()).or_default().push(record);
-            }
         }
         by_source.remove("");
         let class = |records: &[&Record]| ClassMetrics::of(records, threshold);
@@ -158,10 +154,11 @@ impl Evaluation {
                 .iter()
                 .map(|(name, records)| (name.clone(), class(records)))
                 .collect(),
-            masks: by_convention
-                .iter()
-                .map(|(name, records)| (name.clone(), MaskMetrics::of(records)))
-                .collect(),
+            masks: MaskMetrics::by_convention(
+                records
+                    .iter()
+                    .filter_map(|record| Some((record.group.as_str(), record.mask.as_ref()?))),
+            ),
             in_lung_activation: BTreeMap::from([
                 ("all".to_owned(), InLung::of(&pick(&|_| true))),
                 ("covid19".to_owned(), InLung::of(&pick(&|record| record.is_covid19))),
@@ -224,15 +221,15 @@ fn average_precision(scores: &[f64], truth: &[bool], groups: &[&str]) -> Measure
 }
 
 impl MaskMetrics {
-    /// Measures the masks of some records.
-    pub fn of(records: &[&Record]) -> Self {
+    /// Measures masks, each with its image's group.
+    pub fn of(masks: &[(&str, &MaskRecord)]) -> Self {
+        let groups: Vec<&str> = masks.iter().map(|(group, _)| *group).collect();
         let mean = |of: &dyn Fn(&MaskRecord) -> Option<f64>| {
-            let value = |record: &&Record| record.mask.as_ref().and_then(of);
-            mean_over(records, &records.iter().map(value).collect::<Vec<_>>())
+            mean_over(&groups, &masks.iter().map(|(_, mask)| of(mask)).collect::<Vec<_>>())
         };
         let figure = |of: &dyn Fn(&Confusion) -> Option<f64>| mean(&|mask| of(&mask.confusion));
         Self {
-            images: records.len(),
+            images: masks.len(),
             dice: figure(&Confusion::dice),
             sensitivity: figure(&Confusion::sensitivity),
             specificity: figure(&Confusion::specificity),
@@ -240,11 +237,20 @@ impl MaskMetrics {
             iou: figure(&Confusion::iou),
             hd95_px: mean(&|mask| mask.hd95_px),
             hd95_mm: mean(&|mask| mask.hd95_mm),
-            empty: records
-                .iter()
-                .filter(|record| record.mask.as_ref().is_some_and(|mask| mask.hd95_px.is_none()))
-                .count(),
+            empty: masks.iter().filter(|(_, mask)| mask.hd95_px.is_none()).count(),
         }
+    }
+
+    /// Measures masks apart by the convention of the true ones.
+    pub fn by_convention<'a>(masks: impl IntoIterator<Item = (&'a str, &'a MaskRecord)>) -> BTreeMap<String, Self> {
+        let mut apart: BTreeMap<&str, Vec<(&str, &MaskRecord)>> = BTreeMap::new();
+        for (group, mask) in masks {
+            apart.entry(&mask.convention).or_default().push((group, mask));
+        }
+        let measured = apart.into_iter();
+        measured
+            .map(|(convention, masks)| (convention.to_owned(), Self::of(&masks)))
+            .collect()
     }
 }
 
@@ -255,7 +261,10 @@ impl InLung {
             records.iter().copied().partition(|record| record.in_lung.is_some());
         let mut ratios: Vec<f64> = with.iter().filter_map(|record| record.in_lung).collect();
         let above = with.iter().filter(|record| record.in_lung > record.chance).count();
-        let mean = mean_over(&with, &with.iter().map(|record| record.in_lung).collect::<Vec<_>>());
+        let mean = mean_over(
+            &groups(&with),
+            &with.iter().map(|record| record.in_lung).collect::<Vec<_>>(),
+        );
         ratios.sort_by(f64::total_cmp);
         let percentile = |share| metrics::percentile(&ratios, share);
         Self {
@@ -273,10 +282,10 @@ fn groups<'a>(records: &[&'a Record]) -> Vec<&'a str> {
     records.iter().map(|record| record.group.as_str()).collect()
 }
 
-fn mean_over(records: &[&Record], values: &[Option<f64>]) -> Measured {
+fn mean_over(groups: &[&str], values: &[Option<f64>]) -> Measured {
     Measured {
         value: metrics::mean(values.iter().copied()),
-        interval: metrics::mean_interval(values, &groups(records), REPLICATES, SEED),
+        interval: metrics::mean_interval(values, groups, REPLICATES, SEED),
     }
 }
 

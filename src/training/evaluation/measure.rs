@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::findings::Mask;
 use crate::imaging::{self, Radiograph};
-use crate::inference::models::Models;
+use crate::inference::models::{LoadedSegmenter, Models, Opened};
 use crate::inference::pipeline;
 use crate::training::dataset;
 use crate::training::manifest::{Class, MaskFile, Row};
 use crate::training::metrics::Confusion;
 
-use super::{Evaluation, Failed, MaskRecord, Record, Report, Split, is_child, is_early, part_of, surface};
+use super::{
+    Evaluation, Failed, MaskMetrics, MaskRecord, Record, Report, SegmentedImage, SegmenterReport, Split, is_child,
+    is_early, part_of, surface,
+};
 
 /// What [`records`] tells while it works: images done, and the failure of the last one.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, Option<&Failed>);
@@ -126,6 +129,73 @@ fn convention(style: &str, origin: &str) -> String {
         (style, "") => style.to_owned(),
         ("", origin) => origin.to_owned(),
         (style, origin) => format!("{style}/{origin}"),
+    }
+}
+
+/// Segments every row that has a mask to compare with, by a segmenter alone; ends early, with what is there, once
+/// `cancel` is set.
+pub fn segmented(
+    (segmenter, device): (&LoadedSegmenter, &Opened),
+    rows: &[&Row],
+    cancel: &AtomicBool,
+    progress: Progress<'_>,
+) -> (Vec<SegmentedImage>, Vec<Failed>) {
+    let (mut images, mut failures) = (Vec::new(), Vec::new());
+    let with_mask = rows.iter().filter_map(|row| Some((row, row.mask.as_ref()?)));
+    for (done, (row, file)) in (1..).zip(with_mask) {
+        if cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        let compared = || -> Result<MaskRecord, String> {
+            let image = imaging::open(&row.path).map_err(|e| e.to_string())?;
+            let mask = pipeline::lung_mask(segmenter, &device.device, &image)
+                .map_err(|error| format!("{}: {error}", row.path.display()))?;
+            compare_mask(&mask, file, &image).map_err(|e| e.to_string())
+        };
+        let failure = match compared() {
+            Ok(mask) => {
+                images.push(SegmentedImage {
+                    file: row.file.clone(),
+                    group: row.group.clone(),
+                    source: row.source.clone().unwrap_or_default(),
+                    mask,
+                });
+                None
+            }
+            Err(error) => Some(Failed {
+                file: row.file.clone(),
+                error,
+            }),
+        };
+        progress(done, failure.as_ref());
+        failures.extend(failure);
+    }
+    (images, failures)
+}
+
+impl SegmenterReport {
+    /// Everything that segmented images say; `data` is the data folder as it was named.
+    pub fn of(
+        (segmenter, device): (&LoadedSegmenter, &Opened),
+        data: String,
+        split: Split,
+        chosen: &Chosen<'_>,
+        (images, failures): (&[SegmentedImage], Vec<Failed>),
+    ) -> Self {
+        let card = &segmenter.1;
+        Self {
+            data,
+            split: split.name().to_owned(),
+            segmenter: card.name.clone(),
+            segmenter_version: card.version.clone(),
+            weights_sha256: card.sha256.clone(),
+            device: device.label.clone(),
+            threshold: card.threshold,
+            without_mask: chosen.rows.iter().filter(|row| row.mask.is_none()).count(),
+            in_training_part: chosen.in_training_part(),
+            masks: MaskMetrics::by_convention(images.iter().map(|image| (image.group.as_str(), &image.mask))),
+            failures,
+        }
     }
 }
 

@@ -100,6 +100,46 @@ pub struct Report {
     pub failures: Vec<Failed>,
 }
 
+/// What is known about one image after segmentation; a line of a segmenter's `images.csv`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SegmentedImage {
+    /// The image as the manifest names it.
+    pub file: String,
+    /// Patient, or what else must not be split.
+    pub group: String,
+    /// Where the image comes from; empty if the manifest does not say.
+    pub source: String,
+    /// The predicted mask against the manifest's.
+    pub mask: MaskRecord,
+}
+
+/// Everything that the evaluation of a segmenter alone says: its `evaluation.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmenterReport {
+    /// The data folder as it was named.
+    pub data: String,
+    /// `train`, `val`, `test` or `all`.
+    pub split: String,
+    /// The segmenter's name.
+    pub segmenter: String,
+    /// Version in its card.
+    pub segmenter_version: String,
+    /// SHA-256 of its weights.
+    pub weights_sha256: String,
+    /// What computed it.
+    pub device: String,
+    /// Threshold on the lung probability.
+    pub threshold: f64,
+    /// Images of the split that have no mask to compare with.
+    pub without_mask: usize,
+    /// Images of the split whose group is in the training part.
+    pub in_training_part: usize,
+    /// By the masks' convention: style and origin.
+    pub masks: std::collections::BTreeMap<String, MaskMetrics>,
+    /// Files that could not be evaluated.
+    pub failures: Vec<Failed>,
+}
+
 /// A file that could not be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {

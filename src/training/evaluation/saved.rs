@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
 use crate::nn::weights;
 use crate::training::metrics::Confusion;
 
-use super::{MaskRecord, Record, Reliability, Report, ScoreTable};
+use super::{MaskRecord, Record, Reliability, Report, ScoreTable, SegmentedImage, SegmenterReport};
 
 /// The metrics.
 pub const REPORT: &str = "evaluation.json";
@@ -41,7 +42,8 @@ impl Error {
     }
 }
 
-/// A record as a line of the table.
+/// A record as a line of the table. The columns of the mask stand here one by one: the table's writer knows no nested
+/// ones.
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
     file: String,
@@ -71,10 +73,9 @@ impl Line {
     fn of(record: &Record) -> Self {
         let mask = record.mask.as_ref();
         let counts = mask.map(|mask| mask.confusion);
-        let group = weights::sha256(record.group.as_bytes());
         Self {
             file: record.file.clone(),
-            group: group.chars().take(GROUP_DIGITS).collect(),
+            group: digits(&record.group),
             source: record.source.clone(),
             label: record.label.clone(),
             part: record.part.clone(),
@@ -98,24 +99,7 @@ impl Line {
     }
 
     fn record(self) -> Record {
-        let counts = || {
-            Some(Confusion {
-                tn: self.mask_tn?,
-                fp: self.mask_fp?,
-                fn_: self.mask_fn?,
-                tp: self.mask_tp?,
-            })
-        };
-        let mask = self
-            .mask
-            .as_ref()
-            .zip(counts())
-            .map(|(convention, confusion)| MaskRecord {
-                convention: convention.clone(),
-                confusion,
-                hd95_px: self.hd95_px,
-                hd95_mm: self.hd95_mm,
-            });
+        let mask = self.mask_record();
         Record {
             file: self.file,
             group: self.group,
@@ -132,6 +116,66 @@ impl Line {
             chance: self.chance,
         }
     }
+
+    fn mask_record(&self) -> Option<MaskRecord> {
+        Some(MaskRecord {
+            convention: self.mask.clone()?,
+            confusion: Confusion {
+                tn: self.mask_tn?,
+                fp: self.mask_fp?,
+                fn_: self.mask_fn?,
+                tp: self.mask_tp?,
+            },
+            hd95_px: self.hd95_px,
+            hd95_mm: self.hd95_mm,
+        })
+    }
+}
+
+/// A segmented image as a line of the table.
+#[derive(Debug, Serialize)]
+struct SegmentedLine<'a> {
+    file: &'a str,
+    group: String,
+    source: &'a str,
+    mask: &'a str,
+    mask_tn: u64,
+    mask_fp: u64,
+    mask_fn: u64,
+    mask_tp: u64,
+    dice: Option<f64>,
+    iou: Option<f64>,
+    sensitivity: Option<f64>,
+    specificity: Option<f64>,
+    hd95_px: Option<f64>,
+    hd95_mm: Option<f64>,
+}
+
+impl<'a> SegmentedLine<'a> {
+    fn of(image: &'a SegmentedImage) -> Self {
+        let counts = image.mask.confusion;
+        Self {
+            file: &image.file,
+            group: digits(&image.group),
+            source: &image.source,
+            mask: &image.mask.convention,
+            mask_tn: counts.tn,
+            mask_fp: counts.fp,
+            mask_fn: counts.fn_,
+            mask_tp: counts.tp,
+            dice: counts.dice(),
+            iou: counts.iou(),
+            sensitivity: counts.sensitivity(),
+            specificity: counts.specificity(),
+            hd95_px: image.mask.hd95_px,
+            hd95_mm: image.mask.hd95_mm,
+        }
+    }
+}
+
+/// What stands for a group in a table.
+fn digits(group: &str) -> String {
+    weights::sha256(group.as_bytes()).chars().take(GROUP_DIGITS).collect()
 }
 
 /// Writes an evaluation into a folder, which is made if need be.
@@ -139,22 +183,41 @@ impl Line {
 /// # Errors
 /// If the folder or a file cannot be written.
 pub fn write(folder: &Path, report: &Report, records: &[Record]) -> Result<(), Error> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::new(folder, format!("the folder cannot be made: {e}")))?;
-    let put = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        atomic_file::write(&path, bytes).map_err(|e| Error::new(&path, format!("cannot be written: {e}")))
-    };
-    let json = serde_json::to_string_pretty(report).map_err(|e| Error::new(folder, e.to_string()))?;
+    make(folder)?;
     let scores: Vec<f64> = records.iter().map(|record| record.score).collect();
     let truth: Vec<bool> = records.iter().map(|record| record.is_covid19).collect();
     let scored = ScoreTable::new(&scores, &truth);
     let reliability = Reliability::of(&scores, &truth, Reliability::BINS);
-    put(IMAGES, &table(folder, records.iter().map(Line::of))?)?;
-    put(ROC, &table(folder, scored.roc())?)?;
-    put(PRECISION_RECALL, &table(folder, scored.precision_recall())?)?;
-    put(RELIABILITY, &table(folder, reliability.bins)?)?;
-    // The report comes last: a folder that has one is complete.
-    put(REPORT, format!("{json}\n").as_bytes())
+    put(folder, IMAGES, &table(folder, records.iter().map(Line::of))?)?;
+    put(folder, ROC, &table(folder, scored.roc())?)?;
+    put(folder, PRECISION_RECALL, &table(folder, scored.precision_recall())?)?;
+    put(folder, RELIABILITY, &table(folder, reliability.bins)?)?;
+    put_report(folder, report)
+}
+
+/// Writes the evaluation of a segmenter alone into a folder, which is made if need be.
+///
+/// # Errors
+/// If the folder or a file cannot be written.
+pub fn write_segmented(folder: &Path, report: &SegmenterReport, images: &[SegmentedImage]) -> Result<(), Error> {
+    make(folder)?;
+    put(folder, IMAGES, &table(folder, images.iter().map(SegmentedLine::of))?)?;
+    put_report(folder, report)
+}
+
+fn make(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::new(folder, format!("the folder cannot be made: {e}")))
+}
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let path = folder.join(name);
+    atomic_file::write(&path, bytes).map_err(|e| Error::new(&path, format!("cannot be written: {e}")))
+}
+
+/// The report comes last: a folder that has one is complete.
+fn put_report(folder: &Path, report: &impl Serialize) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(report).map_err(|e| Error::new(folder, e.to_string()))?;
+    put(folder, REPORT, format!("{json}\n").as_bytes())
 }
 
 fn table<T: Serialize>(folder: &Path, lines: impl IntoIterator<Item = T>) -> Result<Vec<u8>, Error> {
@@ -171,6 +234,18 @@ fn table<T: Serialize>(folder: &Path, lines: impl IntoIterator<Item = T>) -> Res
 /// # Errors
 /// If there are none, or the file is not an evaluation.
 pub fn read_report(folder: &Path) -> Result<Report, Error> {
+    parse_report(folder)
+}
+
+/// Reads the metrics of a segmenter's evaluation.
+///
+/// # Errors
+/// If there are none, or the file is not one of a segmenter.
+pub fn read_segmented(folder: &Path) -> Result<SegmenterReport, Error> {
+    parse_report(folder)
+}
+
+fn parse_report<T: DeserializeOwned>(folder: &Path) -> Result<T, Error> {
     let path = folder.join(REPORT);
     let text = std::fs::read_to_string(&path).map_err(|e| Error::new(&path, format!("cannot be read: {e}")))?;
     serde_json::from_str(&text).map_err(|e| Error::new(&path, format!("this is no evaluation: {e}")))

@@ -2,12 +2,12 @@
 //! where both were evaluated on the same images.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::training::evaluation::{McNemar, Measured, Record, saved};
+use crate::training::evaluation::{MaskMetrics, McNemar, Measured, Record, SegmenterReport, saved};
 
 use super::{Curve, Error, Run, folder, open};
 
@@ -93,6 +93,11 @@ pub fn compare(first: &Path, second: &Path) -> Result<Comparison, Error> {
 /// Fills in what the evaluations on a split say.
 fn evaluated(comparison: &mut Comparison, runs: &[Run; 2], split: &str) {
     let folders = runs.each_ref().map(|run| folder::evaluation_folder(&run.folder, split));
+    if let Ok(reports) = segmented(&folders) {
+        comparison.split = Some(split.to_owned());
+        comparison.figures = figures(&reports.each_ref().map(|report| mask_figures(&report.masks)));
+        return;
+    }
     let read = || -> Result<_, saved::Error> {
         let reports = [saved::read_report(&folders[0])?, saved::read_report(&folders[1])?];
         let records = [saved::read_records(&folders[0])?, saved::read_records(&folders[1])?];
@@ -163,13 +168,27 @@ fn named_figures(evaluation: &crate::training::evaluation::Evaluation) -> BTreeM
             figures.insert(format!("roc_auc in {source}"), metrics.roc_auc);
         }
     }
-    for (convention, masks) in &evaluation.masks {
-        figures.insert(format!("dice on {convention}"), masks.dice);
-    }
+    figures.extend(mask_figures(&evaluation.masks));
     if let Some(in_lung) = evaluation.in_lung_activation.get("all") {
         figures.insert("in_lung_activation".to_owned(), in_lung.mean);
     }
     figures
+}
+
+/// Two evaluations of segmenters alone.
+fn segmented(folders: &[PathBuf; 2]) -> Result<[SegmenterReport; 2], saved::Error> {
+    Ok([saved::read_segmented(&folders[0])?, saved::read_segmented(&folders[1])?])
+}
+
+fn mask_figures(masks: &BTreeMap<String, MaskMetrics>) -> BTreeMap<String, Measured> {
+    let of = |(convention, masks): (&String, &MaskMetrics)| {
+        [
+            (format!("dice on {convention}"), masks.dice),
+            (format!("iou on {convention}"), masks.iou),
+            (format!("hd95 in pixels on {convention}"), masks.hd95_px),
+        ]
+    };
+    masks.iter().flat_map(of).collect()
 }
 
 fn figures(both: &[BTreeMap<String, Measured>; 2]) -> Vec<FigurePair> {
