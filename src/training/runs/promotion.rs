@@ -143,11 +143,8 @@ pub fn promote(run: &Path, request: &Request, registry: &Registry) -> Result<Pro
         let audit = audit_of(run, &card).map_err(refuse)?;
         let reason = check_reason(&audit, request.reason.as_deref()).map_err(refuse)?;
         light = Some(audit.light);
-        put(
-            &mut card,
-            calibration::CARD_KEY,
-            calibration_of(run, &card).map_err(refuse)?,
-        );
+        let calibration = calibration_of(run, &card).map_err(refuse)?;
+        put(&mut card, calibration::CARD_KEY, calibration);
         put(&mut card, audit::CARD_KEY, audit.for_card());
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
