@@ -11,23 +11,23 @@ use crate::inference::models::Models;
 use crate::report;
 use crate::training::audit::{self, Audit, Region};
 use crate::training::evaluation::measure::Chosen;
-use crate::training::evaluation::{Failed, Measured, Split};
+use crate::training::evaluation::{Failed, Measured, Selection};
 use crate::training::manifest::Manifest;
 use crate::training::runs;
 
+use super::dataset::DatasetArgs;
 use super::evaluate::write_drawings;
-use super::options::{ClassifierSource, ModelArgs, split};
+use super::options::{ClassifierSource, ModelArgs, selection};
 use super::output::{Lines, progress_bar};
 
 /// Options of `recovnet audit`.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// Folder with manifest.csv
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
+    #[command(flatten)]
+    dataset: DatasetArgs,
     /// Which part of the data: train, val, test or all
-    #[arg(long, value_parser = split, default_value = "test")]
-    split: Split,
+    #[arg(long, value_parser = selection, default_value = "test")]
+    split: Selection,
     #[command(flatten)]
     classifier: ClassifierSource,
     #[command(flatten)]
@@ -45,11 +45,11 @@ pub struct AuditArgs {
 /// # Errors
 /// If the manifest cannot be used, the models cannot be loaded, or the result cannot be written.
 pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
-    let manifest = Manifest::read(&args.data)?;
+    let manifest = args.dataset.open()?;
     args.models.threads.apply()?;
     let models = args.classifier.load(&args.models)?;
     let mut lines = Lines::open(args.json.as_deref())?;
-    let audit = make(&models, &manifest, args.data.display().to_string(), args.split)?;
+    let audit = make(&models, &manifest, args.dataset.display(), args.split)?;
     lines.write(&audit)?;
     if matches!(lines, Lines::Words) {
         print!("{}", words(&audit));
@@ -70,7 +70,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// If the split holds no image.
-pub fn make(models: &Models, manifest: &Manifest, data: String, split: Split) -> anyhow::Result<Audit> {
+pub fn make(models: &Models, manifest: &Manifest, data: String, split: Selection) -> anyhow::Result<Audit> {
     let chosen = Chosen::of(&manifest.rows, split);
     anyhow::ensure!(!chosen.rows.is_empty(), "{data}: no images in split '{}'", split.name());
     let bar = progress_bar(chosen.rows.len());

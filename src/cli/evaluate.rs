@@ -12,23 +12,22 @@ use crate::nn::ModelCard;
 use crate::nn::card::Task;
 use crate::report::{self, Drawing};
 use crate::training::evaluation::measure::{self, Chosen};
-use crate::training::evaluation::{Failed, Report, SegmenterReport, Split, saved};
-use crate::training::manifest::Manifest;
+use crate::training::evaluation::{Failed, Report, SegmenterReport, Selection, saved};
 use crate::training::runs;
 
-use super::options::{ClassifierSource, ModelArgs, split};
+use super::dataset::DatasetArgs;
+use super::options::{ClassifierSource, ModelArgs, selection};
 use super::output::{self, Lines, progress_bar};
 use super::table;
 
 /// Options of `recovnet evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
-    /// Folder with manifest.csv
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
+    #[command(flatten)]
+    dataset: DatasetArgs,
     /// Which part of the data: train, val, test or all
-    #[arg(long, value_parser = split, default_value = "all")]
-    split: Split,
+    #[arg(long, value_parser = selection, default_value = "all")]
+    split: Selection,
     #[command(flatten)]
     classifier: ClassifierSource,
     #[command(flatten)]
@@ -46,12 +45,12 @@ pub struct EvaluateArgs {
 /// # Errors
 /// If the manifest cannot be used, the models cannot be loaded, or the result cannot be written.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
-    let manifest = Manifest::read(&args.data)?;
+    let manifest = args.dataset.open()?;
     let chosen = Chosen::of(&manifest.rows, args.split);
     anyhow::ensure!(
         !chosen.rows.is_empty(),
         "{}: no images in split '{}'",
-        args.data.display(),
+        args.dataset.display(),
         args.split.name()
     );
     args.models.threads.apply()?;
@@ -83,7 +82,7 @@ fn evaluate_classifier(args: &EvaluateArgs, chosen: &Chosen<'_>) -> anyhow::Resu
     let bar = progress_bar(chosen.rows.len());
     let measured = measure::records(&models, &chosen.rows, &AtomicBool::new(false), &mut show(&bar));
     bar.finish_and_clear();
-    let results = Report::of(&models, args.data.display().to_string(), args.split, chosen, &measured);
+    let results = Report::of(&models, args.dataset.display(), args.split, chosen, &measured);
     lines.write(&results)?;
     if matches!(lines, Lines::Words) {
         print!("{}", table::of(&results));
@@ -108,7 +107,7 @@ fn evaluate_segmenter(args: &EvaluateArgs, file: &Path, chosen: &Chosen<'_>) -> 
     let models = (&segmenter, &device);
     let (images, failures) = measure::segmented(models, &chosen.rows, &AtomicBool::new(false), &mut show(&bar));
     bar.finish_and_clear();
-    let data = args.data.display().to_string();
+    let data = args.dataset.display();
     let results = SegmenterReport::of(models, data, args.split, chosen, (&images, failures));
     lines.write(&results)?;
     if matches!(lines, Lines::Words) {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod bench;
+mod dataset;
 mod doctor;
 mod evaluate;
 mod import;

@@ -9,7 +9,7 @@ use crate::inference::installed;
 use crate::inference::models::{self, ClassifierName, Models};
 use crate::nn::Precision;
 use crate::nn::ops::cpu::{self, ThreadsError};
-use crate::training::evaluation::Split;
+use crate::training::evaluation::Selection;
 use crate::training::runs;
 
 /// Where weights lie and what computes.
@@ -170,7 +170,7 @@ impl ClassifierSource {
 }
 
 /// A part of the data by its name.
-pub fn split(name: &str) -> Result<Split, String> {
+pub fn selection(name: &str) -> Result<Selection, String> {
     name.parse()
 }
 

@@ -10,15 +10,15 @@ use crate::inference::models::{self, ClassifierName};
 use crate::nn::card::Task;
 use crate::report;
 use crate::training::audit;
+use crate::training::dataset;
 use crate::training::evaluation::measure::{self, Chosen};
-use crate::training::evaluation::{Calibration, Report, Split, saved};
-use crate::training::manifest::Manifest;
+use crate::training::evaluation::{Calibration, Report, Selection, saved};
 use crate::training::runs::promotion::{self, Promoted, Request, Standing, ThresholdChoice, ThresholdRule};
 use crate::training::runs::registry::Registry;
 use crate::training::runs::{self, Run};
 use crate::training::split::Part;
 
-use super::options::{ClassifierSource, ModelArgs, split};
+use super::options::{ClassifierSource, ModelArgs, selection};
 use super::output::Lines;
 use super::{Usage, runs_table};
 
@@ -102,8 +102,8 @@ struct PromoteArgs {
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Part of the data for that audit: train, val, test or all
-    #[arg(long, value_parser = split, default_value = "test")]
-    split: Split,
+    #[arg(long, value_parser = selection, default_value = "test")]
+    split: Selection,
     #[command(flatten)]
     models: ModelArgs,
 }
@@ -203,12 +203,12 @@ fn make_what_is_missing(args: &PromoteArgs, data: &Path) -> anyhow::Result<()> {
     if !needs_audit && !needs_validation {
         return Ok(());
     }
-    let manifest = Manifest::read(data)?;
+    let manifest = dataset::open(data, &dataset::Options::default())?;
     args.models.threads.apply()?;
     let models = ClassifierSource::of_run(&args.run).load(&args.models)?;
     let name = data.display().to_string();
     if needs_validation {
-        let split = Split::Only(Part::Validation);
+        let split = Selection::Only(Part::Validation);
         let chosen = Chosen::of(&manifest.rows, split);
         let never = std::sync::atomic::AtomicBool::new(false);
         let measured = measure::records(&models, &chosen.rows, &never, &mut |_, _| {});

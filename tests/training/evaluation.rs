@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use recovnet::training::evaluation::calibration::Calibration;
 use recovnet::training::evaluation::{
-    Evaluation, Failed, MaskRecord, McNemar, Record, Reliability, Report, ScoreTable, Split, is_early, saved, surface,
+    Evaluation, Failed, MaskRecord, McNemar, Record, Reliability, Report, ScoreTable, Selection, is_early, saved,
+    surface,
 };
 use recovnet::training::loss::sigmoid;
 use recovnet::training::manifest::{Class, Row};
@@ -384,12 +385,10 @@ fn an_evaluation_comes_back_from_its_folder() {
 #[test]
 fn early_images_are_told_by_note_label_or_source() {
     let row = |label: &str, source: &str, note: &str, class: Class| Row {
-        file: "a.png".to_owned(),
-        label: label.to_owned(),
         class,
         source: Some(source.to_owned()),
         note: Some(note.to_owned()),
-        ..base_row()
+        ..Row::new(std::path::Path::new("."), "a.png", label)
     };
     assert!(is_early(&row(
         "covid",
@@ -402,22 +401,14 @@ fn early_images_are_told_by_note_label_or_source() {
     assert!(!is_early(&row("normal", "cohen", "early", Class::Control)));
 }
 
-/// A row of a table with nothing but a file.
-fn base_row() -> Row {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    std::fs::write(folder.path().join("manifest.csv"), "file,label\na.png,normal\n").expect("written");
-    let manifest = recovnet::training::manifest::Manifest::read(folder.path()).expect("a table");
-    manifest.rows[0].clone()
-}
-
 #[test]
 fn splits_have_names() {
-    for split in Split::EVERY {
+    for split in Selection::EVERY {
         assert_eq!(split.name().parse(), Ok(split));
     }
     assert!(
         "half"
-            .parse::<Split>()
+            .parse::<Selection>()
             .expect_err("no split")
             .contains("train, val, test and all")
     );

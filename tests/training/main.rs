@@ -1,11 +1,15 @@
 //! Data, augmentation, losses, metrics and whole runs.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod adam;
 mod audit;
 mod augment;
 mod batches;
 mod command;
 mod data;
+
+mod dataset;
 mod evaluation;
 mod initial;
 mod loss;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use recovnet::nn::card::Task;
 use recovnet::nn::{BackboneKind, Device, ModelCard, weights};
 use recovnet::training::Error;
+use recovnet::training::dataset::Options;
 use recovnet::training::event::{EpochRecord, TrainingEvent};
 use recovnet::training::recipe::{Recipe, Stage};
 use recovnet::training::trainer::{Job, Outcome, train};
@@ -21,6 +22,7 @@ fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job 
     Job {
         config,
         data: data.to_owned(),
+        dataset: Options::default(),
         run: run.to_owned(),
         init: None,
         resume: false,

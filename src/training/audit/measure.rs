@@ -9,7 +9,7 @@ use crate::inference::pipeline;
 use crate::nn::{self, Tensor};
 use crate::preprocess;
 use crate::training::evaluation::measure::{Chosen, Progress};
-use crate::training::evaluation::{Failed, Split};
+use crate::training::evaluation::{Failed, Selection};
 use crate::training::loss::sigmoid;
 use crate::training::manifest::{Class, Row};
 
@@ -20,7 +20,7 @@ use super::{Audit, AuditRecord, Region, cover};
 pub fn audit(
     models: &Models,
     data: String,
-    split: Split,
+    split: Selection,
     chosen: &Chosen<'_>,
     cancel: &AtomicBool,
     progress: Progress<'_>,

@@ -7,13 +7,14 @@ use crate::findings::Mask;
 use crate::imaging::{self, Radiograph};
 use crate::inference::models::{LoadedSegmenter, Models, Opened};
 use crate::inference::pipeline;
-use crate::training::dataset;
 use crate::training::manifest::{Class, MaskFile, Row};
 use crate::training::metrics::Confusion;
+use crate::training::sample;
+use crate::training::split::Part;
 
 use super::{
-    Evaluation, Failed, MaskMetrics, MaskRecord, Record, Report, SegmentedImage, SegmenterReport, Split, is_child,
-    is_early, part_of, surface,
+    Evaluation, Failed, MaskMetrics, MaskRecord, Record, Report, SegmentedImage, SegmenterReport, Selection, is_child,
+    is_early, surface,
 };
 
 /// What [`records`] tells while it works: images done, and the failure of the last one.
@@ -39,9 +40,9 @@ pub struct Chosen<'a> {
 
 impl<'a> Chosen<'a> {
     /// The frontal images of a split.
-    pub fn of(rows: &'a [Row], split: Split) -> Self {
+    pub fn of(rows: &'a [Row], split: Selection) -> Self {
         let in_split = rows.iter().filter(|row| split.has(row));
-        let (laterals, rows): (Vec<&Row>, Vec<&Row>) = in_split.partition(|row| row.is_lateral());
+        let (laterals, rows): (Vec<&Row>, Vec<&Row>) = in_split.partition(|row| row.is_left_out());
         Self {
             rows,
             laterals: laterals.len(),
@@ -50,7 +51,7 @@ impl<'a> Chosen<'a> {
 
     /// Images whose group is in the training part.
     pub fn in_training_part(&self) -> usize {
-        let in_training = |row: &&&Row| part_of(row) == crate::training::split::Part::Train;
+        let in_training = |row: &&&Row| row.part() == Part::Train;
         self.rows.iter().filter(in_training).count()
     }
 }
@@ -94,7 +95,7 @@ fn record(models: &Models, row: &Row) -> Result<(Record, Option<String>), String
         group: row.group.clone(),
         source: row.source.clone().unwrap_or_default(),
         label: row.label.clone(),
-        part: part_of(row).name().to_owned(),
+        part: row.part().name().to_owned(),
         is_child: is_child(row),
         is_early: is_early(row),
         is_covid19: row.class == Class::Covid19,
@@ -111,8 +112,8 @@ fn record(models: &Models, row: &Row) -> Result<(Record, Option<String>), String
 ///
 /// # Errors
 /// If the file cannot be read or has another size.
-pub fn compare_mask(mask: &Mask, file: &MaskFile, image: &Radiograph) -> Result<MaskRecord, dataset::Error> {
-    let truth = dataset::read_mask(&file.path, image.width, image.height)?;
+pub fn compare_mask(mask: &Mask, file: &MaskFile, image: &Radiograph) -> Result<MaskRecord, sample::Error> {
+    let truth = sample::read_masks(file, image.width, image.height)?;
     let distance = |spacing| surface::hausdorff95(&mask.pixels, &truth, image.width as usize, spacing);
     Ok(MaskRecord {
         convention: convention(&file.style, &file.origin),
@@ -178,7 +179,7 @@ impl SegmenterReport {
     pub fn of(
         (segmenter, device): (&LoadedSegmenter, &Opened),
         data: String,
-        split: Split,
+        split: Selection,
         chosen: &Chosen<'_>,
         (images, failures): (&[SegmentedImage], Vec<Failed>),
     ) -> Self {
@@ -201,7 +202,7 @@ impl SegmenterReport {
 
 impl Report {
     /// Everything that records say; `data` is the data folder as it was named.
-    pub fn of(models: &Models, data: String, split: Split, chosen: &Chosen<'_>, measured: &Measurement) -> Self {
+    pub fn of(models: &Models, data: String, split: Selection, chosen: &Chosen<'_>, measured: &Measurement) -> Self {
         let card = &models.classifier.1;
         Self {
             data,

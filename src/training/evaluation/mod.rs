@@ -22,7 +22,7 @@ pub use mcnemar::McNemar;
 pub use reliability::{Reliability, ReliabilityBin};
 pub use scores::{Cells, PrecisionRecallPoint, RocPoint, ScoreTable};
 
-use super::manifest::Row;
+use super::manifest::{Class, Row};
 use super::metrics::Confusion;
 use super::split::Part;
 
@@ -151,14 +151,14 @@ pub struct Failed {
 
 /// A part of the data, or all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Split {
+pub enum Selection {
     /// One part.
     Only(Part),
     /// Every image.
     All,
 }
 
-impl Split {
+impl Selection {
     /// Every split, in the order of a menu.
     pub const EVERY: [Self; 4] = [
         Self::Only(Part::Train),
@@ -178,24 +178,19 @@ impl Split {
     /// Whether an image belongs to it.
     pub fn has(self, row: &Row) -> bool {
         match self {
-            Self::Only(part) => part_of(row) == part,
+            Self::Only(part) => row.part() == part,
             Self::All => true,
         }
     }
 }
 
-impl std::str::FromStr for Split {
+impl std::str::FromStr for Selection {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::EVERY.into_iter().find(|split| split.name() == name);
         found.ok_or_else(|| format!("no split is called '{name}'; there are train, val, test and all"))
     }
-}
-
-/// The part that a row belongs to.
-pub fn part_of(row: &Row) -> Part {
-    Part::of(&row.group)
 }
 
 /// Whether the patient is a child: the manifest's note, or a source that holds children only.
@@ -205,9 +200,12 @@ pub fn is_child(row: &Row) -> bool {
 }
 
 /// Whether the image is one of early COVID-19 (no or limited pneumonia to be seen): the manifest's note, label or
-/// source begins with `early`, as QaTa-COV19's folder does.
+/// source has the word `early`, as QaTa-COV19's folder does.
 pub fn is_early(row: &Row) -> bool {
-    let begins = |text: &str| text.to_lowercase().starts_with("early");
+    let says_so = |text: &str| {
+        let words = text.split(|c: char| !c.is_alphanumeric());
+        words.into_iter().any(|word| word.eq_ignore_ascii_case("early"))
+    };
     let cells = [row.note.as_deref(), row.source.as_deref(), Some(row.label.as_str())];
-    row.class == super::manifest::Class::Covid19 && cells.into_iter().flatten().any(begins)
+    row.class == Class::Covid19 && cells.into_iter().flatten().any(says_so)
 }
