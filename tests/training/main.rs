@@ -8,7 +8,6 @@ mod augment;
 mod batches;
 mod command;
 mod data;
-
 mod dataset;
 mod evaluation;
 mod initial;
