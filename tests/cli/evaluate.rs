@@ -116,7 +116,12 @@ fn a_split_file_says_which_part_is_which() {
     let all = evaluate(folder.path(), &paper);
     let kept: Value = serde_json::from_slice(&fs::read(folder.path().join("kept.json")).unwrap()).unwrap();
     let learned = kept["train"].as_array().unwrap().len();
-    let laterals = kept["train"].as_array().unwrap().iter().filter(|file| *file == "0.png").count();
+    let laterals = kept["train"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|file| *file == "0.png")
+        .count();
     assert_eq!(count(&all["in_training_part"]) as usize, learned - laterals);
     let test = evaluate(folder.path(), &["--split-file", "kept.json", "--split", "test"]);
     let tested = kept["test"].as_array().unwrap();
