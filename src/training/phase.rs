@@ -197,7 +197,7 @@ impl Phase for Classification {
 ///
 /// # Errors
 /// Naming the folder, what is missing and what to do.
-pub fn check_rows<P: Phase>(manifest: &Manifest, rows: &[Row]) -> Result<(), Error> {
+pub fn check_rows<P: Phase>(manifest: &Manifest, rows: &[Row]) -> std::result::Result<(), Error> {
     let fail = |reason: String| {
         Err(Error::TooFew {
             folder: manifest.folder.clone(),
