@@ -3,12 +3,14 @@
 pub mod adam;
 #[cfg(feature = "cuda")]
 mod adam_gpu;
+pub mod audit;
 pub mod augment;
 pub mod batches;
 pub mod card;
 pub mod checkpoint;
 pub mod control;
 pub mod dataset;
+pub mod evaluation;
 pub mod event;
 pub mod initial;
 mod lock;
@@ -23,6 +25,7 @@ pub mod process;
 pub mod recipe;
 pub mod record;
 pub mod request;
+pub mod runs;
 pub mod sample;
 pub mod split;
 pub mod step;

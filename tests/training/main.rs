@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod adam;
+mod audit;
 mod augment;
 mod batches;
 mod command;
 mod data;
 mod dataset;
+mod evaluation;
 mod files;
 mod going_on;
 mod in_a_process;

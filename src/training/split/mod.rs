@@ -20,7 +20,7 @@ pub enum Error {
     #[error(
         "{file}: this image and {} more have no predefined part; part the data by another rule (--split-rule paper or \
          hash)",
-        count - 1
+        .count - 1
     )]
     NotPredefined {
         /// The first such image.

@@ -181,19 +181,19 @@ fn a_file_that_goes_after_it_was_listed_is_named() {
 fn a_read_only_folder_is_enough_and_stays_as_it_is() {
     use std::os::unix::fs::PermissionsExt;
 
-    fn list(folder: &std::path::Path) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
+    fn below(folder: &std::path::Path) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
         let mut list = Vec::new();
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
             list.push((entry.path(), entry.metadata().unwrap().modified().unwrap()));
             if entry.path().is_dir() {
-                list.extend(self::list(&entry.path()));
+                list.extend(below(&entry.path()));
             }
         }
         list
     }
 
     let (fixture, kept) = (qata::fixture(4), Fixture::new());
-    let before = list(fixture.path());
+    let before = below(fixture.path());
     let set = |mode| std::fs::set_permissions(fixture.path(), std::fs::Permissions::from_mode(mode)).unwrap();
     set(0o555);
     let options = Options {
@@ -203,7 +203,7 @@ fn a_read_only_folder_is_enough_and_stays_as_it_is() {
     let manifest = fixture.open_with(&options);
     assert!(load(&manifest, false).is_ok());
     set(0o755);
-    assert_eq!(list(fixture.path()), before);
+    assert_eq!(below(fixture.path()), before);
 }
 
 #[cfg(unix)]
