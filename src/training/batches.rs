@@ -222,14 +222,15 @@ fn front<T>(rest: &mut Vec<T>, count: usize) -> Vec<T> {
     std::mem::replace(rest, tail)
 }
 
-/// Parts that `images` make if none may be larger than `most`.
+/// Parts that `images` make if none may be larger than `most`; none is a single image, even if another is one larger
+/// than that for it.
 fn parts(images: usize, most: usize) -> usize {
-    images.div_ceil(most.max(1)).max(1)
+    images.div_ceil(most.max(1)).min(images / 2).max(1)
 }
 
 impl Batch {
-    /// Cuts it into micro-batches of at most `most` images, as equal as can be; statistics of a rest of one image would
-    /// lead astray.
+    /// Cuts it into micro-batches of at most `most` images, as equal as can be. Statistics of a single image would lead
+    /// astray: rather than that, a part is one image larger.
     pub fn micro(mut self, most: usize) -> Vec<Self> {
         let (images, parts) = (self.len(), parts(self.len(), most));
         if parts == 1 {

@@ -15,6 +15,7 @@ pub mod event;
 pub mod initial;
 mod lock;
 pub mod loss;
+pub mod lungs;
 pub mod manifest;
 mod memory;
 pub mod metrics;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::nn::{Classifier, Device, Network, Result, Segmenter, Tape, Tensor, Value};
+use crate::nn::{CamTarget, Classifier, DType, Device, Network, Result, Segmenter, Tape, Tensor, Value};
 
 use super::Error;
 use super::batches::Batch;
@@ -14,6 +14,7 @@ use super::manifest::{Class, INFECTED_REGION, Manifest, Row};
 use super::metrics::{self, Confusion};
 use super::recipe::Config;
 use super::split::Part;
+use super::watch::Look;
 
 /// Results of evaluated images, gathered batch by batch.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -81,6 +82,12 @@ pub trait Phase {
 
     /// The score of all results; `None` where it is undefined.
     fn score(tally: &Tally) -> Option<f64>;
+
+    /// What the network makes of one image, `[1, 3, h, w]`.
+    ///
+    /// # Errors
+    /// If an operation fails.
+    fn look(network: &Self::Network, image: &Tensor) -> Result<Look>;
 
     /// Further metrics of all results by name; those that are undefined are left out.
     fn metrics(tally: &Tally) -> Vec<Metric>;
@@ -161,6 +168,16 @@ impl Phase for Segmentation {
         metrics::mean(tally.dice.iter().copied())
     }
 
+    fn look(network: &Segmenter, image: &Tensor) -> Result<Look> {
+        let probability = network.predict(image)?.to_dtype(DType::F32)?;
+        let (_, _, height, width) = image.dims4()?;
+        Ok(Look {
+            map: probability.flatten_all()?.to_vec1()?,
+            grid: (width, height),
+            probability: None,
+        })
+    }
+
     fn metrics(tally: &Tally) -> Vec<Metric> {
         defined([
             ("iou", tally.pixels.iou()),
@@ -227,6 +244,19 @@ impl Phase for Classification {
 
     fn score(tally: &Tally) -> Option<f64> {
         metrics::roc_auc(&tally.scores, &tally.truth)
+    }
+
+    fn look(network: &Classifier, image: &Tensor) -> Result<Look> {
+        let output = network.predict(image)?;
+        let logits: Vec<f32> = output.logits.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?;
+        let cells = network.activation_map(&output.features, Class::Covid19 as usize, CamTarget::Logit)?;
+        let (_, rows, columns) = cells.dims3()?;
+        let cells: Vec<f32> = cells.flatten_all()?.to_vec1()?;
+        Ok(Look {
+            map: cells.into_iter().map(|value| value.max(0.0)).collect(),
+            grid: (columns, rows),
+            probability: Some(loss::sigmoid(f64::from(logits[1]) - f64::from(logits[0]))),
+        })
     }
 
     fn metrics(tally: &Tally) -> Vec<Metric> {

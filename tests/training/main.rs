@@ -24,3 +24,4 @@ mod runs;
 mod step;
 #[path = "../support/vector.rs"]
 mod vector;
+mod watching;

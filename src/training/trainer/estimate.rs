@@ -5,6 +5,7 @@ use std::time::Instant;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::room::{Room, TRIAL};
 use super::{Job, rows};
 use crate::nn::card::Task;
 use crate::nn::{self, Tape, Workspace};
@@ -55,11 +56,12 @@ fn measure<P: Phase>(job: &Job) -> Result<Estimate, Error> {
         workspace: Workspace::default(),
         objective: config.objective(pool.count()),
     };
-    let knows_peak = memory::reset_peak();
     let free_mib = memory::available_mib();
-    let mut stages = Vec::new();
+    let (mut stages, mut peak_mib) = (Vec::new(), None);
     for stage in &config.schedule {
         let (micro, seconds_per_step, seconds_per_image) = trial.stage(stage.size)?;
+        // Every stage begins a new peak.
+        peak_mib = memory::peak_mib().map(|peak| peak_mib.map_or(peak, |before: f64| before.max(peak)));
         let steps_per_epoch = order.steps();
         stages.push(StageEstimate {
             size: stage.size,
@@ -77,7 +79,7 @@ fn measure<P: Phase>(job: &Job) -> Result<Estimate, Error> {
             .map(|stage| stage.epochs as f64 * stage.epoch_seconds)
             .sum(),
         stages,
-        peak_mib: memory::peak_mib().filter(|_| knows_peak),
+        peak_mib,
         free_mib,
     })
 }
@@ -94,7 +96,15 @@ impl<P: Phase> Trial<'_, P> {
     /// Images at once, seconds of a step, and seconds that evaluating an image takes.
     fn stage(&mut self, size: usize) -> Result<(usize, f64, f64), Error> {
         let config = &self.job.config;
-        let mut micro = config.batch;
+        let room = Room {
+            config,
+            objective: &self.objective,
+            device: &self.job.device,
+            workspace: &self.workspace,
+            limit_mib: self.job.session.memory_mib,
+        };
+        let fit = room.fit::<P>(&self.network, noise(TRIAL, size, P::MASKS, config.seed), size)?;
+        let mut micro = fit.map_or(config.batch, |fit| fit.micro);
         let begun = loop {
             match self.steps(size, micro) {
                 Err(Error::Network(error)) if error.is_out_of_memory() && micro > 2 => micro = micro.div_ceil(2).max(2),

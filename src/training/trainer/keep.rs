@@ -7,10 +7,11 @@ use super::{Data, Run};
 use crate::training::Error;
 use crate::training::card;
 use crate::training::checkpoint::{Best, EPOCH, Within};
-use crate::training::event::{Checkpoint, EpochRecord, NoteKind, TrainingEvent};
+use crate::training::event::{Checkpoint, EpochRecord, NoteKind, TrainingEvent, Watched};
 use crate::training::manifest::Row;
 use crate::training::phase::{Phase, Tally};
 use crate::training::split::{Part, SPLIT_KEY};
+use crate::training::watch::Watch;
 
 /// A checkpoint inside an epoch may take this share of the time at most.
 const MOST_SHARE: f64 = 0.02;
@@ -111,9 +112,40 @@ impl<P: Phase> Run<'_, '_, P> {
         if record.best {
             self.save_best(reached, tally, described)?;
         }
+        let (epoch, size) = (record.epoch, record.size);
         self.outlet.emit(TrainingEvent::Epoch(record));
         self.tell_of_fall(rates);
+        self.look(epoch, size)
+    }
+
+    /// Looks at the watch-list. That a picture of it cannot be written ends no run.
+    fn look(&mut self, epoch: usize, size: usize) -> Result<(), Error> {
+        if self.watch_list.is_empty() {
+            return Ok(());
+        }
+        match self.look_at(epoch, size) {
+            Ok(images) => self.outlet.emit(TrainingEvent::Watch { epoch, images }),
+            Err(error @ (Error::Run { .. } | Error::Data(_))) => {
+                let text = format!("{error}; the watch-list of this epoch is left out");
+                self.outlet.note(NoteKind::NotWritten, text);
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
+    }
+
+    fn look_at(&mut self, epoch: usize, size: usize) -> Result<Vec<Watched>, Error> {
+        let watch = match self.watch.take() {
+            Some(watch) if watch.size() == size => watch,
+            _ => Watch::open::<P>(
+                self.folder.path(),
+                &self.watch_list,
+                &self.config.input(size),
+                self.lungs.as_ref(),
+            )?,
+        };
+        let watch = self.watch.insert(watch);
+        watch.look::<P>(&self.network, epoch, (self.config.precision, &self.device))
     }
 
     /// The rate that a plateau would leave, before the record is known.

@@ -24,6 +24,7 @@ use super::dataset;
 use super::event::{NoteKind, PartCount, Started, Stop, TrainingEvent};
 use super::initial::{self, Initial, Learned};
 use super::loss::Objective;
+use super::lungs::Lungs;
 use super::manifest::{Class, Manifest, Row};
 use super::outlet::Outlet;
 use super::phase::{self, Classification, Phase, Segmentation};
@@ -33,7 +34,7 @@ use super::record::Recorder;
 use super::request::Request;
 use super::sample::{self, Sample};
 use super::split::Part;
-use super::watch::WatchList;
+use super::watch::{Watch, WatchList};
 use keep::Checkpoints;
 
 pub use estimate::estimate;
@@ -163,6 +164,11 @@ struct Run<'a, 'o, P: Phase> {
     session: Session,
     rows: Vec<Row>,
     learned: Vec<Learned>,
+    /// Finds the lungs, for regions and the watch-list.
+    lungs: Option<Lungs>,
+    watch_list: Vec<Row>,
+    /// The watch-list at the image size under way.
+    watch: Option<Watch>,
     /// What an epoch is drawn from.
     pool: Arc<Pool>,
     objective: Objective,
@@ -189,13 +195,20 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
             let text = "begins with an imported encoder; decoder or head begin with random weights";
             outlet.note(NoteKind::EncoderOnly, text);
         }
+        let lungs = lungs(job)?;
         let manifest = RunFolder::at(&job.run).open_data(job)?;
+        let needs_lungs = !job.config.region.is_full();
         let config = Config {
             init: initial.as_ref().map(|init| init.sha256.clone()),
+            segmenter: lungs
+                .as_ref()
+                .filter(|_| needs_lungs)
+                .map(|lungs| lungs.sha256().to_owned()),
             split: manifest.split.id.clone(),
             ..job.config.clone()
         };
         let rows = rows::<P>(job, &manifest, &config, initial.as_ref())?;
+        let watch_list = job.session.watch.rows(&manifest, &rows, config.seed)?;
         let mut network = P::build(&config, initial.as_ref().map(|init| &init.state), &job.device)?;
         let (folder, kept) = begin(job, &config, &manifest, &rows, &mut network)?;
         let (adam, progress) = kept.unwrap_or_else(|| (Adam::new(config.optimiser()), Progress::default()));
@@ -206,6 +219,9 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
             pool: Arc::new(pool),
             rows,
             learned: initial.map(|initial| initial.learned).unwrap_or_default(),
+            lungs,
+            watch_list,
+            watch: None,
             folder,
             device: job.device.clone(),
             workspace: Workspace::default(),
@@ -338,7 +354,13 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
         let outlet = &mut *self.outlet;
         let mut on_progress = |done| outlet.emit(TrainingEvent::Loading { done, total, size });
         let spec = self.config.input(size);
-        let mut train = sample::load(&rows, &spec, P::MASKS, self.controls.at_once(), &mut on_progress)?;
+        let cancel = self.controls.at_once();
+        let mut train = match &self.lungs {
+            Some(lungs) if !spec.region.is_full() => {
+                sample::load_with(&rows, |row| lungs.sample(row, &spec), cancel, &mut on_progress)?
+            }
+            _ => sample::load(&rows, &spec, P::MASKS, cancel, &mut on_progress)?,
+        };
         let validation = train.split_off(first);
         Ok(Data {
             size,
@@ -366,6 +388,18 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
         self.folder.save_card(&card)?;
         Ok(Outcome { weights, best })
     }
+}
+
+/// The segmenter that a job names.
+fn lungs(job: &Job) -> Result<Option<Lungs>, Error> {
+    if job.segmenter.is_none() && !job.config.region.is_full() {
+        return Err(Error::Usage(format!(
+            "the input is {}, so that the lungs must be found: name a segmenter's weights with --segmenter",
+            job.config.region
+        )));
+    }
+    let weights = job.segmenter.as_deref();
+    weights.map(|weights| Lungs::open(weights, &job.device)).transpose()
 }
 
 /// The rows that a phase takes, if a run can learn from them.
