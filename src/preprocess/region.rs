@@ -31,16 +31,18 @@ pub fn lung_box(mask: &[u8], width: usize, margin: f64) -> Option<PixelBox> {
 fn extent(counts: &[u64]) -> Option<Range<usize>> {
     let all: u64 = counts.iter().sum();
     let spare = (all as f64 * SPECKS) as u64;
-    let reached = |lines: &mut dyn Iterator<Item = usize>| {
-        let mut passed = 0;
-        lines.find(|&line| {
-            passed += counts[line];
-            passed > spare
-        })
-    };
-    let first = reached(&mut (0..counts.len()))?;
-    let last = reached(&mut (0..counts.len()).rev())?;
+    let first = reached(counts, spare, 0..counts.len())?;
+    let last = reached(counts, spare, (0..counts.len()).rev())?;
     Some(first..last + 1)
+}
+
+/// The line at which more than the spare pixels were passed.
+fn reached(counts: &[u64], spare: u64, mut lines: impl Iterator<Item = usize>) -> Option<usize> {
+    let mut passed = 0;
+    lines.find(|&line| {
+        passed += counts[line];
+        passed > spare
+    })
 }
 
 fn widened(range: &Range<usize>, margin: f64, size: usize) -> Range<usize> {

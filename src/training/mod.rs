@@ -12,6 +12,7 @@ pub mod control;
 pub mod dataset;
 pub mod evaluation;
 pub mod event;
+pub mod fingerprint;
 pub mod initial;
 mod lock;
 pub mod loss;

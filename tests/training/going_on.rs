@@ -218,7 +218,6 @@ fn a_killed_process_goes_on_to_the_last_bit() {
     whole.args(["--checkpoint-every", "60"]);
     let whole = watch(program_once(whole), None);
     watch(program(&TRAIN, Some(data.path()), &killed), Some(2));
-    // Where the second session was killed hangs on how far the first had written: its third step is in either epoch.
     watch(program(&["resume"], None, &killed), Some(3));
     let rest = watch(program(&["resume"], None, &killed), None);
     let took_over =

@@ -98,6 +98,7 @@ impl<P: Phase> Run<'_, '_, P> {
         let begin = Instant::now();
         let tally = match self.evaluate(data, epoch + 1) {
             Err(Error::Cancelled) => {
+                self.outlet.emit(TrainingEvent::Stopping { when: Stop::AfterBatch });
                 self.save_within(trained)?;
                 return Err(Error::Cancelled);
             }
