@@ -52,6 +52,8 @@ pub struct Tile<T> {
     pub b: *const T,
     /// From one product to the next in `b`.
     pub b_step: usize,
+    /// What is read in the place of `b` after this tile, or null: it is fetched meanwhile.
+    pub next: *const T,
     /// Result.
     pub c: *mut T,
     /// From one row of `c` to the next.
@@ -160,6 +162,7 @@ mod tests {
             a_step: 1,
             b: b.as_ptr(),
             b_step: PANEL,
+            next: if plain { std::ptr::null() } else { b.as_ptr() },
             c: c.as_mut_ptr(),
             c_row,
             columns,
