@@ -17,6 +17,9 @@ mod phantoms;
 #[path = "../support/reference.rs"]
 mod reference;
 mod runs;
+mod shortcut;
 mod step;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../support/vector.rs"]
 mod vector;

@@ -14,7 +14,7 @@ use recovnet::training::trainer::{Job, Outcome, train};
 
 use crate::phantoms;
 
-fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job {
+pub fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job {
     let mut config = Recipe::Scratch.config(task, BackboneKind::DenseNet121);
     config.schedule = schedule.iter().map(|&(epochs, size)| Stage { epochs, size }).collect();
     config.batch = 8;
@@ -30,7 +30,7 @@ fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job 
     }
 }
 
-fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
+pub fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
     let mut records = Vec::new();
     let outcome = train(job, &AtomicBool::new(false), &mut |event| {
         if let TrainingEvent::Epoch(record) = event {
