@@ -69,13 +69,16 @@ struct Classified {
 ///
 /// # Errors
 /// If the picture is out of scope, a network fails, or the caller stops it.
+///
+/// # Panics
+/// Never: one classifier has one result.
 pub fn analyse(
     models: &Models,
     image: &Radiograph,
     on_stage: &mut dyn FnMut(Stage) -> bool,
 ) -> Result<Findings, Error> {
     let mut found = analyse_with(models, &[&models.classifier], image, on_stage)?;
-    Ok(found.pop().expect("there are findings of each classifier"))
+    Ok(found.pop().expect("one classifier has one result"))
 }
 
 /// As [`analyse`], with several of the models' classifiers behind one segmentation: findings of each, in their order.
@@ -177,12 +180,11 @@ fn inputs(
     for (_, card) in classifiers {
         let spec = &card.input;
         let made = planes.iter().position(|(other, _)| same_shape(other, spec));
-        let plane = match made {
-            Some(plane) => plane,
-            None => {
-                planes.push((spec, preprocess::grey(image, spec)?));
-                planes.len() - 1
-            }
+        let plane = if let Some(plane) = made {
+            plane
+        } else {
+            planes.push((spec, preprocess::grey(image, spec)?));
+            planes.len() - 1
         };
         inputs.push(network_input(&models.device, &planes[plane].1, spec)?);
     }
