@@ -193,7 +193,12 @@ impl Placement {
             between.extend(top.iter().zip(bottom).map(|(t, b)| t + (b - t) * weight));
             let line = &mut line[columns.clone()];
             for (pair, pixels) in &across.runs {
-                write(between, *pair, &across.weights[pixels.clone()], &mut line[pixels.clone()]);
+                write(
+                    between,
+                    *pair,
+                    &across.weights[pixels.clone()],
+                    &mut line[pixels.clone()],
+                );
             }
         });
         out
@@ -220,7 +225,10 @@ impl Taps {
 
     /// Pixel by pixel.
     fn each(&self) -> Vec<([usize; 2], f32)> {
-        let pixels = self.runs.iter().flat_map(|(pair, pixels)| pixels.clone().map(|i| (*pair, i)));
+        let pixels = self
+            .runs
+            .iter()
+            .flat_map(|(pair, pixels)| pixels.clone().map(|i| (*pair, i)));
         pixels.map(|(pair, i)| (pair, self.weights[i])).collect()
     }
 }

@@ -84,7 +84,9 @@ impl Block {
             for (sum, row) in sums.chunks_exact_mut(width).zip(rows) {
                 let weight = line.checked_sub(row.first).and_then(|i| row.weights.get(i));
                 if let Some(weight) = weight {
-                    sum.iter_mut().zip(&*greys).for_each(|(sum, grey)| *sum += grey * weight);
+                    sum.iter_mut()
+                        .zip(&*greys)
+                        .for_each(|(sum, grey)| *sum += grey * weight);
                 }
             }
         }

@@ -112,14 +112,20 @@ fn sums_and_maximum_are_those_of_a_plain_loop() {
     let (columns, rows) = placement.seen();
     let seen = |i: &usize| columns.contains(&(i % width as usize)) && rows.contains(&(i / width as usize));
     let sum = |inside_only: bool| -> f64 {
-        let counted = (0..values.len()).filter(seen).filter(|&i| !inside_only || pixels[i] != 0);
+        let counted = (0..values.len())
+            .filter(seen)
+            .filter(|&i| !inside_only || pixels[i] != 0);
         counted.map(|i| f64::from(values[i])).sum()
     };
     let cells = vec![0.25; 16];
     let mut map = activation_map(cells, (4, 4), &placement);
     assert_eq!(map.max, 0.25);
     map.values.clone_from(&values);
-    let mask = Mask { width, height, pixels: pixels.clone() };
+    let mask = Mask {
+        width,
+        height,
+        pixels: pixels.clone(),
+    };
     let found = in_lung_activation(&map, &mask, &placement);
     assert!((found.ratio.unwrap() - sum(true) / sum(false)).abs() < 1e-9);
     let lung = (0..values.len()).filter(seen).filter(|&i| pixels[i] != 0).count();

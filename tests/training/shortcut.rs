@@ -89,9 +89,16 @@ fn classifier(rows: &[Row], seed: u64) -> Classifier {
         .collect();
     let channels = pooled[0].0.len();
     let of_channel = |i: usize, covid: bool| -> (f64, f64) {
-        let values: Vec<f64> = pooled.iter().filter(|p| p.1 == covid).map(|p| f64::from(p.0[i])).collect();
+        let values: Vec<f64> = pooled
+            .iter()
+            .filter(|p| p.1 == covid)
+            .map(|p| f64::from(p.0[i]))
+            .collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
-        (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64)
+        (
+            mean,
+            values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64,
+        )
     };
     let mut weight = vec![0.0; channels];
     let mut middle = 0.0;
@@ -133,11 +140,26 @@ fn audit_of(sign: Sign, weights: &Path, seed: u64) -> Audit {
     let data = chests(sign);
     let manifest = Manifest::read(data.path()).unwrap();
     let network = classifier(&manifest.rows, seed);
-    support::write_network_on(BackboneKind::DenseNet121, SIDE as usize, weights, "recovnet-v1", Task::Recovnet, &network);
+    support::write_network_on(
+        BackboneKind::DenseNet121,
+        SIDE as usize,
+        weights,
+        "recovnet-v1",
+        Task::Recovnet,
+        &network,
+    );
     let models = Models::load(Some(weights), ClassifierName::RecovnetV1, "cpu").unwrap();
     let chosen = Chosen::of(&manifest.rows, Selection::All);
     let never = AtomicBool::new(false);
-    audit::measure::audit(&models, "chests".to_owned(), Selection::All, &chosen, &never, &mut |_, _| {}).unwrap()
+    audit::measure::audit(
+        &models,
+        "chests".to_owned(),
+        Selection::All,
+        &chosen,
+        &never,
+        &mut |_, _| {},
+    )
+    .unwrap()
 }
 
 fn area(audit: &Audit, region: Region) -> f64 {
@@ -156,7 +178,10 @@ fn explore() {
             let audit = audit_of(sign, weights.path(), seed);
             println!("{seed} {:?} {:?}", audit.light, start.elapsed());
             println!("   {:?}", Region::ALL.map(|region| area(&audit, region)));
-            println!("   without {} median {:?} chance {:?}", audit.without_lungs, audit.in_lung.median, audit.in_lung.chance_median);
+            println!(
+                "   without {} median {:?} chance {:?}",
+                audit.without_lungs, audit.in_lung.median, audit.in_lung.chance_median
+            );
             println!("   {:?}", audit.reasons);
         }
     }

@@ -66,7 +66,12 @@ pub(super) struct Decoded<'a> {
 ///
 /// # Errors
 /// One sentence with the cause.
-pub(super) fn decode(family: Family, uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
+pub(super) fn decode(
+    family: Family,
+    uid: &str,
+    frame: &[u8],
+    module: &PixelModule,
+) -> Result<Decoded<'static>, String> {
     let mut decoded = match family {
         Family::Native => {
             return Err("its pixels are encapsulated in a transfer syntax that has none such".into());

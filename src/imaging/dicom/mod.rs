@@ -179,7 +179,10 @@ fn interleaved(decoded: Decoded<'_>, module: &PixelModule) -> Result<Vec<u8>, St
         return Err("colour of more than 8 bits a channel is not shown".to_owned());
     }
     let Decoded {
-        bytes, is_ybr, by_plane, ..
+        bytes,
+        is_ybr,
+        by_plane,
+        ..
     } = decoded;
     let mut bytes = bytes.into_owned();
     if by_plane {
