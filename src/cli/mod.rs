@@ -1,17 +1,21 @@
 //! The command line, one file a command: parses, calls one function, prints. Exit codes: 0 all good, 1 some
 //! input failed, 2 usage.
 
+mod audit;
 mod bench;
+mod dataset;
 mod doctor;
 mod evaluate;
-mod evaluation;
 mod import;
 mod inputs;
 mod machine;
+mod models;
 mod options;
 mod output;
 mod phantom;
 mod predict;
+mod runs;
+mod runs_table;
 mod table;
 mod train;
 mod view;
@@ -46,8 +50,14 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Measure a model on a labelled data set
     Evaluate(evaluate::EvaluateArgs),
+    /// Audit a classifier for shortcuts: does it need the lungs?
+    Audit(audit::AuditArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
     Train(train::TrainArgs),
+    /// List runs, compare them, put their weights into the model list
+    Runs(runs::RunsArgs),
+    /// List the networks that are installed, and say how to get the others
+    Models(models::ModelsArgs),
     /// Make an encoder of torchvision, timm or Keras a weights file to train from
     Import(import::ImportArgs),
     /// Measure how fast this machine computes
@@ -70,6 +80,9 @@ pub fn run() -> ExitCode {
         None => view::run(arguments.paths, arguments.models),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
+        Some(Command::Audit(args)) => audit::run(&args),
+        Some(Command::Runs(args)) => runs::run(args),
+        Some(Command::Models(args)) => models::run(&args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

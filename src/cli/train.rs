@@ -12,10 +12,12 @@ use crate::inference::device::DeviceChoice;
 use crate::nn::card::Task;
 use crate::nn::{BackboneKind, Graph};
 use crate::training::Error;
+use crate::training::dataset::paper_table::Comparison;
 use crate::training::event::TrainingEvent;
 use crate::training::recipe::{Config, Recipe, Stage};
 use crate::training::trainer::{self, Job};
 
+use super::dataset::DatasetArgs;
 use super::{Usage, options};
 
 /// Smallest image side: the encoder divides it by 32. Some encoders need more, which the run says.
@@ -54,9 +56,8 @@ pub struct TrainArgs {
     /// Graph of the encoder: torch, or keras for weights imported from Keras.
     #[arg(long, default_value = "torch")]
     pub graph: Graph,
-    /// Folder with manifest.csv and the files it names.
-    #[arg(long)]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub dataset: DatasetArgs,
     /// Which settings to start from.
     #[arg(long)]
     pub recipe: RecipeName,
@@ -104,12 +105,21 @@ pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
     config(&args).precision.check(&opened.device)?;
     let job = Job {
         config: config(&args),
-        data: args.data,
+        data: args.dataset.folder().to_owned(),
+        dataset: args.dataset.options(),
         run: args.run_dir,
         init: args.init,
         resume: args.resume,
         device: opened.device,
     };
+    if !args.dataset.is_plain() {
+        let manifest = args.dataset.open()?;
+        let comparison = match args.network {
+            Network::Segmenter => Comparison::of_lung_masks(&manifest.rows),
+            Network::Recovnet | Network::Baseline => Comparison::of_table_1(&manifest.rows),
+        };
+        eprint!("{comparison}");
+    }
     eprintln!("training on {}; research use only, not a diagnosis", opened.label);
     let mut progress = Progress::new();
     let outcome = trainer::train(&job, &AtomicBool::new(false), &mut |event| {

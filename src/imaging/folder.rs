@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::{HEAD_BYTES, Kind, sniff};
+use super::{HEAD_BYTES, headerless, kind_of};
 
 /// Most files taken from one folder.
 const MAX_FILES: usize = 100_000;
@@ -58,9 +58,16 @@ fn looks_like_picture(path: &Path) -> bool {
     if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
         return true;
     }
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    if headerless::is_named_so(path, length) {
+        return true;
+    }
     let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
-    read.is_ok() && matches!(sniff(&head), Some(Kind::Dicom | Kind::Raster(_)))
+    let read = file.take(HEAD_BYTES).read_to_end(&mut head);
+    read.is_ok() && kind_of(path, length, &head).is_some()
 }
 
 /// Paths part by part; runs of digits compare as numbers.

@@ -4,6 +4,7 @@ mod auto_window;
 mod colour;
 mod dicom;
 mod folder;
+mod headerless;
 pub mod lut;
 pub mod phantom;
 pub mod radiograph;
@@ -48,10 +49,19 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 
 const EMPTY: &str = "the file is empty";
 
-/// What a file is, by its first bytes: its name has no say.
+/// What a file is, by its first bytes. Its name has a say only where there are none to tell it by.
 enum Kind {
     Dicom,
     Raster(image::ImageFormat),
+    Headerless,
+}
+
+/// What a file of a name, a length in bytes and first bytes is.
+fn kind_of(name: &Path, length: u64, head: &[u8]) -> Option<Kind> {
+    if headerless::is_named_so(name, length) && headerless::begins_so(head) {
+        return Some(Kind::Headerless);
+    }
+    sniff(head)
 }
 
 /// `DICM` is looked for before anything else: a TIFF header may sit in the preamble before it.
@@ -64,7 +74,8 @@ fn sniff(head: &[u8]) -> Option<Kind> {
         .or_else(|| dicom::looks_like_dataset(head).then_some(Kind::Dicom))
 }
 
-/// Reads the first frame of a DICOM, PNG, JPEG, TIFF, BMP or WebP file.
+/// Reads the first frame of a DICOM, PNG, JPEG, TIFF, BMP or WebP file, or a headerless picture of the JSRT database:
+/// an `.IMG` file of 8,388,608 bytes.
 ///
 /// # Errors
 /// If the file cannot be read, or holds no picture that can be shown exactly as it is meant.
@@ -77,9 +88,10 @@ pub fn open(path: &Path) -> Result<Radiograph, Error> {
 /// # Errors
 /// As [`open`], and if there is no such frame.
 pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
-    let (file, head) = open_regular(path)?;
-    guarded(path, || match sniff(&head) {
-        Some(Kind::Raster(_)) if frame != 1 => Err(format!("there is no frame {frame}, only one")),
+    let (file, length, head) = open_regular(path)?;
+    guarded(path, || match kind_of(path, length, &head) {
+        Some(Kind::Raster(_) | Kind::Headerless) if frame != 1 => Err(format!("there is no frame {frame}, only one")),
+        Some(Kind::Headerless) => read_all(file).and_then(|bytes| headerless::read(path, &bytes)),
         Some(Kind::Raster(format)) => raster::read(path, file, format),
         Some(Kind::Dicom) => read_all(file).and_then(|bytes| dicom::read(path, &bytes, frame)),
         None => Err(unknown(&head)),
@@ -92,8 +104,9 @@ pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
 /// As [`open`].
 pub fn decode(name: &Path, bytes: &[u8]) -> Result<Radiograph, Error> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES as usize)];
-    guarded(name, || match sniff(head) {
+    guarded(name, || match kind_of(name, bytes.len() as u64, head) {
         _ if bytes.is_empty() => Err(EMPTY.to_owned()),
+        Some(Kind::Headerless) => headerless::read(name, bytes),
         Some(Kind::Raster(format)) => raster::read(name, Cursor::new(bytes), format),
         Some(Kind::Dicom) => dicom::read(name, bytes, 1),
         None => Err(unknown(head)),
@@ -143,8 +156,8 @@ fn one_line(reason: &str) -> String {
     words.join(" ").chars().take(300).collect()
 }
 
-/// Opens a file that is neither a folder, a pipe nor a device, empty or too large, and reads its first bytes.
-fn open_regular(path: &Path) -> Result<(File, Vec<u8>), Error> {
+/// Opens a file that is neither a folder, a pipe nor a device, empty or too large, and tells its length and its first bytes.
+fn open_regular(path: &Path) -> Result<(File, u64, Vec<u8>), Error> {
     let unreadable = |cause| Error::Read {
         path: path.to_owned(),
         cause,
@@ -174,5 +187,5 @@ fn open_regular(path: &Path) -> Result<(File, Vec<u8>), Error> {
         .read_to_end(&mut head)
         .map_err(unreadable)?;
     file.rewind().map_err(unreadable)?;
-    Ok((file, head))
+    Ok((file, metadata.len(), head))
 }

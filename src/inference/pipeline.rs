@@ -6,11 +6,11 @@ use rayon::prelude::*;
 
 use crate::findings::{ActivationMap, Decision, Findings, InLungActivation, Lungs, Mask, Probabilities, Timings};
 use crate::imaging::{Radiograph, Scope};
-use crate::nn::{self, CamTarget, InputSpec, Tensor};
+use crate::nn::{self, CamTarget, Device, InputSpec, ModelCard, Tensor};
 use crate::preprocess::{self, GreyInput, Placement};
 
 use super::components::lungs;
-use super::models::Models;
+use super::models::{LoadedClassifier, LoadedSegmenter, Models, model_id};
 use super::warnings;
 
 /// Neuron of class COVID-19; neuron 0 is control.
@@ -69,54 +69,90 @@ struct Classified {
 ///
 /// # Errors
 /// If the picture is out of scope, a network fails, or the caller stops it.
+///
+/// # Panics
+/// Never: one classifier has one result.
 pub fn analyse(
     models: &Models,
     image: &Radiograph,
     on_stage: &mut dyn FnMut(Stage) -> bool,
 ) -> Result<Findings, Error> {
+    let mut found = analyse_with(models, &[&models.classifier], image, on_stage)?;
+    Ok(found.pop().expect("one classifier has one result"))
+}
+
+/// As [`analyse`], with several of the models' classifiers behind one segmentation: findings of each, in their order.
+///
+/// # Errors
+/// As [`analyse`].
+pub fn analyse_with(
+    models: &Models,
+    classifiers: &[&LoadedClassifier],
+    image: &Radiograph,
+    on_stage: &mut dyn FnMut(Stage) -> bool,
+) -> Result<Vec<Findings>, Error> {
     check_scope(image)?;
     let mut enter = |stage| if on_stage(stage) { Ok(()) } else { Err(Error::Cancelled) };
     let start = Instant::now();
     enter(Stage::Preprocess)?;
-    let (for_segmenter, for_classifier) = inputs(models, image)?;
+    let (for_segmenter, for_classifiers) = inputs(models, classifiers, image)?;
     let preprocess = start.elapsed();
 
     enter(Stage::Segment)?;
     let segmenting = Instant::now();
-    let mask = segment(models, &for_segmenter)?;
+    let mask = segment(&models.segmenter, &for_segmenter)?;
     let lungs = lungs(&mask);
     let segment = segmenting.elapsed();
 
-    enter(Stage::Classify)?;
-    let classifying = Instant::now();
-    let classified = classify(models, &for_classifier)?;
-    let classify = classifying.elapsed();
+    let mut own = Vec::with_capacity(classifiers.len());
+    for (&classifier, input) in classifiers.iter().zip(&for_classifiers) {
+        enter(Stage::Classify)?;
+        let classifying = Instant::now();
+        let classified = classify(classifier, input)?;
+        let classify = classifying.elapsed();
 
-    enter(Stage::Explain)?;
-    let explaining = Instant::now();
-    let activation = explain(models, &classified, &for_classifier.placement)?;
-    let in_lung = in_lung_activation(&activation, &mask, &for_classifier.placement);
-    let explain = explaining.elapsed();
-
-    let timings = Timings {
-        preprocess,
-        segment,
-        classify,
-        explain,
-        total: start.elapsed(),
-    };
-    Ok(findings(
-        models,
-        image,
-        Parts {
+        enter(Stage::Explain)?;
+        let explaining = Instant::now();
+        let activation = explain(classifier, &classified, &input.placement)?;
+        let in_lung = in_lung_activation(&activation, &mask, &input.placement);
+        let explain = explaining.elapsed();
+        let timings = Timings {
+            preprocess,
+            segment,
+            classify,
+            explain,
+            total: preprocess + segment + classifying.elapsed(),
+        };
+        own.push((&classifier.1, classified.logits, activation, in_lung, timings));
+    }
+    // The last of them takes the mask without a copy.
+    let shared = std::iter::repeat_n((mask, lungs), own.len());
+    let found = own.into_iter().zip(shared);
+    let found = found.map(|((card, logits, activation, in_lung, timings), (mask, lungs))| {
+        let parts = Parts {
             mask,
             lungs,
-            logits: classified.logits,
+            logits,
             activation,
             in_lung,
             timings,
-        },
-    ))
+        };
+        findings(models, card, image, parts)
+    });
+    Ok(found.collect())
+}
+
+/// The lung mask alone.
+///
+/// # Errors
+/// If the picture is out of scope or the network fails.
+pub fn lung_mask(segmenter: &LoadedSegmenter, device: &Device, image: &Radiograph) -> Result<Mask, Error> {
+    check_scope(image)?;
+    let spec = &segmenter.1.input;
+    segment(
+        segmenter,
+        &network_input(device, &preprocess::grey(image, spec)?, spec)?,
+    )
 }
 
 fn check_scope(image: &Radiograph) -> Result<(), Error> {
@@ -129,23 +165,34 @@ fn check_scope(image: &Radiograph) -> Result<(), Error> {
     }
 }
 
-/// Inputs of the segmenter and of the classifier, each by its own spec; the grey plane is made once if it can be.
-fn inputs(models: &Models, image: &Radiograph) -> Result<(NetworkInput, NetworkInput), Error> {
-    let (first, second) = (&models.segmenter.1.input, &models.classifier.1.input);
-    let grey = preprocess::grey(image, first)?;
-    let segmenter = network_input(models, &grey, first)?;
+/// Inputs of the segmenter and of each classifier, each by its own spec; a grey plane is made once for all that it
+/// suits.
+fn inputs(
+    models: &Models,
+    classifiers: &[&LoadedClassifier],
+    image: &Radiograph,
+) -> Result<(NetworkInput, Vec<NetworkInput>), Error> {
     let same_shape = |a: &InputSpec, b: &InputSpec| (a.width, a.height, a.aspect) == (b.width, b.height, b.aspect);
-    let grey = if same_shape(first, second) {
-        grey
-    } else {
-        preprocess::grey(image, second)?
-    };
-    let classifier = network_input(models, &grey, second)?;
-    Ok((segmenter, classifier))
+    let spec = &models.segmenter.1.input;
+    let mut planes: Vec<(&InputSpec, GreyInput)> = vec![(spec, preprocess::grey(image, spec)?)];
+    let segmenter = network_input(&models.device, &planes[0].1, spec)?;
+    let mut inputs = Vec::with_capacity(classifiers.len());
+    for (_, card) in classifiers {
+        let spec = &card.input;
+        let made = planes.iter().position(|(other, _)| same_shape(other, spec));
+        let plane = if let Some(plane) = made {
+            plane
+        } else {
+            planes.push((spec, preprocess::grey(image, spec)?));
+            planes.len() - 1
+        };
+        inputs.push(network_input(&models.device, &planes[plane].1, spec)?);
+    }
+    Ok((segmenter, inputs))
 }
 
-fn network_input(models: &Models, grey: &GreyInput, spec: &InputSpec) -> Result<NetworkInput, Error> {
-    let tensor = preprocess::tensor(grey, spec, &models.device)?;
+fn network_input(device: &Device, grey: &GreyInput, spec: &InputSpec) -> Result<NetworkInput, Error> {
+    let tensor = preprocess::tensor(grey, spec, device)?;
     Ok(NetworkInput {
         tensor,
         placement: grey.placement,
@@ -153,8 +200,7 @@ fn network_input(models: &Models, grey: &GreyInput, spec: &InputSpec) -> Result<
 }
 
 /// Lung probability to image pixels, bilinearly, then the threshold of the segmenter's card.
-fn segment(models: &Models, input: &NetworkInput) -> Result<Mask, Error> {
-    let (network, card) = &models.segmenter;
+fn segment((network, card): &LoadedSegmenter, input: &NetworkInput) -> Result<Mask, Error> {
     let probability = flat(&network.predict(&input.tensor)?, "segmenter")?;
     let (width, height) = input.placement.image_size();
     // Where the network did not look the probability is 0; a threshold of 0 does not make that lung.
@@ -166,8 +212,8 @@ fn segment(models: &Models, input: &NetworkInput) -> Result<Mask, Error> {
     })
 }
 
-fn classify(models: &Models, input: &NetworkInput) -> Result<Classified, Error> {
-    let output = models.classifier.0.predict(&input.tensor)?;
+fn classify((network, _): &LoadedClassifier, input: &NetworkInput) -> Result<Classified, Error> {
+    let output = network.predict(&input.tensor)?;
     let logits = flat(&output.logits, "classifier")?;
     let [control, covid19] = logits[..] else {
         let found = output.logits.dims().to_vec();
@@ -185,11 +231,12 @@ fn classify(models: &Models, input: &NetworkInput) -> Result<Classified, Error> 
 }
 
 /// Grad-CAM of the COVID-19 logit, `ReLU`, bilinear to the network input, then to image pixels.
-fn explain(models: &Models, classified: &Classified, placement: &Placement) -> Result<ActivationMap, Error> {
-    let raw = models
-        .classifier
-        .0
-        .activation_map(&classified.features, COVID19, CamTarget::Logit)?;
+fn explain(
+    (network, _): &LoadedClassifier,
+    classified: &Classified,
+    placement: &Placement,
+) -> Result<ActivationMap, Error> {
+    let raw = network.activation_map(&classified.features, COVID19, CamTarget::Logit)?;
     let (_, rows, columns) = raw.dims3().map_err(nn::Error::from)?;
     let cells: Vec<f32> = flat(&raw, "activation map")?
         .iter()
@@ -294,7 +341,7 @@ struct Parts {
     timings: Timings,
 }
 
-fn findings(models: &Models, image: &Radiograph, parts: Parts) -> Findings {
+fn findings(models: &Models, classifier: &ModelCard, image: &Radiograph, parts: Parts) -> Findings {
     let Parts {
         mask,
         lungs,
@@ -305,7 +352,7 @@ fn findings(models: &Models, image: &Radiograph, parts: Parts) -> Findings {
     } = parts;
     let margin = logits[COVID19] - logits[0];
     let probabilities = softmax(margin);
-    let threshold = models.classifier.1.threshold;
+    let threshold = classifier.threshold;
     let lung_px = mask.pixels.iter().filter(|&&pixel| pixel != 0).count();
     let lung_area_fraction = lung_px as f64 / mask.pixels.len().max(1) as f64;
     let warnings = warnings::about(image, &lungs, lung_area_fraction, &activation);
@@ -321,7 +368,7 @@ fn findings(models: &Models, image: &Radiograph, parts: Parts) -> Findings {
         decision: decide(probabilities.covid19, threshold),
         activation,
         in_lung,
-        classifier: models.classifier_id(),
+        classifier: model_id(classifier),
         segmenter: models.segmenter_id(),
         device: models.device_label.clone(),
         timings,

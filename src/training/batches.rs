@@ -12,8 +12,8 @@ use crate::nn::InputSpec;
 use crate::preprocess;
 
 use super::augment::Augmentation;
-use super::dataset::Sample;
 use super::manifest::Class;
+use super::sample::Sample;
 
 /// Batches that lie ready while the network works on another.
 const READY: usize = 2;

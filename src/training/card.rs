@@ -10,23 +10,34 @@ use crate::nn::ModelCard;
 use crate::nn::card::Task;
 
 use super::checkpoint::Best;
+use super::evaluation::{Calibration, calibration};
+use super::initial::Learned;
 use super::manifest::{Class, Row};
 use super::metrics::{Confusion, mean, roc_auc, youden_threshold};
 use super::phase::Tally;
 use super::recipe::{Config, Recipe};
-use super::split::{Part, SPLIT_KEY, SPLIT_VERSION};
+use super::split::{Leakage, Part, SPLIT_KEY};
 
 /// Probability from which a pixel is lung.
 const LUNG_THRESHOLD: f64 = 0.5;
+/// Largest margin that a probability is taken for.
+const LARGEST_MARGIN: f64 = 36.0;
 
-/// What a run used of its data folder, in words for the card.
-pub fn describe_data(rows: &[&Row]) -> Value {
+/// What the card calls the trainings of the weights that a run began with.
+pub const LEARNED_BEFORE: &str = "learned_before";
+/// What the card calls a source that the data do not name.
+pub const UNKNOWN_SOURCE: &str = "unknown";
+
+/// What a run used of its data folder, and what its initial weights have learned from, in words for the card.
+pub fn describe_data(rows: &[&Row], before: &[Learned]) -> Value {
     let parts = [Part::Train, Part::Validation, Part::Test].map(|part| {
-        let rows: Vec<&&Row> = rows.iter().filter(|row| Part::of(&row.group) == part).collect();
+        let rows: Vec<&&Row> = rows.iter().filter(|row| row.part() == part).collect();
         let groups: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.group.as_str()).collect();
         let mut sources: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
         for row in &rows {
-            sources.entry(row.source.as_deref().unwrap_or("unknown")).or_default()[row.class as usize] += 1;
+            sources
+                .entry(row.source.as_deref().unwrap_or(UNKNOWN_SOURCE))
+                .or_default()[row.class as usize] += 1;
         }
         let covid = rows.iter().filter(|row| row.class == Class::Covid19).count();
         let by_source: Map<String, Value> = sources
@@ -48,7 +59,12 @@ pub fn describe_data(rows: &[&Row]) -> Value {
             .entry(row.licence.as_deref().unwrap_or("not stated"))
             .or_default() += 1;
     }
-    json!({"parts": Map::from_iter(parts), "images_by_licence": licences})
+    json!({
+        "parts": Map::from_iter(parts),
+        "images_by_licence": licences,
+        "groups_in_test_and_other_parts": Leakage::of(rows.iter().copied()),
+        LEARNED_BEFORE: before,
+    })
 }
 
 /// The card of a run's best weights. `data` comes from [`describe_data`], `tally` from the validation part.
@@ -61,12 +77,13 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
     };
     let details = json!({
         "intended_use": "Research use only, not a diagnosis.",
-        SPLIT_KEY: SPLIT_VERSION,
+        SPLIT_KEY: config.split,
         "seed": config.seed,
         "code_version": env!("CARGO_PKG_VERSION"),
         "best_epoch": best.epoch,
         "threshold_rule": if segments { "fixed" } else { "largest Youden index on the validation part" },
         "validation": validation(config.task, threshold, tally),
+        calibration::CARD_KEY: if segments { None } else { temperature(tally, &sha256) },
         "training": config,
         "training_note": training_note(config),
         "data": data,
@@ -103,6 +120,14 @@ fn validation(task: Task, threshold: f64, tally: &Tally) -> Value {
         "sensitivity": counts.sensitivity(),
         "specificity": counts.specificity(),
     })
+}
+
+/// The temperature of the validation part.
+fn temperature(tally: &Tally, sha256: &str) -> Option<Calibration> {
+    // A probability of 0 or 1 stands for a margin beyond what a number of 64 bits tells apart.
+    let margin = |&score: &f64| (score / (1.0 - score)).ln().clamp(-LARGEST_MARGIN, LARGEST_MARGIN);
+    let margins: Vec<f64> = tally.scores.iter().map(margin).collect();
+    Calibration::fit(&margins, &tally.truth, Part::Validation.name(), sha256)
 }
 
 fn training_note(config: &Config) -> &'static str {

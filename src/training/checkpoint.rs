@@ -12,8 +12,12 @@ use crate::nn::{Device, ModelCard, Network, Tensor};
 
 use super::Error;
 use super::adam::{Adam, AdamForm, Moments};
+use super::dataset;
 use super::event::EpochRecord;
+use super::manifest::Manifest;
 use super::recipe::Config;
+use super::split::{self, SplitRule};
+use super::trainer::Job;
 
 /// Settings.
 const CONFIG: &str = "config.json";
@@ -23,6 +27,8 @@ const METRICS: &str = "metrics.jsonl";
 const BEST: &str = "best.safetensors";
 /// Network, optimiser and progress after the last finished epoch.
 const LAST: &str = "last.safetensors";
+/// How the data are parted, unless by the hash of groups, which needs no file.
+const SPLIT: &str = "split.json";
 /// Prefixes of the optimiser's tensors in the last checkpoint.
 const FIRST_MOMENT: &str = "adam.first.";
 const SECOND_MOMENT: &str = "adam.second.";
@@ -58,6 +64,36 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
+    /// A folder that may hold a run.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Opens a job's data; a run that goes on keeps the split that lies in its folder.
+    ///
+    /// # Errors
+    /// If the data or the split cannot be used.
+    pub fn open_data(&self, job: &Job) -> Result<Manifest, Error> {
+        let mut options = job.dataset.clone();
+        let kept = self.file(SPLIT);
+        if job.resume && options.split_file.is_none() && kept.exists() {
+            options.split_file = Some(kept);
+        }
+        Ok(dataset::open(&job.data, &options)?)
+    }
+
+    /// Keeps how the data are parted.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save_split(&self, manifest: &Manifest) -> Result<(), Error> {
+        if manifest.split.rule == SplitRule::Hash {
+            return Ok(());
+        }
+        let written = split::file::write(&self.file(SPLIT), &manifest.rows, &manifest.split);
+        Ok(written.map_err(dataset::Error::from)?)
+    }
+
     /// Begins a run: makes the folder and writes the settings.
     ///
     /// # Errors

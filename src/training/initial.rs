@@ -2,14 +2,18 @@
 //! never trained on another split, whose training images may be test images here. An encoder that was imported from
 //! elsewhere has no card and no split; segmenter and baseline may begin with it, under a fresh decoder or head.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use crate::nn::card::Task;
 use crate::nn::{self, BackboneKind, Graph, ModelCard, Network, Tensor, import, weights};
 
 use super::Error;
-use super::split::{SPLIT_KEY, SPLIT_VERSION};
+use super::card::{LEARNED_BEFORE, UNKNOWN_SOURCE};
+use super::manifest::Row;
+use super::split::SPLIT_KEY;
 use super::trainer::Job;
 
 /// Initial weights.
@@ -21,6 +25,70 @@ pub struct Initial {
     pub sha256: String,
     /// Whether these are an encoder alone, so that decoder or head begin anew.
     pub encoder_only: bool,
+    /// What they were trained on, those they began with first; nothing for an imported encoder.
+    pub learned: Vec<Learned>,
+}
+
+/// A training that weights have behind them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learned {
+    /// Name of their split.
+    pub split: String,
+    /// Where their images came from; `None` if the card does not say of all.
+    pub sources: Option<BTreeSet<String>>,
+}
+
+impl Learned {
+    /// All trainings of weights with this split in their metadata, by their card.
+    fn of(split: &str, card: &ModelCard) -> Vec<Self> {
+        let details = card.details.get("data");
+        let before = details.and_then(|data| serde_json::from_value(data[LEARNED_BEFORE].clone()).ok());
+        let mut learned: Vec<Self> = before.unwrap_or_default();
+        let parts = details.and_then(|data| data["parts"].as_object());
+        let sources = parts.map(|parts| {
+            let by_source = parts.values().filter_map(|part| part["by_source"].as_object());
+            let names = by_source.flat_map(|sources| sources.keys().cloned());
+            names.collect::<BTreeSet<String>>()
+        });
+        learned.push(Self {
+            split: split.to_owned(),
+            sources: sources.filter(|sources| !sources.is_empty() && !sources.contains(UNKNOWN_SOURCE)),
+        });
+        learned
+    }
+
+    /// Whether these rows may hold test images that were trained on.
+    fn may_know(&self, split: &str, rows: &[Row]) -> bool {
+        let is_known = |row: &Row| match (&row.source, &self.sources) {
+            (Some(source), Some(sources)) => sources.contains(source),
+            _ => true,
+        };
+        self.split != split && rows.iter().any(is_known)
+    }
+}
+
+impl Initial {
+    /// Checks that the weights at `path` have seen no test image of these rows: all they were trained on was of the
+    /// same split, or of other sources.
+    ///
+    /// # Errors
+    /// If they may have.
+    pub fn check_split(&self, path: &Path, split: &str, rows: &[Row]) -> Result<(), Error> {
+        match self.learned.iter().find(|learned| learned.may_know(split, rows)) {
+            None => Ok(()),
+            Some(learned) => Err(Error::Init {
+                path: path.to_owned(),
+                reason: other_split(&learned.split, split),
+            }),
+        }
+    }
+}
+
+fn other_split(found: &str, needed: &str) -> String {
+    format!(
+        "these weights were trained on the split '{found}', not on '{needed}', and not on images from elsewhere only: \
+         they may have seen test images; begin with others, or part the data as theirs (--split-rule, --split-file)"
+    )
 }
 
 /// Reads and checks a job's initial weights.
@@ -61,14 +129,20 @@ pub fn read(job: &Job) -> Result<Option<Initial>, Error> {
     check_encoder(card.backbone, card.graph)?;
     let (state, metadata) = weights::read_verified(path, &card.sha256, &job.device)?;
     match metadata.get(SPLIT_KEY).map(String::as_str) {
-        Some(SPLIT_VERSION) => Ok(Some(Initial {
-            state,
-            sha256: card.sha256,
-            encoder_only: false,
-        })),
-        Some(other) => Err(fail(format!(
-            "these weights were trained on the split '{other}', not on '{SPLIT_VERSION}': they may have seen test images"
-        ))),
+        Some(split) => {
+            let learned = Learned::of(split, &card);
+            // The rows of a run may be of other sources, but not if nobody knows of which these are.
+            let unknown = |learned: &&Learned| learned.split != config.split && learned.sources.is_none();
+            if let Some(learned) = learned.iter().find(unknown) {
+                return Err(fail(other_split(&learned.split, &config.split)));
+            }
+            Ok(Some(Initial {
+                state,
+                sha256: card.sha256,
+                encoder_only: false,
+                learned,
+            }))
+        }
         None => Err(fail(
             "these weights do not say which split they were trained on".to_owned(),
         )),
@@ -101,6 +175,7 @@ fn imported(
         state,
         sha256: weights::sha256_of(path)?,
         encoder_only: true,
+        learned: Vec::new(),
     }))
 }
 

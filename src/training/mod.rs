@@ -3,11 +3,13 @@
 pub mod adam;
 #[cfg(feature = "cuda")]
 mod adam_gpu;
+pub mod audit;
 pub mod augment;
 pub mod batches;
 pub mod card;
 pub mod checkpoint;
 pub mod dataset;
+pub mod evaluation;
 pub mod event;
 pub mod initial;
 pub mod loss;
@@ -15,6 +17,8 @@ pub mod manifest;
 pub mod metrics;
 pub mod phase;
 pub mod recipe;
+pub mod runs;
+pub mod sample;
 pub mod split;
 pub mod step;
 pub mod trainer;
@@ -24,12 +28,15 @@ use std::path::PathBuf;
 /// Why a training run ends without weights.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The data folder holds no data set, or one that cannot be used.
+    #[error(transparent)]
+    Dataset(#[from] dataset::Error),
     /// The manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] manifest::Error),
     /// A labelled file cannot be used.
     #[error(transparent)]
-    Data(dataset::Error),
+    Data(sample::Error),
     /// The data hold nothing to learn this from.
     #[error("{folder}: {reason}")]
     TooFew {
@@ -73,10 +80,10 @@ pub enum Error {
     Cancelled,
 }
 
-impl From<dataset::Error> for Error {
-    fn from(error: dataset::Error) -> Self {
+impl From<sample::Error> for Error {
+    fn from(error: sample::Error) -> Self {
         match error {
-            dataset::Error::Cancelled => Self::Cancelled,
+            sample::Error::Cancelled => Self::Cancelled,
             other => Self::Data(other),
         }
     }

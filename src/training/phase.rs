@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::nn::{Classifier, Device, Network, Result, Segmenter, Tape, Tensor, Value};
 
+use super::Error;
 use super::batches::Batch;
 use super::initial;
 use super::loss;
-use super::manifest::Row;
+use super::manifest::{Class, INFECTED_REGION, Manifest, Row};
 use super::metrics::{self, Confusion};
 use super::recipe::Config;
+use super::split::Part;
 
 /// Results of evaluated images, gathered batch by batch.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -45,7 +47,7 @@ pub trait Phase {
     /// Name of the score.
     const METRIC: &'static str;
 
-    /// Whether a row takes part; laterals never do.
+    /// Whether a row takes part; laterals do only where the paper takes them.
     fn takes(row: &Row) -> bool;
 
     /// The network before its first step. `init` holds the tensors of the initial weights, if any.
@@ -86,7 +88,7 @@ impl Phase for Segmentation {
     const METRIC: &'static str = "dice";
 
     fn takes(row: &Row) -> bool {
-        !row.is_lateral() && row.has_manual_lung_field()
+        row.is_for_segmentation()
     }
 
     fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Segmenter> {
@@ -141,7 +143,7 @@ impl Phase for Classification {
     const METRIC: &'static str = "roc_auc";
 
     fn takes(row: &Row) -> bool {
-        !row.is_lateral()
+        row.is_for_classification()
     }
 
     fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Classifier> {
@@ -189,4 +191,53 @@ impl Phase for Classification {
     fn score(tally: &Tally) -> Option<f64> {
         metrics::roc_auc(&tally.scores, &tally.truth)
     }
+}
+
+/// Refuses data that a run would find out too late to be useless; `rows` are those that the phase takes.
+///
+/// # Errors
+/// Naming the folder, what is missing and what to do.
+pub fn check_rows<P: Phase>(manifest: &Manifest, rows: &[Row]) -> std::result::Result<(), Error> {
+    let fail = |reason: String| {
+        Err(Error::TooFew {
+            folder: manifest.folder.clone(),
+            reason,
+        })
+    };
+    let marks_infection = |row: &Row| row.mask.as_ref().is_some_and(|mask| mask.style == INFECTED_REGION);
+    if P::MASKS && rows.is_empty() && manifest.rows.iter().any(marks_infection) {
+        return fail(
+            "the masks of these data (QaTa-COV19's mask_* files) mark infected regions, not lungs, and phase I learns \
+             the lung field; name data with lung masks, such as Montgomery and JSRT"
+                .to_owned(),
+        );
+    }
+    for part in [Part::Train, Part::Validation] {
+        let rows: Vec<&Row> = rows.iter().filter(|row| row.part() == part).collect();
+        if rows.len() < 2 {
+            let what = if P::MASKS {
+                "images with a manual lung-field mask"
+            } else {
+                "frontal images"
+            };
+            return fail(format!(
+                "its {part} part has {} {what}, too few; add more, or part the data otherwise (--split-rule)",
+                rows.len()
+            ));
+        }
+        let missing = [Class::Control, Class::Covid19]
+            .into_iter()
+            .find(|class| rows.iter().all(|row| row.class != *class));
+        if let (false, Some(class)) = (P::MASKS, missing) {
+            let (label, other) = match class {
+                Class::Covid19 => ("'covid'", "every other one is control"),
+                Class::Control => ("any but 'covid'", "those of COVID-19 alone teach nothing"),
+            };
+            return fail(format!(
+                "its {part} part has no image of class {class:?} (label {label}; {other}); add some, with a second \
+                 --data folder if need be, or part the data otherwise (--split-rule)"
+            ));
+        }
+    }
+    Ok(())
 }

@@ -64,7 +64,7 @@ pub struct Config {
     pub aspect: Aspect,
     /// Seed of initial weights, order and transforms.
     pub seed: u64,
-    /// The rule that parts the data.
+    /// Name of the split of the data.
     pub split: String,
     /// SHA-256 of the weights that the run began with.
     pub init: Option<String>,

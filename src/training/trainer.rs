@@ -17,13 +17,14 @@ use super::adam::Adam;
 use super::batches::{Batch, Plan};
 use super::card;
 use super::checkpoint::{Best, Progress, RunFolder};
-use super::dataset::{self, Sample};
+use super::dataset;
 use super::event::{EpochRecord, TrainingEvent};
-use super::initial;
-use super::manifest::{Class, Manifest, Row};
-use super::phase::{Classification, Phase, Segmentation, Tally};
+use super::initial::{self, Learned};
+use super::manifest::Row;
+use super::phase::{self, Classification, Phase, Segmentation, Tally};
 use super::recipe::Config;
-use super::split::{Part, SPLIT_KEY, SPLIT_VERSION};
+use super::sample::{self, Sample};
+use super::split::{Part, SPLIT_KEY};
 use super::step::{self, StepConfig, images};
 
 /// Address space for the training thread's stack; deep graphs need more than a thread's default.
@@ -34,8 +35,10 @@ pub const STACK_BYTES: usize = 64 << 20;
 pub struct Job {
     /// What is computed; `init` is filled in from [`Job::init`].
     pub config: Config,
-    /// Folder with `manifest.csv`.
+    /// Data folder; see [`dataset::open`].
     pub data: PathBuf,
+    /// What to take of the data, with further folders, and how to part them.
+    pub dataset: dataset::Options,
     /// Where the run is kept.
     pub run: PathBuf,
     /// Initial weights with their card beside them.
@@ -92,6 +95,7 @@ struct Data {
 struct Run<'a, P: Phase> {
     config: Config,
     rows: Vec<Row>,
+    learned: Vec<Learned>,
     folder: RunFolder,
     device: Device,
     workspace: Workspace,
@@ -109,13 +113,17 @@ impl<'a, P: Phase> Run<'a, P> {
         if initial.as_ref().is_some_and(|initial| initial.encoder_only) {
             listener(TrainingEvent::EncoderOnly);
         }
+        let manifest = RunFolder::at(&job.run).open_data(job)?;
         let config = Config {
             init: initial.as_ref().map(|init| init.sha256.clone()),
+            split: manifest.split.id.clone(),
             ..job.config.clone()
         };
-        let manifest = Manifest::read(&job.data)?;
         let rows: Vec<Row> = manifest.rows.iter().filter(|row| P::takes(row)).cloned().collect();
-        check_rows::<P>(job, &rows)?;
+        phase::check_rows::<P>(&manifest, &rows)?;
+        if let (Some(initial), Some(path)) = (&initial, &job.init) {
+            initial.check_split(path, &config.split, &rows)?;
+        }
         manifest.check_files(&rows)?;
         let mut network = P::build(&config, initial.as_ref().map(|init| &init.state), &job.device)?;
         let mut adam = Adam::new(config.adam);
@@ -127,11 +135,14 @@ impl<'a, P: Phase> Run<'a, P> {
             }
             folder
         } else {
-            RunFolder::create(&job.run, &config)?
+            let folder = RunFolder::create(&job.run, &config)?;
+            folder.save_split(&manifest)?;
+            folder
         };
         Ok(Self {
             config,
             rows,
+            learned: initial.map(|initial| initial.learned).unwrap_or_default(),
             folder,
             device: job.device.clone(),
             workspace: Workspace::default(),
@@ -144,7 +155,7 @@ impl<'a, P: Phase> Run<'a, P> {
     }
 
     fn fit(mut self) -> Result<Outcome, Error> {
-        let described = card::describe_data(&self.rows.iter().collect::<Vec<_>>());
+        let described = card::describe_data(&self.rows.iter().collect::<Vec<_>>(), &self.learned);
         let mut data: Option<Data> = None;
         for epoch in self.progress.records.len()..self.config.epochs() {
             let size = self.config.size_of(epoch);
@@ -159,14 +170,14 @@ impl<'a, P: Phase> Run<'a, P> {
     }
 
     fn load(&mut self, size: usize) -> Result<Data, Error> {
-        let part = |part| self.rows.iter().filter(move |row| Part::of(&row.group) == part);
+        let part = |part| self.rows.iter().filter(move |row| row.part() == part);
         let first = part(Part::Train).count();
         let rows: Vec<&Row> = part(Part::Train).chain(part(Part::Validation)).collect();
         let total = rows.len();
         let listener = &mut self.listener;
         let mut on_progress = |done| listener(TrainingEvent::Loading { done, total, size });
         let spec = self.config.input(size);
-        let mut train = dataset::load(&rows, &spec, P::MASKS, self.cancel, &mut on_progress)?;
+        let mut train = sample::load(&rows, &spec, P::MASKS, self.cancel, &mut on_progress)?;
         let validation = train.split_off(first);
         Ok(Data {
             size,
@@ -333,7 +344,7 @@ impl<'a, P: Phase> Run<'a, P> {
         let entries = [
             ("name", self.config.model_name()),
             ("backbone", self.config.encoder.name().to_owned()),
-            (SPLIT_KEY, SPLIT_VERSION.to_owned()),
+            (SPLIT_KEY, self.config.split.clone()),
             ("seed", self.config.seed.to_string()),
             ("epoch", best.epoch.to_string()),
         ];
@@ -424,7 +435,6 @@ impl Course {
     }
 }
 
-/// Refuses data that a run would find out too late to be useless.
 /// Refuses image sizes that the encoder cannot see, before anything is read.
 fn check_schedule(config: &Config) -> Result<(), Error> {
     let side = config.encoder.smallest_side();
@@ -435,31 +445,4 @@ fn check_schedule(config: &Config) -> Result<(), Error> {
             config.encoder, stage.size
         ))),
     }
-}
-
-fn check_rows<P: Phase>(job: &Job, rows: &[Row]) -> Result<(), Error> {
-    let fail = |reason: String| {
-        Err(Error::TooFew {
-            folder: job.data.clone(),
-            reason,
-        })
-    };
-    for part in [Part::Train, Part::Validation] {
-        let rows: Vec<&Row> = rows.iter().filter(|row| Part::of(&row.group) == part).collect();
-        if rows.len() < 2 {
-            let what = if P::MASKS {
-                "images with a manual lung-field mask"
-            } else {
-                "frontal images"
-            };
-            return fail(format!("its {part} part has {} {what}, too few", rows.len()));
-        }
-        let missing = [Class::Control, Class::Covid19]
-            .into_iter()
-            .find(|class| rows.iter().all(|row| row.class != *class));
-        if let (false, Some(class)) = (P::MASKS, missing) {
-            return fail(format!("its {part} part has no image of class {class:?}"));
-        }
-    }
-    Ok(())
 }

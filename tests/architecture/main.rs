@@ -30,9 +30,13 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "nn",
             "preprocess",
             "inference::pipeline",
+            "inference::models",
         ],
     ),
-    ("report", &["imaging", "findings"]),
+    (
+        "report",
+        &["imaging", "findings", "training::evaluation", "training::audit"],
+    ),
     ("viewer", &["imaging", "findings", "inference", "training", "report"]),
     (
         "cli",

@@ -110,6 +110,27 @@ fn the_three_parts_make_up_the_whole() {
 }
 
 #[test]
+fn a_split_file_says_which_part_is_which() {
+    let folder = data_set();
+    let paper = ["--split-rule", "paper", "--split-file", "kept.json"];
+    let all = evaluate(folder.path(), &paper);
+    let kept: Value = serde_json::from_slice(&fs::read(folder.path().join("kept.json")).unwrap()).unwrap();
+    let learned = kept["train"].as_array().unwrap().len();
+    let laterals = kept["train"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|file| *file == "0.png")
+        .count();
+    assert_eq!(count(&all["in_training_part"]) as usize, learned - laterals);
+    let test = evaluate(folder.path(), &["--split-file", "kept.json", "--split", "test"]);
+    let tested = kept["test"].as_array().unwrap();
+    let laterals = tested.iter().filter(|file| *file == "0.png").count();
+    assert_eq!(count(&test["overall"]["images"]) as usize, tested.len() - laterals);
+    assert_eq!(count(&test["in_training_part"]), 0);
+}
+
+#[test]
 fn a_file_that_fails_is_named_and_the_others_count() {
     let folder = data_set();
     fs::write(folder.path().join("7.png"), "broken").unwrap();

@@ -11,6 +11,7 @@ mod evaluate;
 mod import;
 mod misc;
 mod predict;
+mod runs;
 
 use std::path::Path;
 use std::process::{Command, Output};

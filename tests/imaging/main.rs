@@ -6,6 +6,7 @@ mod dicom;
 mod dicom_golden;
 mod fixture;
 mod folder;
+mod headerless;
 mod hostile;
 mod lut;
 mod phantom;

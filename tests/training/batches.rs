@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use recovnet::nn::{Aspect, InputSpec};
 use recovnet::training::augment::Augmentation;
 use recovnet::training::batches::{Batch, Plan};
-use recovnet::training::dataset::Sample;
 use recovnet::training::manifest::Class;
 use recovnet::training::recipe::{Recipe, Stage};
+use recovnet::training::sample::Sample;
 
 const SIDE: usize = 4;
 

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 use recovnet::nn::InputSpec;
-use recovnet::training::dataset;
 use recovnet::training::manifest::{Class, Manifest, Row};
 use recovnet::training::phase::{Classification, Phase, Segmentation};
+use recovnet::training::sample;
 use recovnet::training::split::Part;
 
 use crate::phantoms;
@@ -153,7 +153,7 @@ fn masks_and_pictures_load_alike() {
         ..InputSpec::default()
     };
     let mut seen = 0;
-    let samples = dataset::load(&rows, &spec, true, &AtomicBool::new(false), &mut |done| seen = done);
+    let samples = sample::load(&rows, &spec, true, &AtomicBool::new(false), &mut |done| seen = done);
     let samples = samples.expect("all load");
     assert_eq!((samples.len(), seen), (6, 6));
     for sample in &samples {
@@ -176,25 +176,25 @@ fn masks_and_pictures_load_alike() {
 fn bad_masks_are_named() {
     let folder = phantoms::folder(2);
     let path = folder.path().join("mask0.png");
-    let error = dataset::read_mask(&path, 10, 10).expect_err("another size").to_string();
+    let error = sample::read_mask(&path, 10, 10).expect_err("another size").to_string();
     assert!(
         error.contains("mask0.png") && error.contains("72x64") && error.contains("10x10"),
         "{error}"
     );
     std::fs::write(&path, b"no picture").expect("it is written");
-    let error = dataset::read_mask(&path, 72, 64).expect_err("no picture").to_string();
+    let error = sample::read_mask(&path, 72, 64).expect_err("no picture").to_string();
     assert!(error.contains("mask0.png"), "{error}");
     let dim = folder.path().join("dim.png");
     image::GrayImage::from_raw(2, 1, vec![0, 1])
         .expect("two pixels")
         .save(&dim)
         .expect("written");
-    assert_eq!(dataset::read_mask(&dim, 2, 1).expect("a mask of 0 and 1"), [0, 1]);
+    assert_eq!(sample::read_mask(&dim, 2, 1).expect("a mask of 0 and 1"), [0, 1]);
     let deep = folder.path().join("deep.png");
     let values = image::ImageBuffer::<image::Luma<u16>, _>::from_raw(2, 1, vec![0_u16, 1]).expect("two pixels");
     values.save(&deep).expect("a 16-bit mask");
     assert_eq!(
-        dataset::read_mask(&deep, 2, 1).expect("a 16-bit mask of 0 and 1"),
+        sample::read_mask(&deep, 2, 1).expect("a 16-bit mask of 0 and 1"),
         [0, 1]
     );
 }
@@ -205,6 +205,6 @@ fn loading_stops_when_asked() {
     let manifest = Manifest::read(folder.path()).expect("a manifest");
     let rows: Vec<&Row> = manifest.rows.iter().collect();
     let spec = InputSpec::default();
-    let outcome = dataset::load(&rows, &spec, false, &AtomicBool::new(true), &mut |_| {});
-    assert!(matches!(outcome, Err(dataset::Error::Cancelled)));
+    let outcome = sample::load(&rows, &spec, false, &AtomicBool::new(true), &mut |_| {});
+    assert!(matches!(outcome, Err(sample::Error::Cancelled)));
 }

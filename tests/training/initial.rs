@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use recovnet::nn::card::Task;
 use recovnet::nn::weights::{self, Precision};
 use recovnet::nn::{BackboneKind, Classifier, Device, Graph, InputSpec, ModelCard, Network, Role, Segmenter, Tensor};
+use recovnet::training::dataset::Options;
 use recovnet::training::initial;
 use recovnet::training::phase::{Classification, Phase, Segmentation};
 use recovnet::training::recipe::Recipe;
@@ -51,6 +52,7 @@ fn job(task: Task, init: Option<PathBuf>) -> Job {
     Job {
         config: Recipe::Scratch.config(task, BackboneKind::DenseNet121),
         data: "data".into(),
+        dataset: Options::default(),
         run: "run".into(),
         init,
         resume: false,

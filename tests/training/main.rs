@@ -1,10 +1,15 @@
 //! Data, augmentation, losses, metrics and whole runs.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod adam;
+mod audit;
 mod augment;
 mod batches;
 mod command;
 mod data;
+mod dataset;
+mod evaluation;
 mod initial;
 mod loss;
 mod metrics;
@@ -12,6 +17,9 @@ mod phantoms;
 #[path = "../support/reference.rs"]
 mod reference;
 mod runs;
+mod shortcut;
 mod step;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../support/vector.rs"]
 mod vector;

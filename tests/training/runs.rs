@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use recovnet::nn::card::Task;
 use recovnet::nn::{BackboneKind, Device, ModelCard, weights};
 use recovnet::training::Error;
+use recovnet::training::dataset::Options;
 use recovnet::training::event::{EpochRecord, TrainingEvent};
 use recovnet::training::recipe::{Recipe, Stage};
 use recovnet::training::trainer::{Job, Outcome, train};
 
 use crate::phantoms;
 
-fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job {
+pub fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job {
     let mut config = Recipe::Scratch.config(task, BackboneKind::DenseNet121);
     config.schedule = schedule.iter().map(|&(epochs, size)| Stage { epochs, size }).collect();
     config.batch = 8;
@@ -21,6 +22,7 @@ fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job 
     Job {
         config,
         data: data.to_owned(),
+        dataset: Options::default(),
         run: run.to_owned(),
         init: None,
         resume: false,
@@ -28,7 +30,7 @@ fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job 
     }
 }
 
-fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
+pub fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
     let mut records = Vec::new();
     let outcome = train(job, &AtomicBool::new(false), &mut |event| {
         if let TrainingEvent::Epoch(record) = event {

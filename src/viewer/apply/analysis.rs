@@ -61,6 +61,7 @@ pub(super) fn event(state: &mut ViewerState, services: &mut Services, event: Eve
     match event {
         Event::Loaded(loaded) => state.engine = EngineStatus::Ready(Box::new(loaded)),
         Event::LoadFailed(reason) => state.engine = EngineStatus::Failed(reason),
+        Event::SwitchFailed(reason) => state.notice = Some(reason),
         Event::Progress(id, at) if is_current(state, id) => {
             if let Analysis::Running { stage, .. } = &mut state.analysis {
                 *stage = Some(at);

@@ -1,6 +1,7 @@
 //! Labelled files as network inputs in memory, through the same preprocessing as inference. Knows no networks and
 //! no random numbers.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +11,7 @@ use crate::imaging;
 use crate::nn::InputSpec;
 use crate::preprocess;
 
-use super::manifest::{Class, Row};
+use super::manifest::{Class, MaskFile, Row};
 
 /// Images loaded between two reports of progress.
 const CHUNK: usize = 64;
@@ -105,35 +106,73 @@ fn load_one(row: &Row, spec: &InputSpec, with_mask: bool) -> Result<Sample, Erro
         cause,
     })?;
     let mask = match &row.mask {
-        Some(file) if with_mask => {
-            preprocess::mask(&read_mask(&file.path, image.width, image.height)?, &input.placement)
-        }
+        Some(file) if with_mask => preprocess::mask(&read_masks(file, image.width, image.height)?, &input.placement),
         _ => Vec::new(),
     };
     Ok(Sample::new(&input.pixels, mask, row.class))
 }
 
-/// Reads a mask picture of `width` x `height` pixels as 0 and 1: inside is what is at least half as bright as its
-/// brightest pixel.
+/// Reads a mask for an image of `width` x `height` pixels as 0 and 1, inside wherever one of its files is.
 ///
 /// # Errors
-/// If it cannot be read or has another size.
+/// As [`read_mask`].
+pub fn read_masks(mask: &MaskFile, width: u32, height: u32) -> Result<Vec<u8>, Error> {
+    let mut united = read_mask(&mask.path, width, height)?;
+    for path in &mask.more {
+        for (inside, other) in united.iter_mut().zip(read_mask(path, width, height)?) {
+            *inside |= other;
+        }
+    }
+    Ok(united)
+}
+
+/// Reads a mask picture for an image of `width` x `height` pixels as 0 and 1: inside is what is at least half as bright
+/// as its brightest pixel. A mask of another scale is resampled.
+///
+/// # Errors
+/// If it cannot be read or has another shape.
 pub fn read_mask(path: &Path, width: u32, height: u32) -> Result<Vec<u8>, Error> {
     let fail = |reason: String| Error::Mask {
         path: path.to_owned(),
         reason,
     };
-    let mask = image::ImageReader::open(path)
-        .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|e| fail(format!("the mask cannot be read: {e}")))?
-        .decode()
-        .map_err(|e| fail(format!("the mask cannot be read: {e}")))?
-        .into_luma16();
-    if mask.dimensions() != (width, height) {
-        let (w, h) = mask.dimensions();
-        return Err(fail(format!("the mask has {w}x{h} pixels, its image {width}x{height}")));
+    let unreadable = |cause: &dyn fmt::Display| {
+        fail(format!(
+            "the mask cannot be read: {cause}; replace it, or take it out of the data"
+        ))
+    };
+    let reader = || {
+        let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
+        reader.map_err(|e| unreadable(&e))
+    };
+    // The size is asked for before anything is decoded.
+    let (w, h) = reader()?.into_dimensions().map_err(|e| unreadable(&e))?;
+    if !has_shape((w, h), (width, height)) {
+        return Err(fail(format!(
+            "the mask has {w}x{h} pixels, its image {width}x{height}, another shape; is it the mask of another image?"
+        )));
     }
+    let mask = reader()?.decode().map_err(|e| unreadable(&e))?.into_luma16();
     let brightest = mask.as_raw().iter().copied().max().unwrap_or(0);
     let half = brightest.div_ceil(2).max(1);
-    Ok(mask.as_raw().iter().map(|&value| u8::from(value >= half)).collect())
+    let inside = |value: u16| value >= half;
+    if (w, h) == (width, height) {
+        return Ok(mask.as_raw().iter().map(|&value| u8::from(inside(value))).collect());
+    }
+    let soft: Vec<f32> = mask
+        .as_raw()
+        .iter()
+        .map(|&value| f32::from(u8::from(inside(value))))
+        .collect();
+    let size = |w: u32, h: u32| (w as usize, h as usize);
+    let scaled = preprocess::bilinear(&soft, size(w, h), size(width, height));
+    Ok(scaled.into_iter().map(|value| u8::from(value >= 0.5)).collect())
+}
+
+/// Whether two pictures have one aspect ratio, as far as whole pixels allow.
+fn has_shape((w, h): (u32, u32), (width, height): (u32, u32)) -> bool {
+    let [w, h, width, height] = [w, h, width, height].map(u64::from);
+    // Rounding a side of the smaller picture to whole pixels changes its product with the other's by half of that.
+    let rounding = w.max(h).max(width).max(height).div_ceil(2);
+    w > 0 && h > 0 && (w * height).abs_diff(h * width) <= rounding
 }
