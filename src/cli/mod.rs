@@ -53,7 +53,11 @@ enum Command {
     /// Audit a classifier for shortcuts: does it need the lungs?
     Audit(audit::AuditArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
-    Train(train::TrainArgs),
+    Train(Box<train::TrainArgs>),
+    /// Go on with a run that was stopped or killed
+    Resume(train::ResumeArgs),
+    /// Make the run that a file describes, such as job.json in the folder of another
+    TrainFrom(train::TrainFromArgs),
     /// List runs, compare them, put their weights into the model list
     Runs(runs::RunsArgs),
     /// List the networks that are installed, and say how to get the others
@@ -80,10 +84,12 @@ pub fn run() -> ExitCode {
         None => view::run(arguments.paths, arguments.models),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
+        Some(Command::Train(args)) => train::run(*args),
+        Some(Command::Resume(args)) => train::resume(&args),
+        Some(Command::TrainFrom(args)) => train::run_from(args),
         Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Runs(args)) => runs::run(args),
         Some(Command::Models(args)) => models::run(&args),
-        Some(Command::Train(args)) => train::run(args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Phantom(args)) => phantom::run(&args),

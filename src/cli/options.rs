@@ -43,6 +43,20 @@ impl ThreadsArg {
     }
 }
 
+/// Starts so many threads that compute, and as many that load pictures, if a number is given.
+///
+/// # Errors
+/// If the system cannot.
+pub fn start_threads(number: Option<usize>) -> Result<(), ThreadsError> {
+    let Some(number) = number else {
+        return Ok(());
+    };
+    cpu::set_threads(number)?;
+    // The pool that loads is there already only if something was loaded; it computes nothing that depends on it.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(number).build_global();
+    Ok(())
+}
+
 /// Which classifier scores the pictures.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct ClassifierArg {

@@ -16,6 +16,10 @@ use super::warnings;
 /// Neuron of class COVID-19; neuron 0 is control.
 const COVID19: usize = 1;
 
+/// Said where a classifier that is given the lungs had to be given everything.
+const WHOLE_INSTEAD: &str =
+    "The network is made for the lungs alone and was given the whole picture, because no lung was found.";
+
 /// What the pipeline is about to do; the engine passes it on as progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -105,10 +109,14 @@ pub fn analyse_with(
     let segment = segmenting.elapsed();
 
     let mut own = Vec::with_capacity(classifiers.len());
-    for (&classifier, input) in classifiers.iter().zip(&for_classifiers) {
+    for (&classifier, input) in classifiers.iter().zip(for_classifiers) {
         enter(Stage::Classify)?;
         let classifying = Instant::now();
-        let classified = classify(classifier, input)?;
+        let input = match input {
+            Some(input) => input,
+            None => region_input(&models.device, image, &classifier.1.input, &mask)?,
+        };
+        let classified = classify(classifier, &input)?;
         let classify = classifying.elapsed();
 
         enter(Stage::Explain)?;
@@ -165,13 +173,22 @@ fn check_scope(image: &Radiograph) -> Result<(), Error> {
     }
 }
 
+/// The input of a network that is given a part of the picture: black outside the lungs, or the box around them.
+///
+/// # Errors
+/// If the picture is in colour, or the device refuses the tensor.
+fn region_input(device: &Device, image: &Radiograph, spec: &InputSpec, lungs: &Mask) -> Result<NetworkInput, Error> {
+    let grey = preprocess::grey_of_region(image, spec, &lungs.pixels)?;
+    network_input(device, &grey, spec)
+}
+
 /// Inputs of the segmenter and of each classifier, each by its own spec; a grey plane is made once for all that it
-/// suits.
+/// suits. A classifier that is given a part of the picture has none before the lungs are known.
 fn inputs(
     models: &Models,
     classifiers: &[&LoadedClassifier],
     image: &Radiograph,
-) -> Result<(NetworkInput, Vec<NetworkInput>), Error> {
+) -> Result<(NetworkInput, Vec<Option<NetworkInput>>), Error> {
     let same_shape = |a: &InputSpec, b: &InputSpec| (a.width, a.height, a.aspect) == (b.width, b.height, b.aspect);
     let spec = &models.segmenter.1.input;
     let mut planes: Vec<(&InputSpec, GreyInput)> = vec![(spec, preprocess::grey(image, spec)?)];
@@ -179,6 +196,10 @@ fn inputs(
     let mut inputs = Vec::with_capacity(classifiers.len());
     for (_, card) in classifiers {
         let spec = &card.input;
+        if !spec.region.is_full() {
+            inputs.push(None);
+            continue;
+        }
         let made = planes.iter().position(|(other, _)| same_shape(other, spec));
         let plane = if let Some(plane) = made {
             plane
@@ -186,7 +207,7 @@ fn inputs(
             planes.push((spec, preprocess::grey(image, spec)?));
             planes.len() - 1
         };
-        inputs.push(network_input(&models.device, &planes[plane].1, spec)?);
+        inputs.push(Some(network_input(&models.device, &planes[plane].1, spec)?));
     }
     Ok((segmenter, inputs))
 }
@@ -355,7 +376,10 @@ fn findings(models: &Models, classifier: &ModelCard, image: &Radiograph, parts: 
     let threshold = classifier.threshold;
     let lung_px = mask.pixels.iter().filter(|&&pixel| pixel != 0).count();
     let lung_area_fraction = lung_px as f64 / mask.pixels.len().max(1) as f64;
-    let warnings = warnings::about(image, &lungs, lung_area_fraction, &activation);
+    let mut warnings = warnings::about(image, &lungs, lung_area_fraction, &activation);
+    if !classifier.input.region.is_full() && lungs == Lungs::None {
+        warnings.push(WHOLE_INSTEAD.to_owned());
+    }
     Findings {
         content_hash: image.content_hash,
         sop_instance_uid: image.acquisition.sop_instance_uid.clone(),

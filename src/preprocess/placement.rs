@@ -6,24 +6,40 @@ use rayon::prelude::*;
 
 use crate::nn::{Aspect, InputSpec};
 
-/// One axis of a [`Placement`]: `image` pixels are scaled to `content` input pixels that begin at `offset`.
+/// Columns and rows of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PixelBox {
+    /// Columns.
+    pub columns: Range<usize>,
+    /// Rows.
+    pub rows: Range<usize>,
+}
+
+/// One axis of a [`Placement`]: `span` image pixels from `first` on are scaled to `content` input pixels that begin at
+/// `offset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Axis {
     /// Pixels of the image along this axis, at least 1.
     pub(super) image: usize,
+    /// First pixel of the image that is placed.
+    pub(super) first: usize,
+    /// Pixels of the image that are placed, at least 1: all of them unless a part was cut out.
+    pub(super) span: usize,
     /// Pixels of the network input along this axis, at least 1.
     pub(super) input: usize,
-    /// Input pixels that the whole image takes, at least 1; more than `input` where it is cropped.
+    /// Input pixels that the span takes, at least 1; more than `input` where it is cropped.
     pub(super) content: usize,
-    /// Input pixel at which the image begins; negative where it is cropped.
+    /// Input pixel at which the span begins; negative where it is cropped.
     pub(super) offset: isize,
 }
 
 impl Axis {
-    fn new(image: usize, input: usize, content: usize) -> Self {
+    fn new(image: usize, part: &Range<usize>, input: usize, content: usize) -> Self {
         let offset = (input as isize - content as isize).div_euclid(2);
         Self {
             image,
+            first: part.start,
+            span: part.len(),
             input,
             content,
             offset,
@@ -31,11 +47,11 @@ impl Axis {
     }
 
     fn input_from_image(self, x: f64) -> f64 {
-        x * self.content as f64 / self.image as f64 + self.offset as f64
+        (x - self.first as f64) * self.content as f64 / self.span as f64 + self.offset as f64
     }
 
     fn image_from_input(self, u: f64) -> f64 {
-        (u - self.offset as f64) * self.image as f64 / self.content as f64
+        (u - self.offset as f64) * self.span as f64 / self.content as f64 + self.first as f64
     }
 
     /// Input pixels that hold picture.
@@ -45,14 +61,15 @@ impl Axis {
         first..last
     }
 
-    /// Image pixels whose centre falls on the input.
+    /// Image pixels of the span whose centre falls on the input.
     fn seen(self) -> Range<usize> {
         let inside = |i: usize| {
             let u = self.input_from_image(i as f64 + 0.5);
             (0.0..=self.input as f64).contains(&u)
         };
-        let first = (0..self.image).find(|&i| inside(i)).unwrap_or(self.image);
-        let end = (first..self.image).rev().find(|&i| inside(i)).map_or(first, |i| i + 1);
+        let last = self.first + self.span;
+        let first = (self.first..last).find(|&i| inside(i)).unwrap_or(last);
+        let end = (first..last).rev().find(|&i| inside(i)).map_or(first, |i| i + 1);
         first..end
     }
 
@@ -81,7 +98,22 @@ pub struct Placement {
 impl Placement {
     /// Places an image of `width` x `height` pixels (each at least 1) as the input spec says.
     pub fn new(width: usize, height: usize, spec: &InputSpec) -> Self {
-        let (w, h) = (width.max(1), height.max(1));
+        let (width, height) = (width.max(1), height.max(1));
+        let whole = PixelBox {
+            columns: 0..width,
+            rows: 0..height,
+        };
+        Self::of_part(width, height, &whole, spec)
+    }
+
+    /// As [`Placement::new`], for a part of the image; the rest of it is not seen.
+    ///
+    /// # Panics
+    /// If the part is empty or reaches beyond the image.
+    pub fn of_part(width: usize, height: usize, part: &PixelBox, spec: &InputSpec) -> Self {
+        let (w, h) = (part.columns.len(), part.rows.len());
+        let is_inside = part.columns.end <= width && part.rows.end <= height;
+        assert!(is_inside && w > 0 && h > 0, "a part of the image");
         let ratios = (spec.width as f64 / w as f64, spec.height as f64 / h as f64);
         let scaled = |scale: f64| {
             let side = |n: usize| ((n as f64 * scale).round() as usize).max(1);
@@ -99,8 +131,8 @@ impl Placement {
             }
         };
         Self {
-            x: Axis::new(w, spec.width, content_w),
-            y: Axis::new(h, spec.height, content_h),
+            x: Axis::new(width, &part.columns, spec.width, content_w),
+            y: Axis::new(height, &part.rows, spec.height, content_h),
         }
     }
 

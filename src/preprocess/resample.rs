@@ -14,8 +14,9 @@ struct Window {
 /// Windows of every output pixel of an axis: a triangle two source steps wide, widened by the reduction so that
 /// no source pixel is skipped (PIL's `BILINEAR`), normalised at the borders.
 fn windows(axis: Axis) -> Vec<Window> {
-    let scale = axis.image as f64 / axis.content as f64;
+    let scale = axis.span as f64 / axis.content as f64;
     let support = scale.max(1.0);
+    let (begin, last) = (axis.first as f64, axis.first + axis.span);
     (0..axis.input)
         .map(|out| {
             if !axis.filled().contains(&out) {
@@ -24,9 +25,9 @@ fn windows(axis: Axis) -> Vec<Window> {
                     weights: Vec::new(),
                 };
             }
-            let center = ((out as isize - axis.offset) as f64 + 0.5) * scale;
-            let first = (center - support + 0.5).max(0.0) as usize;
-            let end = ((center + support + 0.5) as usize).clamp(first + 1, axis.image);
+            let center = ((out as isize - axis.offset) as f64 + 0.5) * scale + begin;
+            let first = (center - support + 0.5).max(begin) as usize;
+            let end = ((center + support + 0.5) as usize).clamp(first + 1, last);
             let raw: Vec<f64> = (first..end)
                 .map(|i| (1.0 - ((i as f64 - center + 0.5) / support).abs()).max(0.0))
                 .collect();

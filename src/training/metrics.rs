@@ -36,6 +36,15 @@ fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole != 0.0).then(|| part / whole)
 }
 
+impl std::ops::AddAssign for Confusion {
+    fn add_assign(&mut self, more: Self) {
+        self.tn += more.tn;
+        self.fp += more.fp;
+        self.fn_ += more.fn_;
+        self.tp += more.tp;
+    }
+}
+
 impl Confusion {
     /// Counts decisions against truth, pair by pair.
     pub fn count(pairs: impl IntoIterator<Item = (bool, bool)>) -> Self {

@@ -8,20 +8,31 @@ pub mod augment;
 pub mod batches;
 pub mod card;
 pub mod checkpoint;
+pub mod control;
 pub mod dataset;
 pub mod evaluation;
 pub mod event;
 pub mod initial;
+mod lock;
 pub mod loss;
+pub mod lungs;
 pub mod manifest;
+mod memory;
 pub mod metrics;
+mod outlet;
 pub mod phase;
+pub mod pool;
+pub mod process;
 pub mod recipe;
+pub mod record;
+pub mod request;
 pub mod runs;
 pub mod sample;
 pub mod split;
 pub mod step;
+pub mod tensorboard;
 pub mod trainer;
+pub mod watch;
 
 use std::path::PathBuf;
 
@@ -68,16 +79,35 @@ pub enum Error {
         reason: String,
     },
     /// The loss left the numbers.
-    #[error("the loss is no longer a number in epoch {epoch}, step {step}; try a smaller learning rate")]
+    #[error(
+        "the loss is no longer a number in epoch {epoch}, step {step}; try a smaller learning rate, and look at the \
+         images of its batch: {}",
+        listed(.files)
+    )]
     Diverged {
         /// Epoch, from 1.
         epoch: usize,
-        /// Step in the epoch, from 1.
+        /// Step in the epoch, from 1; 0 is its validation.
         step: usize,
+        /// The images of its batch.
+        files: Vec<String>,
     },
-    /// The caller asked to stop; the last finished epoch is kept.
-    #[error("cancelled; the run can be resumed after its last finished epoch")]
+    /// A setting cannot be.
+    #[error(transparent)]
+    Setting(#[from] recipe::Setting),
+    /// The caller asked to stop.
+    #[error("stopped; the run goes on from here with --resume")]
     Cancelled,
+}
+
+/// The first few names, and how many more there are.
+fn listed(files: &[String]) -> String {
+    const MOST: usize = 16;
+    let mut text = files.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    if files.len() > MOST {
+        text += &format!(" and {} more", files.len() - MOST);
+    }
+    text
 }
 
 impl From<sample::Error> for Error {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use crate::imaging;
+use crate::inference::pipeline;
 use crate::nn::InputSpec;
 use crate::preprocess;
 
@@ -31,6 +32,14 @@ pub enum Error {
         path: PathBuf,
         /// Cause.
         cause: preprocess::Error,
+    },
+    /// The lungs cannot be found in the image.
+    #[error("{path}: {cause}")]
+    Lungs {
+        /// The image.
+        path: PathBuf,
+        /// Cause.
+        cause: Box<pipeline::Error>,
     },
     /// The mask cannot be used.
     #[error("{path}: {reason}")]
@@ -87,12 +96,25 @@ pub fn load(
     cancel: &AtomicBool,
     on_progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Sample>, Error> {
+    load_with(rows, |row| load_one(row, spec, with_masks), cancel, on_progress)
+}
+
+/// As [`load`], each row by a function of its own.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    rows: &[&Row],
+    load_one: impl Fn(&Row) -> Result<Sample, Error> + Sync,
+    cancel: &AtomicBool,
+    on_progress: &mut dyn FnMut(usize),
+) -> Result<Vec<Sample>, Error> {
     let mut samples = Vec::with_capacity(rows.len());
     for chunk in rows.chunks(CHUNK) {
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
-        let loaded: Result<Vec<Sample>, Error> = chunk.par_iter().map(|row| load_one(row, spec, with_masks)).collect();
+        let loaded: Result<Vec<Sample>, Error> = chunk.par_iter().map(|row| load_one(row)).collect();
         samples.extend(loaded?);
         on_progress(samples.len());
     }

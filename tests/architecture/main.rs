@@ -18,7 +18,14 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("findings", &["imaging"]),
     (
         "preprocess",
-        &["imaging", "nn::InputSpec", "nn::Aspect", "nn::Error", "nn::Result"],
+        &[
+            "imaging",
+            "nn::InputSpec",
+            "nn::Aspect",
+            "nn::Region",
+            "nn::Error",
+            "nn::Result",
+        ],
     ),
     ("inference", &["imaging", "findings", "nn", "preprocess"]),
     (

@@ -10,10 +10,14 @@ mod command;
 mod data;
 mod dataset;
 mod evaluation;
+mod files;
+mod going_on;
+mod in_a_process;
 mod initial;
 mod loss;
 mod metrics;
 mod phantoms;
+mod recipe;
 #[path = "../support/reference.rs"]
 mod reference;
 mod runs;
@@ -23,3 +27,4 @@ mod step;
 mod support;
 #[path = "../support/vector.rs"]
 mod vector;
+mod watching;
