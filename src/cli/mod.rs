@@ -2,9 +2,11 @@
 //! input failed, 2 usage.
 
 mod bench;
+mod check_data;
 mod doctor;
 mod evaluate;
 mod evaluation;
+mod folders;
 mod import;
 mod inputs;
 mod machine;
@@ -46,6 +48,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Measure a model on a labelled data set
     Evaluate(evaluate::EvaluateArgs),
+    /// Check a labelled data set: what is in it, and whether its parts are independent
+    CheckData(check_data::CheckArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
     Train(train::TrainArgs),
     /// Make an encoder of torchvision, timm or Keras a weights file to train from
@@ -70,6 +74,7 @@ pub fn run() -> ExitCode {
         None => view::run(arguments.paths, arguments.models),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
+        Some(Command::CheckData(args)) => check_data::run(&args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

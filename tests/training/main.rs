@@ -3,9 +3,12 @@
 mod adam;
 mod augment;
 mod batches;
+mod check;
+mod chests;
 mod command;
 mod data;
 mod initial;
+mod input_cache;
 mod loss;
 mod metrics;
 mod phantoms;
