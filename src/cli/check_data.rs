@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::training::check::{self, CheckReport, Options, Progress, Stage, Thumbnail, gate, html, words};
 use crate::training::manifest::Manifest;
@@ -106,13 +108,12 @@ fn form_of(path: &Path) -> Result<Form, Usage> {
 /// A flag that is raised when the user presses Ctrl+C; a second time ends the program at once.
 fn cancel_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     let cancel = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&cancel);
-    let on_signal = move || {
-        if raised.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-    };
-    ctrlc::set_handler(on_signal).context("Ctrl+C cannot be listened to")?;
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first time the flag is not up yet when it is looked at.
+        flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), Arc::clone(&cancel))
+            .and_then(|_| flag::register(signal, Arc::clone(&cancel)))
+            .context("Ctrl+C cannot be listened to")?;
+    }
     Ok(cancel)
 }
 
