@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use image::GrayImage;
 use proptest::prelude::*;
 use recovnet::training::check::align::{Compared, Likeness, Warp, compare};
-use recovnet::training::check::gate::{self, Request, gate};
+use recovnet::training::check::gate::{self, OnLeakage, Request, gate};
 use recovnet::training::check::hash::{Describer, Frequencies, Medians, dot};
 use recovnet::training::check::plane::{Plane, SIDE};
 use recovnet::training::check::report::OddKind;
@@ -165,7 +165,10 @@ fn planted_copies_across_parts_are_found() {
     assert_eq!((leakage.exact, leakage.near, leakage.groups), (1, 5, 0));
     assert!(report.copies.first.iter().all(|copy| copy.thumbnails.is_some()));
     let page = html::html(&report);
-    assert!(page.contains("leakage: 1 exact copy, 5 near copies") && page.contains("data:image/png;base64,"));
+    assert!(
+        page.contains("leakage: 1 exact copy, 5 near copies in more than one part")
+            && page.contains("data:image/png;base64,")
+    );
     assert!(words::markdown(&report).contains("| chest2.png (") && words::text(&report).contains("crop.png"));
 }
 
@@ -275,10 +278,36 @@ fn files_that_cannot_be_used_are_named_with_their_cause() {
     let histogram = &report.histograms[0];
     let counted: u64 = histogram.bins.iter().map(|bin| bin.control + bin.covid19).sum();
     assert_eq!((counted, histogram.bins[0].control + histogram.bins[0].covid19), (4, 4));
-    assert_eq!(
-        report.odd.first.iter().filter(|odd| odd.kind == OddKind::Small).count(),
-        4
+}
+
+#[test]
+fn what_is_rare_in_shape_or_size_is_odd() {
+    let mut folder = chests(20, 130);
+    folder.add("small.png", &chest(90, 60), "small");
+    folder.add(
+        "long.png",
+        &image::imageops::crop_imm(&chest(91, 400), 0, 0, 130, 300).to_image(),
+        "long",
     );
+    folder.add("flat.png", &GrayImage::from_pixel(140, 140, image::Luma([90])), "flat");
+    let mut negative = chest(1, 130);
+    image::imageops::invert(&mut negative);
+    folder.add("negative.png", &negative, "negative");
+    let report = checked(&folder);
+    let odd: Vec<(&str, OddKind)> = (report.odd.first.iter())
+        .map(|odd| (odd.place.file.as_str(), odd.kind))
+        .collect();
+    for expected in [
+        ("flat.png", OddKind::Flat),
+        ("negative.png", OddKind::Inverted),
+        ("long.png", OddKind::Long),
+        ("small.png", OddKind::Small),
+    ] {
+        assert!(odd.contains(&expected), "{odd:?}");
+    }
+    assert!(report.odd.first.iter().all(|odd| odd.thumbnail.is_some()));
+    // Where all are small, none is odd for it.
+    assert_eq!(checked(&chests(20, 64)).odd.total, 0);
 }
 
 #[test]
@@ -335,11 +364,11 @@ fn training_waits_for_the_verdict() {
     let reports = tempfile::tempdir().expect("a temporary folder");
     let options = Options::default();
     let mut asked = 0;
-    let mut ask = |allow: bool, uses: &dyn Fn(&Row) -> bool| {
+    let mut ask = |on_leakage: OnLeakage, uses: &dyn Fn(&Row) -> bool| {
         let request = Request {
             rows: &rows,
             uses,
-            allow,
+            on_leakage,
             reports: Some(reports.path()),
             options: &options,
         };
@@ -348,26 +377,37 @@ fn training_waits_for_the_verdict() {
         asked += checks;
         (outcome, asked)
     };
-    let (refused, _) = ask(false, &|_| true);
+    let (refused, _) = ask(OnLeakage::Refuse, &|_| true);
     let refused = refused.expect_err("leakage").to_string();
     assert!(
         refused.contains("copy.png") && refused.contains("allow leakage"),
         "{refused}"
     );
-    let (allowed, checks) = ask(true, &|_| true);
+    let (allowed, checks) = ask(OnLeakage::Allow, &|_| true);
     let allowed = allowed.expect("it was allowed");
-    assert!(allowed.allowed && !allowed.leakage.is_none());
+    assert!(allowed.left_out.is_empty() && !allowed.leakage.is_none());
     assert_eq!(checks, 1, "the report was kept");
     // A run that uses none of the copies may start; one that uses two of three may not.
-    let (clean, _) = ask(false, &|row| row.file != "copy.png" && row.file != "chest0.png");
-    assert!(!clean.expect("no leakage").allowed);
-    let (joined, _) = ask(false, &|row| row.file != "chest0.png");
+    let (clean, _) = ask(OnLeakage::Refuse, &|row| {
+        row.file != "copy.png" && row.file != "chest0.png"
+    });
+    assert!(clean.expect("no leakage").leakage.is_none());
+    // What is left out is what the test part does not need.
+    let (parted, _) = ask(OnLeakage::LeaveOut, &|_| true);
+    let left_out = parted.expect("copies can be left out").left_out;
+    assert!(
+        left_out.contains("other.png") && !left_out.contains("copy.png"),
+        "{left_out:?}"
+    );
+    let (rest, _) = ask(OnLeakage::Refuse, &|row| !left_out.contains(&row.file));
+    assert!(rest.is_ok(), "{rest:?}");
+    let (joined, _) = ask(OnLeakage::Refuse, &|row| row.file != "chest0.png");
     assert!(joined.is_err());
     // Another file under the same name is another data set.
     let before = check::fingerprint(&rows);
     chest(500, 96).save(folder.path().join("copy.png")).expect("written");
     assert_ne!(check::fingerprint(&rows), before);
-    let (fresh, checks) = ask(false, &|row| {
+    let (fresh, checks) = ask(OnLeakage::Refuse, &|row| {
         row.file != "other.png" || Part::of(&row.group) == Part::of("p0")
     });
     assert_eq!(checks, 2, "{fresh:?}");
@@ -391,4 +431,49 @@ fn names_in_a_report_are_escaped() {
     let page = html::html(&checked(&folder));
     assert!(page.contains("a&amp;b &lt;i&gt;ü.png") && !page.contains("<i>"));
     assert!(page.contains("Research use only, not a diagnosis") && page.contains("<svg"));
+}
+
+/// Every pair was looked at: each shows one picture twice, with the same devices, cables or marks, cut differently.
+#[test]
+fn the_real_folder_has_no_copies_but_those_that_were_looked_at() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cxr");
+    if !folder.is_dir() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{} must be there in CI",
+            folder.display()
+        );
+        eprintln!("skipped: {} is not there", folder.display());
+        return;
+    }
+    let rows = Manifest::read(&folder).expect("a manifest").rows;
+    let report = check::run(&rows, &Options::default(), &AtomicBool::new(false), &mut |_| {}).expect("a report");
+    assert_eq!(
+        (report.unreadable.total, report.exact.pairs, report.shared_groups.total),
+        (0, 0, 0)
+    );
+    let mut across: Vec<(&str, &str)> = (report.copies.first.iter())
+        .filter(|copy| copy.is_across_parts())
+        .map(|copy| (copy.first.file.as_str(), copy.second.file.as_str()))
+        .collect();
+    across.sort_unstable();
+    let name = |number: &str| format!("images/c{number}.jpg");
+    let looked_at = [
+        ("00180", "00778"),
+        ("00415", "01439"),
+        ("00588", "01110"),
+        ("00767", "00792"),
+        ("01216", "03283"),
+        ("01714", "03436"),
+        ("02598", "02810"),
+    ]
+    .map(|(one, other)| (name(one), name(other)));
+    let looked_at: Vec<(&str, &str)> = looked_at.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    assert_eq!(across, looked_at);
+    assert_eq!((report.near.pairs, report.near.across_groups), (13, 5));
+    // Without the training or validation copy of each, the parts are independent.
+    let left_out = gate::left_out(&report, &rows, &|_| true).expect("all copies are listed");
+    assert_eq!(left_out.len(), 7);
+    let (leakage, _) = gate::leakage_of(&report, &rows, &|row| !left_out.contains(&row.file));
+    assert!(leakage.is_none(), "{leakage}");
 }

@@ -1,7 +1,7 @@
-//! Whether a run may start on its data: not where a picture or a group is in two parts, unless it was told to, which
-//! its record then says. Reports are kept by the fingerprint of their rows, so that one check serves many runs.
+//! Whether a run may start on its data: not where a picture or a group is in two parts, unless it was told what to do
+//! about it, which its record then says. Reports are kept by the fingerprint of their rows, so that one check serves many runs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -11,7 +11,7 @@ use crate::atomic_file;
 use crate::training::manifest::Row;
 
 use super::report::{CheckReport, CopyPair, Leakage, VERSION};
-use super::{Listener, Options, fingerprint, run, summary};
+use super::{Listener, Options, fingerprint, part_of, run, summary};
 
 /// Largest report that is read.
 const MOST_BYTES: u64 = 256 << 20;
@@ -25,7 +25,7 @@ pub enum Error {
     /// Parts are not independent.
     #[error(
         "{leakage}{}: results on the other parts would mean nothing; 'recovnet check-data' shows them; \
-         take one of each out of the table, or allow leakage, which the run then records",
+         leave one of each out of the run, or allow leakage; the run records which",
         examples(.files)
     )]
     Leakage {
@@ -56,8 +56,24 @@ pub struct Record {
     pub fingerprint: String,
     /// What is in more than one part, of the rows that the run uses.
     pub leakage: Leakage,
-    /// Whether it was allowed to start nevertheless.
-    pub allowed: bool,
+    /// What the run was told to do about it.
+    pub on_leakage: OnLeakage,
+    /// Files that the run must not use, by name, if they were to be left out.
+    pub left_out: BTreeSet<String>,
+}
+
+/// What a run does about pictures and groups in more than one part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLeakage {
+    /// It does not start.
+    #[default]
+    Refuse,
+    /// It keeps each in one part only: the test part before the validation part before the training part, so that
+    /// results stay comparable with those of others.
+    LeaveOut,
+    /// It starts as it is.
+    Allow,
 }
 
 /// What is asked of the gate.
@@ -67,8 +83,8 @@ pub struct Request<'a> {
     pub rows: &'a [Row],
     /// Those that the run uses.
     pub uses: &'a dyn Fn(&Row) -> bool,
-    /// Whether it may start on leakage.
-    pub allow: bool,
+    /// What it does about leakage.
+    pub on_leakage: OnLeakage,
     /// Where reports are kept, if anywhere.
     pub reports: Option<&'a Path>,
     /// How a check is made that has not been made yet.
@@ -93,15 +109,55 @@ pub fn gate(request: &Request<'_>, cancel: &AtomicBool, listener: Listener<'_>) 
         }
     };
     let (leakage, files) = leakage_of(&report, request.rows, request.uses);
-    if leakage.is_none() || request.allow {
-        let allowed = !leakage.is_none();
-        return Ok(Record {
+    let left_out = match request.on_leakage {
+        OnLeakage::LeaveOut => left_out(&report, request.rows, request.uses),
+        OnLeakage::Refuse | OnLeakage::Allow => Some(BTreeSet::new()),
+    };
+    match left_out {
+        Some(left_out) if leakage.is_none() || request.on_leakage != OnLeakage::Refuse => Ok(Record {
             fingerprint: print,
             leakage,
-            allowed,
-        });
+            on_leakage: request.on_leakage,
+            left_out,
+        }),
+        _ => Err(Error::Leakage { leakage, files }),
     }
-    Err(Error::Leakage { leakage, files })
+}
+
+/// Names of the used files that are left out so that each picture and each group stays in one part only; `None` if there
+/// are more copies than the report lists.
+pub fn left_out(report: &CheckReport, rows: &[Row], uses: &dyn Fn(&Row) -> bool) -> Option<BTreeSet<String>> {
+    if !report.copies.is_whole() {
+        return None;
+    }
+    let used: HashMap<&str, &Row> = rows
+        .iter()
+        .filter(|row| uses(row))
+        .map(|row| (row.file.as_str(), row))
+        .collect();
+    // What must stay together: copies by their set, rows by their group.
+    let mut bound: Vec<Vec<&Row>> = Vec::new();
+    let mut sets: BTreeMap<u32, BTreeMap<&str, &Row>> = BTreeMap::new();
+    for copy in &report.copies.first {
+        for place in [&copy.first, &copy.second] {
+            if let Some(row) = used.get(place.file.as_str()) {
+                sets.entry(copy.set).or_default().insert(&row.file, row);
+            }
+        }
+    }
+    bound.extend(sets.into_values().map(|set| set.into_values().collect()));
+    let mut groups: HashMap<&str, Vec<&Row>> = HashMap::new();
+    for row in used.values() {
+        groups.entry(&row.group).or_default().push(row);
+    }
+    bound.extend(groups.into_values());
+    let mut names = BTreeSet::new();
+    for together in bound {
+        let last = together.iter().map(|row| part_of(row)).max();
+        let others = together.iter().filter(|row| Some(part_of(row)) != last);
+        names.extend(others.map(|row| row.file.clone()));
+    }
+    Some(names)
 }
 
 /// Leakage among the rows that are used, with pairs of files that show it.

@@ -82,14 +82,17 @@ impl std::fmt::Display for Leakage {
         if self.is_none() {
             return f.write_str("no leakage found: no picture and no group is in two parts");
         }
-        let many = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
-        write!(
-            f,
-            "leakage: {}, {} and {} in more than one part",
-            many(self.exact, "exact copy", "exact copies"),
-            many(self.near, "near copy", "near copies"),
-            many(self.groups, "group", "groups")
-        )
+        let counts = [
+            (self.exact, "exact copy", "exact copies"),
+            (self.near, "near copy", "near copies"),
+            (self.groups, "group", "groups"),
+        ];
+        let words: Vec<String> = counts
+            .iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, one, more)| format!("{count} {}", if *count == 1 { one } else { more }))
+            .collect();
+        write!(f, "leakage: {} in more than one part", words.join(", "))
     }
 }
 
@@ -235,7 +238,7 @@ pub enum OddKind {
     Unlike,
     /// More than twice as long one way as the other.
     Long,
-    /// Fewer pixels than the network sees.
+    /// Far fewer pixels than the network sees.
     Small,
 }
 
@@ -246,8 +249,8 @@ impl OddKind {
             Self::Flat => "nearly one grey",
             Self::Inverted => "like a negative of the others",
             Self::Unlike => "unlike the others",
-            Self::Long => "more than twice as long one way as the other",
-            Self::Small => "a side of less than 128 pixels",
+            Self::Long => "more than twice as long one way as the other, which is rare here",
+            Self::Small => "a side of less than 128 pixels, which is rare here",
         }
     }
 }

@@ -27,6 +27,8 @@ const MOST_OF_A_KIND: usize = 12;
 const LEAST_OTHERS: usize = 16;
 /// Likeness to the mean picture (-1 to 1) below which an image is like a negative, and below which it is unlike.
 const LIKENESS: (f32, f32) = (-0.3, 0.2);
+/// Share of a data set up to which images of one shape or size are odd and not its habit.
+const RARE: f64 = 0.2;
 /// Shorter side below which an image is small, in pixels.
 const SMALL: u32 = 128;
 
@@ -254,6 +256,15 @@ fn odd(rows: &[Row], looks: &[Option<Look>], planes: &PlaneFile) -> Listed<Odd> 
         }
         if short < SMALL {
             found.push((OddKind::Small, short as f32, number));
+        }
+    }
+    let common = |kind: OddKind| {
+        let many = found.iter().filter(|(other, ..)| *other == kind).count();
+        many as f64 > RARE * looks.len() as f64
+    };
+    for kind in [OddKind::Small, OddKind::Long] {
+        if common(kind) {
+            found.retain(|(other, ..)| *other != kind);
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
