@@ -3,9 +3,11 @@
 
 mod audit;
 mod bench;
+mod check_data;
 mod dataset;
 mod doctor;
 mod evaluate;
+mod folders;
 mod import;
 mod inputs;
 mod machine;
@@ -52,6 +54,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Audit a classifier for shortcuts: does it need the lungs?
     Audit(audit::AuditArgs),
+    /// Check a labelled data set: what is in it, and whether its parts are independent
+    CheckData(check_data::CheckArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
     Train(Box<train::TrainArgs>),
     /// Go on with a run that was stopped or killed
@@ -90,6 +94,7 @@ pub fn run() -> ExitCode {
         Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Runs(args)) => runs::run(args),
         Some(Command::Models(args)) => models::run(&args),
+        Some(Command::CheckData(args)) => check_data::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Phantom(args)) => phantom::run(&args),

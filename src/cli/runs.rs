@@ -46,7 +46,7 @@ enum RunsCommand {
         #[command(flatten)]
         json: JsonArg,
     },
-    /// Compare two runs: settings that differ, results on the same split, McNemar's test
+    /// Compare two runs: settings that differ, results on the same split, a test of both
     Compare {
         /// Folder of the first
         first: PathBuf,

@@ -73,13 +73,16 @@ struct Classified {
 ///
 /// # Errors
 /// If the picture is out of scope, a network fails, or the caller stops it.
+///
+/// # Panics
+/// Never: one classifier has one result.
 pub fn analyse(
     models: &Models,
     image: &Radiograph,
     on_stage: &mut dyn FnMut(Stage) -> bool,
 ) -> Result<Findings, Error> {
     let mut found = analyse_with(models, &[&models.classifier], image, on_stage)?;
-    Ok(found.pop().expect("there are findings of each classifier"))
+    Ok(found.pop().expect("one classifier has one result"))
 }
 
 /// As [`analyse`], with several of the models' classifiers behind one segmentation: findings of each, in their order.
@@ -198,12 +201,11 @@ fn inputs(
             continue;
         }
         let made = planes.iter().position(|(other, _)| same_shape(other, spec));
-        let plane = match made {
-            Some(plane) => plane,
-            None => {
-                planes.push((spec, preprocess::grey(image, spec)?));
-                planes.len() - 1
-            }
+        let plane = if let Some(plane) = made {
+            plane
+        } else {
+            planes.push((spec, preprocess::grey(image, spec)?));
+            planes.len() - 1
         };
         inputs.push(Some(network_input(&models.device, &planes[plane].1, spec)?));
     }
@@ -222,10 +224,8 @@ fn network_input(device: &Device, grey: &GreyInput, spec: &InputSpec) -> Result<
 fn segment((network, card): &LoadedSegmenter, input: &NetworkInput) -> Result<Mask, Error> {
     let probability = flat(&network.predict(&input.tensor)?, "segmenter")?;
     let (width, height) = input.placement.image_size();
-    let threshold = card.threshold as f32;
-    // Where the network did not look the probability is 0; a threshold of 0 must not make that lung.
-    let inside = |p: f32| u8::from(p >= threshold && p > 0.0);
-    let pixels = input.placement.to_image_as(&probability, inside);
+    // Where the network did not look the probability is 0; a threshold of 0 does not make that lung.
+    let pixels = input.placement.to_mask(&probability, card.threshold as f32);
     Ok(Mask {
         width: width as u32,
         height: height as u32,
@@ -277,35 +277,66 @@ pub fn activation_map(cells: Vec<f32>, grid: (usize, usize), placement: &Placeme
     ActivationMap {
         width: width as u32,
         height: height as u32,
-        max: values.par_iter().copied().reduce(|| 0.0, f32::max),
+        max: largest(&values),
         values,
         cells,
         grid: (grid.0 as u32, grid.1 as u32),
     }
 }
 
+/// Values that are compared or added side by side.
+const LANES: usize = 8;
+/// Values that a thread looks at at a time.
+const CHUNK: usize = 1 << 15;
+
+/// The largest of values that are at least 0; 0 if there are none.
+fn largest(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let of_chunk = |chunk: &[f32]| {
+        let (lanes, rest) = chunk.as_chunks::<LANES>();
+        let most = lanes.iter().fold([0.0; LANES], |most, values| {
+            std::array::from_fn(|i| larger(most[i], values[i]))
+        });
+        most.iter().chain(rest).copied().fold(0.0, larger)
+    };
+    values.par_chunks(CHUNK).map(of_chunk).reduce(|| 0.0, larger)
+}
+
 /// Share of the activation inside the mask, and the mask's share of the area that the network saw.
 pub fn in_lung_activation(map: &ActivationMap, mask: &Mask, placement: &Placement) -> InLungActivation {
     let (columns, rows) = placement.seen();
-    let width = mask.width as usize;
+    let width = mask.width.max(1) as usize;
+    let lines = mask.pixels.par_chunks(width).zip(map.values.par_chunks(width));
+    let seen = lines.skip(rows.start).take(rows.len());
+    // Lines are added up in their order, so that the result does not depend on the threads.
+    let sums: Vec<_> = seen
+        .map(|(pixels, values)| line_sums(&pixels[columns.clone()], &values[columns.clone()]))
+        .collect();
     let (mut inside, mut whole, mut lung_px) = (0.0, 0.0, 0_u64);
-    for y in rows {
-        let line = y * width..;
-        let pairs = mask.pixels[line.clone()].iter().zip(&map.values[line]);
-        for (&pixel, &value) in pairs.take(columns.end).skip(columns.start) {
-            let value = f64::from(value);
-            whole += value;
-            if pixel != 0 {
-                inside += value;
-                lung_px += 1;
-            }
-        }
+    for (line_inside, line_whole, line_px) in sums {
+        inside += line_inside;
+        whole += line_whole;
+        lung_px += line_px;
     }
     let seen_px = placement.seen_pixels();
     InLungActivation {
         ratio: (whole > 0.0 && lung_px > 0).then(|| inside / whole),
         chance: (seen_px > 0).then(|| lung_px as f64 / seen_px as f64),
     }
+}
+
+/// Sums of a line's activation inside the mask and anywhere, and its pixels inside.
+fn line_sums(mask: &[u8], values: &[f32]) -> (f64, f64, u64) {
+    let (mut inside, mut whole) = ([0.0_f64; LANES], [0.0_f64; LANES]);
+    for (mask, values) in mask.chunks(LANES).zip(values.chunks(LANES)) {
+        for (((inside, whole), &pixel), &value) in inside.iter_mut().zip(&mut whole).zip(mask).zip(values) {
+            let value = f64::from(value);
+            *whole += value;
+            *inside += if pixel == 0 { 0.0 } else { value };
+        }
+    }
+    let lung_px = mask.iter().filter(|&&pixel| pixel != 0).count() as u64;
+    (inside.iter().sum(), whole.iter().sum(), lung_px)
 }
 
 /// The values of a tensor in row-major order, all of them finite.

@@ -73,18 +73,17 @@ impl Axis {
         first..end
     }
 
-    /// For every seen image pixel the two input pixels around its centre and the weight of the second.
-    /// Positions are kept on picture, so that padding never bleeds into it.
-    fn taps(self) -> Vec<(usize, usize, f32)> {
+    /// Where every seen image pixel lies between the centres of two input pixels. Positions are kept on picture, so
+    /// that padding never bleeds into it.
+    fn taps(self) -> Taps {
         let Range { start, end } = self.filled();
         let (low, high) = (start as f64, end as f64 - 1.0);
-        self.seen()
-            .map(|i| {
-                let u = (self.input_from_image(i as f64 + 0.5) - 0.5).clamp(low, high);
-                let first = u.floor() as usize;
-                (first, (first + 1).min(end - 1), (u - u.floor()) as f32)
-            })
-            .collect()
+        let mut taps = Taps::default();
+        for i in self.seen() {
+            let u = (self.input_from_image(i as f64 + 0.5) - 0.5).clamp(low, high);
+            taps.push(u.floor() as usize, end - 1, (u - u.floor()) as f32);
+        }
+        taps
     }
 }
 
@@ -174,35 +173,94 @@ impl Placement {
     /// # Panics
     /// If the map is not as large as the input.
     pub fn to_image(&self, map: &[f32]) -> Vec<f32> {
-        self.to_image_as(map, |value| value)
+        self.lines_from(map, |between, [first, second], weights, pixels| {
+            let step = between[second] - between[first];
+            for (pixel, weight) in pixels.iter_mut().zip(weights) {
+                *pixel = between[first] + step * weight;
+            }
+        })
     }
 
-    /// As [`Placement::to_image`], keeping of every value only what `keep` makes of it; the default where the network
-    /// did not see the image.
+    /// As [`Placement::to_image`], of every value only whether it is above 0 and at least `threshold`: 1 or 0.
     ///
     /// # Panics
     /// If the map is not as large as the input.
-    pub fn to_image_as<T: Copy + Default + Send>(&self, map: &[f32], keep: impl Fn(f32) -> T + Sync) -> Vec<T> {
-        let (width, _) = self.image_size();
+    pub fn to_mask(&self, map: &[f32], threshold: f32) -> Vec<u8> {
+        let inside = |value: f32| value >= threshold && value > 0.0;
+        self.lines_from(map, |between, [first, second], weights, pixels| {
+            let (from, to) = (between[first], between[second]);
+            // What lies between two values is on their side of the threshold.
+            match (inside(from), inside(to)) {
+                (false, false) => {}
+                (true, true) => pixels.fill(1),
+                _ => {
+                    for (pixel, weight) in pixels.iter_mut().zip(weights) {
+                        *pixel = u8::from(inside(from + (to - from) * weight));
+                    }
+                }
+            }
+        })
+    }
+
+    /// Makes an image of a map: `write` is given a line of the map, two of its pixels, and the image pixels between
+    /// their centres with the weight of the second.
+    fn lines_from<T: Copy + Default + Send>(
+        &self,
+        map: &[f32],
+        write: impl Fn(&[f32], [usize; 2], &[f32], &mut [T]) + Sync,
+    ) -> Vec<T> {
+        let (width, height) = self.image_size();
         assert_eq!(
             map.len(),
             self.x.input * self.y.input,
             "the map has the size of the network input"
         );
-        let mut out = vec![T::default(); self.x.image * self.y.image];
+        let mut out = vec![T::default(); width * height];
         let (columns, rows) = self.seen();
-        let (x_taps, y_taps) = (self.x.taps(), self.y.taps());
-        let lines = out.par_chunks_mut(width.max(1)).skip(rows.start).zip(&y_taps);
-        lines.for_each(|(line, &(top, bottom, fy))| {
-            let top = &map[top * self.x.input..][..self.x.input];
-            let bottom = &map[bottom * self.x.input..][..self.x.input];
+        let (across, down) = (self.x.taps(), self.y.taps());
+        let lines = out.par_chunks_mut(width).skip(rows.start).zip(down.each());
+        lines.for_each_init(Vec::new, |between, (line, ([top, bottom], weight))| {
+            let [top, bottom] = [top, bottom].map(|row| &map[row * self.x.input..][..self.x.input]);
+            between.clear();
+            between.extend(top.iter().zip(bottom).map(|(t, b)| t + (b - t) * weight));
             let line = &mut line[columns.clone()];
-            for (value, &(left, right, fx)) in line.iter_mut().zip(&x_taps) {
-                let upper = top[left] + (top[right] - top[left]) * fx;
-                let lower = bottom[left] + (bottom[right] - bottom[left]) * fx;
-                *value = keep(upper + (lower - upper) * fy);
+            for (pair, pixels) in &across.runs {
+                write(
+                    between,
+                    *pair,
+                    &across.weights[pixels.clone()],
+                    &mut line[pixels.clone()],
+                );
             }
         });
         out
+    }
+}
+
+/// For a row of image pixels the two input pixels around each centre, and the weight of the second.
+#[derive(Default)]
+struct Taps {
+    /// Neighbours that lie between the same two.
+    runs: Vec<([usize; 2], Range<usize>)>,
+    weights: Vec<f32>,
+}
+
+impl Taps {
+    fn push(&mut self, first: usize, last: usize, weight: f32) {
+        let (pair, place) = ([first, (first + 1).min(last)], self.weights.len());
+        match self.runs.last_mut() {
+            Some((run, pixels)) if *run == pair => pixels.end = place + 1,
+            _ => self.runs.push((pair, place..place + 1)),
+        }
+        self.weights.push(weight);
+    }
+
+    /// Pixel by pixel.
+    fn each(&self) -> Vec<([usize; 2], f32)> {
+        let pixels = self
+            .runs
+            .iter()
+            .flat_map(|(pair, pixels)| pixels.clone().map(|i| (*pair, i)));
+        pixels.map(|(pair, i)| (pair, self.weights[i])).collect()
     }
 }

@@ -189,7 +189,7 @@ fn regions(audit: &Audit) -> Drawing {
         reference: true,
     });
     let shown = chart.notes.join("; ");
-    chart.axes[0] = "whole images | lungs only | lungs removed | border only".to_owned();
+    "whole images | lungs only | lungs removed | border only".clone_into(&mut chart.axes[0]);
     chart.notes = vec![shown, audit_origin(audit)];
     chart.draw()
 }

@@ -6,6 +6,7 @@
 mod support;
 
 mod bench;
+mod check_data;
 mod cuda;
 mod evaluate;
 mod import;

@@ -22,7 +22,9 @@ impl Home {
             write_chest(&folder.path().join(format!("{number}.png")), 60, 60, number);
             let label = if number % 2 == 0 { "covid" } else { "normal" };
             let source = if number % 4 < 2 { "one" } else { "two" };
-            table += &format!("{number}.png,{label},p{number},{source},mask.png,lung-field,manual\n");
+            // Patients 11 and 24 are in the validation part, one of each class.
+            let patient = number + 11;
+            table += &format!("{number}.png,{label},p{patient},{source},mask.png,lung-field,manual\n");
         }
         fs::write(folder.path().join("manifest.csv"), table).unwrap();
         let mask = image::GrayImage::from_fn(60, 60, |x, _| image::Luma([if x < 30 { 255 } else { 0 }]));

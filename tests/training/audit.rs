@@ -138,7 +138,14 @@ fn an_audit_comes_back_from_its_folder() {
     assert!(saved::read(folder.path()).expect("nothing is no error").is_none());
     let made = audit(&records(HONEST));
     saved::write(&folder.path().join("audit"), &made).expect("written");
-    assert_eq!(saved::read(&folder.path().join("audit")).expect("read"), Some(made));
+    let found = saved::read(&folder.path().join("audit"))
+        .expect("read")
+        .expect("an audit");
+    assert_eq!(
+        (found.light, &found.reasons, &found.in_lung.histogram),
+        (made.light, &made.reasons, &made.in_lung.histogram)
+    );
+    assert_eq!(found.regions["full"].confusion, made.regions["full"].confusion);
     std::fs::write(folder.path().join("audit.json"), "[]").expect("written");
     assert!(
         saved::read(folder.path())

@@ -6,6 +6,8 @@ mod adam;
 mod audit;
 mod augment;
 mod batches;
+mod check;
+mod chests;
 mod command;
 mod data;
 mod dataset;
@@ -14,6 +16,7 @@ mod files;
 mod going_on;
 mod in_a_process;
 mod initial;
+mod input_cache;
 mod loss;
 mod metrics;
 mod phantoms;
@@ -21,7 +24,10 @@ mod recipe;
 #[path = "../support/reference.rs"]
 mod reference;
 mod runs;
+mod shortcut;
 mod step;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../support/vector.rs"]
 mod vector;
 mod watching;

@@ -1,6 +1,7 @@
-//! The shortcut audit (DeGrave et al. 2021): whether a classifier needs the lungs at all. Its figures on whole
-//! images, on lungs only, with the lungs removed and on the border only; how well its features tell the source; how
-//! much of its activation lies in the lungs; and a traffic light over all of it.
+//! The shortcut audit: whether a classifier needs the lungs at all (why to ask: 'AI for radiographic COVID-19 detection
+//! selects shortcuts over signal', Nature Machine Intelligence 3, 2021). Its figures on whole images, on lungs only,
+//! with the lungs removed and on the border only; how well its features tell the source; how much of its activation
+//! lies in the lungs; and a traffic light over all of it.
 
 mod features;
 mod judge;

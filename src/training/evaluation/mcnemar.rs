@@ -1,4 +1,4 @@
-//! McNemar's test (1947): whether two models differ in how often they are right on the same images.
+//! [`McNemar`]'s test (1947): whether two models differ in how often they are right on the same images.
 
 use serde::{Deserialize, Serialize};
 

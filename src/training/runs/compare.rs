@@ -1,5 +1,5 @@
-//! Two runs side by side: the settings that differ, their curves, their figures on the same split, and McNemar's test
-//! where both were evaluated on the same images.
+//! Two runs side by side: the settings that differ, their curves, their figures on the same split, and a test
+//! of both, where both were evaluated on the same images.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -170,7 +170,10 @@ impl Registry {
 
     /// The version that was active before the one that is now.
     fn former<'a>(&self, name: &str, versions: &'a [Version]) -> Result<&'a Version, Error> {
+        let active = weights_in(&self.folder, name);
         let now = self.active(name).map(|card| card.sha256);
+        // Weights that are not their card's are nothing that could be gone back from.
+        let now = now.filter(|sha256| weights::verify(&active, sha256).is_ok());
         let history = self.history(name);
         let before = history.activated.iter().rev().filter(|sha| Some(*sha) != now.as_ref());
         let mut found = before.filter_map(|sha| versions.iter().find(|version| version.sha256 == *sha));
@@ -193,13 +196,9 @@ impl Registry {
         if !kept.is_file() && weights::verify(&active, &card.sha256).is_ok() {
             make_folder(&self.version_folder(&card))?;
             copy_verified(&active, &kept, &card.sha256)?;
-            write_card(&kept, &card)?;
+            copy_card(&active, &kept)?;
         }
-        let mut history = self.history(name);
-        if history.activated.last() != Some(&card.sha256) {
-            history.activated.push(card.sha256.clone());
-            self.write_history(name, &history)?;
-        }
+        self.remember(&card)?;
         Ok(Some(card))
     }
 
@@ -208,13 +207,19 @@ impl Registry {
     fn activate(&self, kept: &Path, card: &ModelCard) -> Result<PathBuf, Error> {
         let active = weights_in(&self.folder, &card.name);
         copy_verified(kept, &active, &card.sha256)?;
-        write_card(&active, card)?;
-        let mut history = self.history(&card.name);
-        if history.activated.last() != Some(&card.sha256) {
-            history.activated.push(card.sha256.clone());
-            self.write_history(&card.name, &history)?;
-        }
+        copy_card(kept, &active)?;
+        self.remember(card)?;
         Ok(active)
+    }
+
+    /// Puts a version behind those that were active.
+    fn remember(&self, card: &ModelCard) -> Result<(), Error> {
+        let mut history = self.history(&card.name);
+        if history.activated.last() == Some(&card.sha256) {
+            return Ok(());
+        }
+        history.activated.push(card.sha256.clone());
+        self.write_history(&card.name, &history)
     }
 
     /// The card's version, with a number behind it if other weights of the name have it already.
@@ -307,6 +312,16 @@ fn write_card(weights: &Path, card: &ModelCard) -> Result<(), Error> {
     let path = weights.with_extension("json");
     let text = serde_json::to_string_pretty(card).map_err(|e| cannot_write(&path, &e.into()))?;
     atomic_file::write(&path, format!("{text}\n").as_bytes()).map_err(|e| cannot_write(&path, &e))
+}
+
+/// Copies the card beside weights byte by byte, so that no number in it changes.
+fn copy_card(from: &Path, to: &Path) -> Result<(), Error> {
+    let (from, to) = (from.with_extension("json"), to.with_extension("json"));
+    let bytes = fs::read(&from).map_err(|e| Error::File {
+        path: from,
+        reason: format!("cannot be read: {e}"),
+    })?;
+    atomic_file::write(&to, &bytes).map_err(|e| cannot_write(&to, &e))
 }
 
 /// Copies weights whole or not at all; refuses bytes that are not the card's, before and after.
