@@ -12,3 +12,8 @@ fn in_cache(name: &str) -> Option<PathBuf> {
 pub fn checks() -> Option<PathBuf> {
     in_cache("checks")
 }
+
+/// Decoded inputs of images that were trained on.
+pub fn inputs() -> Option<PathBuf> {
+    in_cache("inputs")
+}

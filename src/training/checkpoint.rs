@@ -12,6 +12,7 @@ use crate::nn::{Device, ModelCard, Network, Tensor};
 
 use super::Error;
 use super::adam::{Adam, AdamSettings, Moments};
+use super::check::gate::Record;
 use super::dataset;
 use super::event::{EpochRecord, Place};
 use super::fingerprint::Fingerprint;
@@ -32,6 +33,8 @@ const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";
 /// How the data are parted, unless by the hash of groups, which needs no file.
 const SPLIT: &str = "split.json";
+/// What a check of the data found.
+const CHECK: &str = "check.json";
 /// The run as it was asked for; see [`super::request::Request`].
 pub const REQUEST: &str = "job.json";
 /// Prefixes of the optimiser's tensors in the last checkpoint.
@@ -231,6 +234,32 @@ impl RunFolder {
     /// If it cannot be written.
     pub fn save_request(&self, request: &Request) -> Result<(), Error> {
         write_json(&self.file(REQUEST), request)
+    }
+
+    /// Keeps what a check of the data found.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save_check(&self, record: &Record) -> Result<(), Error> {
+        write_json(&self.file(CHECK), record)
+    }
+
+    /// What the check of a run's data found, if there was one.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn check(&self) -> Result<Option<Record>, Error> {
+        let file = self.file(CHECK);
+        let fail = |reason: String| Error::Run {
+            path: file.clone(),
+            reason,
+        };
+        if !file.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&file).map_err(|e| fail(format!("cannot be read: {e}")))?;
+        let record = serde_json::from_str(&text);
+        record.map_err(|e| fail(format!("this says nothing of a check: {e}")))
     }
 
     /// Number of a process that died in a run in this folder.

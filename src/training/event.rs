@@ -207,6 +207,8 @@ pub enum NoteKind {
     RateFell,
     /// The score stood still for as many epochs as early stopping allows.
     StoppedEarly,
+    /// Pictures or groups lie in more than one part of the data.
+    Leakage,
     /// A file that is not needed to go on could not be written.
     NotWritten,
     /// A lock of a process that is gone was taken over.
@@ -266,6 +268,15 @@ pub struct StageEstimate {
 pub enum TrainingEvent {
     /// The settings are checked and the run folder is begun.
     Started(Started),
+    /// The data are being checked for what lies in more than one part.
+    Checking {
+        /// `reading`, `searching` or `comparing`.
+        stage: String,
+        /// Images (or pairs, when comparing) done.
+        done: usize,
+        /// Of so many.
+        total: usize,
+    },
     /// Images are being decoded and resized for the next epochs.
     Loading {
         /// Images done.

@@ -97,6 +97,9 @@ pub enum Error {
         /// The images of its batch.
         files: Vec<String>,
     },
+    /// Pictures or groups lie in more than one part of the data, or the check of that failed.
+    #[error(transparent)]
+    Leakage(check::gate::Error),
     /// A setting cannot be.
     #[error(transparent)]
     Setting(#[from] recipe::Setting),
@@ -113,6 +116,15 @@ fn listed(files: &[String]) -> String {
         text += &format!(" and {} more", files.len() - MOST);
     }
     text
+}
+
+impl From<check::gate::Error> for Error {
+    fn from(error: check::gate::Error) -> Self {
+        match error {
+            check::gate::Error::Check(check::Error::Cancelled) => Self::Cancelled,
+            other => Self::Leakage(other),
+        }
+    }
 }
 
 impl From<sample::Error> for Error {

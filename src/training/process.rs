@@ -56,7 +56,10 @@ impl Mailbox {
 fn is_dispensable(event: &TrainingEvent) -> bool {
     matches!(
         event,
-        TrainingEvent::Step(_) | TrainingEvent::Loading { .. } | TrainingEvent::Validating { .. }
+        TrainingEvent::Step(_)
+            | TrainingEvent::Checking { .. }
+            | TrainingEvent::Loading { .. }
+            | TrainingEvent::Validating { .. }
     )
 }
 

@@ -61,6 +61,12 @@ pub struct Request {
     /// Most memory that the run may have, in MiB.
     #[serde(default)]
     pub memory_mib: Option<f64>,
+    /// Whether decoded inputs are kept on disk, so that they are not decoded again.
+    #[serde(default = "yes")]
+    pub cache: bool,
+    /// Where they are kept; the user's cache folder if `None`.
+    #[serde(default)]
+    pub cache_folder: Option<PathBuf>,
     /// Images that are looked at after every epoch.
     #[serde(default)]
     pub watch: WatchList,
@@ -71,6 +77,10 @@ pub struct Request {
 
 fn auto() -> String {
     "auto".to_owned()
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn a_minute() -> f64 {
@@ -93,6 +103,8 @@ impl Request {
             nice: 0,
             checkpoint_seconds: a_minute(),
             memory_mib: None,
+            cache: true,
+            cache_folder: None,
             watch: WatchList::default(),
             on_hangup: OnHangup::default(),
         }
@@ -130,7 +142,9 @@ impl Request {
     /// # Errors
     /// If this process has no current folder.
     pub fn absolute(mut self) -> io::Result<Self> {
-        let paths = [&mut self.data, &mut self.run].into_iter();
+        let paths = [&mut self.data, &mut self.run]
+            .into_iter()
+            .chain(&mut self.cache_folder);
         let more = self.dataset.beside.iter_mut().chain(&mut self.dataset.split_file);
         for path in paths.chain(more).chain(&mut self.init).chain(&mut self.segmenter) {
             *path = std::path::absolute(&path)?;

@@ -164,7 +164,15 @@ fn program(arguments: &[&str], data: Option<&Path>, run: &Path) -> Command {
         command.arg("--data").arg(data).arg("--run-dir");
     }
     command.arg(run);
-    command.args(["--device", "cpu", "--checkpoint-every", "0", "--events", "-"]);
+    command.args([
+        "--device",
+        "cpu",
+        "--checkpoint-every",
+        "0",
+        "--no-cache",
+        "--events",
+        "-",
+    ]);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -172,7 +180,7 @@ fn program(arguments: &[&str], data: Option<&Path>, run: &Path) -> Command {
     command
 }
 
-const TRAIN: [&str; 10] = [
+const TRAIN: [&str; 12] = [
     "train",
     "baseline",
     "--encoder",
@@ -183,6 +191,8 @@ const TRAIN: [&str; 10] = [
     "32x2",
     "--batch",
     "4",
+    "--on-leakage",
+    "allow",
 ];
 
 /// Reads events until `enough` of them are steps, then kills the process; to the end with `None`.

@@ -26,6 +26,7 @@ fn request(data: &Path, run: &Path, epochs: usize) -> Request {
     Request {
         device: "cpu".to_owned(),
         nice: 5,
+        cache: false,
         ..Request::new(config, data, run)
     }
 }

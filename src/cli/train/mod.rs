@@ -22,7 +22,7 @@ use crate::training::request::{OnHangup, Request};
 use crate::training::trainer::{self, Job, Session};
 
 use super::dataset::DatasetArgs;
-use super::{Usage, options};
+use super::{Usage, folders, options};
 use pipes::{Events, PipeArgs, say};
 use progress::Progress;
 use recipe::{RecipeArgs, RecipeName};
@@ -130,6 +130,12 @@ pub struct SessionArgs {
     /// Most memory to use, in MiB; batches are cut smaller to stay below it [default: what is free].
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
     pub memory: Option<u32>,
+    /// Folder for decoded inputs, so that they are decoded once [default: the user's cache].
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_cache")]
+    pub cache: Option<PathBuf>,
+    /// Keep no decoded inputs on disk.
+    #[arg(long)]
+    pub no_cache: bool,
     /// Measure a few steps, say what the run would take, and train nothing.
     #[arg(long)]
     pub estimate: bool,
@@ -206,6 +212,8 @@ impl SessionArgs {
             nice: self.nice.unwrap_or(request.nice),
             checkpoint_seconds: self.checkpoint_every.unwrap_or(request.checkpoint_seconds),
             memory_mib: self.memory.map(f64::from).or(request.memory_mib),
+            cache: request.cache && !self.no_cache,
+            cache_folder: self.cache.clone().or(request.cache_folder),
             on_hangup: self.pipes.on_hangup.map_or(request.on_hangup, OnHangup::from),
             ..request
         }
@@ -258,6 +266,11 @@ fn prepare(request: &Request) -> anyhow::Result<Job> {
             device: opened.label,
             checkpoint_every: Duration::from_secs_f64(request.checkpoint_seconds),
             memory_mib: request.memory_mib,
+            reports: folders::checks(),
+            cache: request
+                .cache
+                .then(|| request.cache_folder.clone().or_else(folders::inputs))
+                .flatten(),
             watch: request.watch.clone(),
             request: Some(Box::new(
                 request.clone().absolute().context("there is no current folder")?,

@@ -43,6 +43,10 @@ impl Progress {
                 }
             }
             TrainingEvent::Note { text, .. } => self.line(text),
+            TrainingEvent::Checking { stage, done, total } => {
+                self.place(*done, *total);
+                self.bar.set_message(format!("check of the data, {stage}"));
+            }
             TrainingEvent::Loading { done, total, size } => {
                 self.place(*done, *total);
                 self.bar.set_message(format!("images at {size} px"));

@@ -8,6 +8,7 @@ use super::options;
 use crate::nn::card::Task;
 use crate::nn::{Aspect, BackboneKind, Graph, Region};
 use crate::training::adam::AdamForm;
+use crate::training::check::gate::OnLeakage;
 use crate::training::dataset::Category;
 use crate::training::recipe::{Augmenting, ClassWeights, Config, Decay, Limit, Recipe, Sampling, Stage, limits};
 
@@ -84,6 +85,19 @@ pub enum InputName {
     LungCrop,
     /// All of it, black outside the lungs (needs --segmenter).
     LungMask,
+}
+
+/// What to do where a picture or a patient is in more than one part of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LeakageName {
+    /// Do not begin.
+    Refuse,
+    /// Keep each in one part: test before validation before training.
+    LeaveOut,
+    /// Begin all the same; the run records it.
+    Allow,
+    /// Do not look.
+    Unchecked,
 }
 
 /// Settings instead of the recipe's.
@@ -186,6 +200,9 @@ pub struct RecipeArgs {
     /// Margin around the lungs' box, as a share of its sides [default: 0.1].
     #[arg(long, value_name = "SHARE", value_parser = |text: &str| number(text, limits::MARGIN))]
     crop_margin: Option<f64>,
+    /// What to do where a picture or a patient is in more than one part of the data.
+    #[arg(long, value_enum, default_value_t = LeakageName::Refuse)]
+    on_leakage: LeakageName,
     /// Seed of initial weights, order and augmentation; the split does not depend on it.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -216,6 +233,12 @@ impl RecipeArgs {
         put(&mut config.aspect, self.aspect.map(Aspect::from));
         put(&mut config.sampling, self.sampling.map(Sampling::from));
         config.patience = self.early_stopping.or(config.patience);
+        config.on_leakage = match self.on_leakage {
+            LeakageName::Refuse => Some(OnLeakage::Refuse),
+            LeakageName::LeaveOut => Some(OnLeakage::LeaveOut),
+            LeakageName::Allow => Some(OnLeakage::Allow),
+            LeakageName::Unchecked => None,
+        };
         config.graph = graph;
         config.seed = self.seed;
         config.precision = self.precision.into();

@@ -11,6 +11,7 @@ use crate::nn::{Aspect, BackboneKind, Graph, InputSpec, Precision, Region};
 
 use super::adam::{AdamForm, AdamSettings};
 use super::augment::Augmentation;
+use super::check::gate::OnLeakage;
 use super::event::EpochRecord;
 use super::loss::{Losses, Objective};
 use super::split::SPLIT_VERSION;
@@ -105,6 +106,9 @@ pub struct Config {
     pub segmenter: Option<String>,
     /// Seed of initial weights, order and transforms.
     pub seed: u64,
+    /// What is done about pictures and groups in more than one part of the data; they are not looked for if `None`.
+    #[serde(default)]
+    pub on_leakage: Option<OnLeakage>,
     /// Name of the split of the data.
     pub split: String,
     /// SHA-256 of the weights that the run began with.
@@ -178,6 +182,7 @@ impl Recipe {
             aspect: Aspect::Stretch,
             region: Region::Full,
             segmenter: None,
+            on_leakage: None,
             seed: 0,
             split: SPLIT_VERSION.to_owned(),
             init: None,

@@ -7,7 +7,8 @@ use crate::nn::{self, DType, Tape};
 #[cfg(feature = "cuda")]
 use crate::training::step::Readings;
 
-use super::{Data, Run, augmentation};
+use super::data::Data;
+use super::{Run, augmentation};
 use crate::training::batches::{Batch, Plan};
 use crate::training::checkpoint::Within;
 use crate::training::control::Next;

@@ -5,8 +5,9 @@ use std::time::Instant;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::Job;
+use super::data::rows;
 use super::room::{Room, TRIAL};
-use super::{Job, rows};
 use crate::nn::card::Task;
 use crate::nn::{self, Tape, Workspace};
 use crate::training::adam::Adam;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Data, Run};
+use super::Run;
+use super::data::Data;
 use crate::training::Error;
 use crate::training::card;
 use crate::training::checkpoint::{Best, EPOCH, Within};

@@ -1,6 +1,7 @@
 //! The training loop. It tells a callback what happens and knows no listener; a run that was stopped or killed goes on
 //! after its last checkpoint as if nothing had been.
 
+mod data;
 mod epoch;
 mod estimate;
 mod keep;
@@ -12,30 +13,33 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::nn::card::Task;
 use crate::nn::{self, Device, Workspace};
 
 use super::Error;
 use super::adam::Adam;
 use super::card;
+use super::check::gate::Record;
 use super::checkpoint::{Best, Progress, RunFolder};
 use super::control::{Controls, Next};
 use super::dataset;
 use super::event::{NoteKind, PartCount, Started, Stop, TrainingEvent};
 use super::fingerprint::Fingerprint;
-use super::initial::{self, Initial, Learned};
+use super::initial::{self, Learned};
 use super::loss::Objective;
 use super::lungs::Lungs;
 use super::manifest::{Class, Manifest, Row};
 use super::outlet::Outlet;
-use super::phase::{self, Classification, Phase, Segmentation};
+use super::phase::{Classification, Phase, Segmentation};
 use super::pool::{Order, Pool};
 use super::recipe::{Augmenting, Config, idle_epochs};
 use super::record::Recorder;
 use super::request::Request;
-use super::sample::{self, Sample};
 use super::split::Part;
 use super::watch::{Watch, WatchList};
+use data::{Data, lungs, permitted, rows};
 use keep::Checkpoints;
 
 pub use estimate::estimate;
@@ -75,6 +79,10 @@ pub struct Session {
     pub checkpoint_every: Duration,
     /// Most memory that the run may have, in MiB; what is free if `None`. Batches are cut smaller to stay below it.
     pub memory_mib: Option<f64>,
+    /// Where reports of checked data are kept; see [`Config::on_leakage`].
+    pub reports: Option<PathBuf>,
+    /// Where decoded inputs are kept, if anywhere.
+    pub cache: Option<PathBuf>,
     /// Images that are looked at after every epoch.
     pub watch: WatchList,
     /// How the run was asked for; kept in its folder.
@@ -87,6 +95,8 @@ impl Default for Session {
             device: "CPU".to_owned(),
             checkpoint_every: Duration::from_secs(60),
             memory_mib: None,
+            reports: None,
+            cache: None,
             watch: WatchList::default(),
             request: None,
         }
@@ -153,18 +163,13 @@ fn last_event(outcome: &Result<Outcome, Error>, outlet: &Outlet<'_>) -> Training
     }
 }
 
-/// The samples of an epoch's image size.
-struct Data {
-    size: usize,
-    train: Vec<Sample>,
-    validation: Vec<Sample>,
-}
-
 struct Run<'a, 'o, P: Phase> {
     config: Config,
     session: Session,
     rows: Vec<Row>,
     learned: Vec<Learned>,
+    /// What a check of the data found, if there was one.
+    check: Option<Record>,
     /// Finds the lungs, for regions and the watch-list.
     lungs: Option<Lungs>,
     watch_list: Vec<Row>,
@@ -209,9 +214,10 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
             ..job.config.clone()
         };
         let rows = rows::<P>(job, &manifest, &config, initial.as_ref())?;
+        let (rows, check) = permitted::<P>(job, &manifest, rows, controls, outlet)?;
         let watch_list = job.session.watch.rows(&manifest, &rows, config.seed)?;
         let mut network = P::build(&config, initial.as_ref().map(|init| &init.state), &job.device)?;
-        let (folder, kept) = begin(job, &config, &manifest, &rows, &mut network)?;
+        let (folder, kept) = begin(job, &config, (&manifest, check.as_ref()), &rows, &mut network)?;
         let (adam, progress) = kept.unwrap_or_else(|| (Adam::new(config.optimiser()), Progress::default()));
         let training: Vec<&Row> = rows.iter().filter(|row| row.part() == Part::Train).collect();
         let pool = Pool::of_rows(&training, &config.augmenting, config.seed);
@@ -220,6 +226,7 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
             pool: Arc::new(pool),
             rows,
             learned: initial.map(|initial| initial.learned).unwrap_or_default(),
+            check,
             lungs,
             watch_list,
             watch: None,
@@ -301,7 +308,11 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
     }
 
     fn fit(mut self) -> Result<Outcome, Error> {
-        let described = card::describe_data(&self.rows.iter().collect::<Vec<_>>(), &self.learned);
+        let mut described = card::describe_data(&self.rows.iter().collect::<Vec<_>>(), &self.learned);
+        if let Some(check) = &self.check {
+            described["check"] =
+                json!({"leakage": check.leakage, "on_leakage": check.on_leakage, "left_out": check.left_out.len()});
+        }
         let mut data: Option<Data> = None;
         for epoch in self.progress.records.len()..self.config.epochs() {
             if self.has_stopped_early() {
@@ -347,29 +358,6 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
         true
     }
 
-    fn load(&mut self, size: usize) -> Result<Data, Error> {
-        let part = |part| self.rows.iter().filter(move |row| row.part() == part);
-        let first = part(Part::Train).count();
-        let rows: Vec<&Row> = part(Part::Train).chain(part(Part::Validation)).collect();
-        let total = rows.len();
-        let outlet = &mut *self.outlet;
-        let mut on_progress = |done| outlet.emit(TrainingEvent::Loading { done, total, size });
-        let spec = self.config.input(size);
-        let cancel = self.controls.at_once();
-        let mut train = match &self.lungs {
-            Some(lungs) if !spec.region.is_full() => {
-                sample::load_with(&rows, |row| lungs.sample(row, &spec), cancel, &mut on_progress)?
-            }
-            _ => sample::load(&rows, &spec, P::MASKS, cancel, &mut on_progress)?,
-        };
-        let validation = train.split_off(first);
-        Ok(Data {
-            size,
-            train,
-            validation,
-        })
-    }
-
     /// Evaluates the best weights as they lie on disk, and writes their card.
     fn finish(mut self, data: Option<Data>, described: &serde_json::Value) -> Result<Outcome, Error> {
         let weights = self.folder.best_weights();
@@ -391,39 +379,11 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
     }
 }
 
-/// The segmenter that a job names.
-fn lungs(job: &Job) -> Result<Option<Lungs>, Error> {
-    if job.segmenter.is_none() && !job.config.region.is_full() {
-        return Err(Error::Usage(format!(
-            "the input is {}, so that the lungs must be found: name a segmenter's weights with --segmenter",
-            job.config.region
-        )));
-    }
-    let weights = job.segmenter.as_deref();
-    weights.map(|weights| Lungs::open(weights, &job.device)).transpose()
-}
-
-/// The rows that a phase takes, if a run can learn from them.
-fn rows<P: Phase>(
-    job: &Job,
-    manifest: &Manifest,
-    config: &Config,
-    initial: Option<&Initial>,
-) -> Result<Vec<Row>, Error> {
-    let rows: Vec<Row> = manifest.rows.iter().filter(|row| P::takes(row)).cloned().collect();
-    phase::check_rows::<P>(manifest, &rows)?;
-    if let (Some(initial), Some(path)) = (initial, &job.init) {
-        initial.check_split(path, &config.split, &rows)?;
-    }
-    manifest.check_files(&rows)?;
-    Ok(rows)
-}
-
 /// Begins the run folder, or opens it and puts the network back where it was.
 fn begin(
     job: &Job,
     config: &Config,
-    manifest: &Manifest,
+    (manifest, check): (&Manifest, Option<&Record>),
     rows: &[Row],
     network: &mut impl nn::Network,
 ) -> Result<(RunFolder, Option<(Adam, Progress)>), Error> {
@@ -437,6 +397,9 @@ fn begin(
     folder.save_split(manifest)?;
     if let Some(request) = &job.session.request {
         folder.save_request(request)?;
+    }
+    if let Some(check) = check {
+        folder.save_check(check)?;
     }
     Ok((folder, None))
 }

@@ -1,7 +1,8 @@
 //! Batches that fit into memory: on the CPU the room that an image takes is found by a trial before the first step,
 //! because the system ends a process that asks for too much instead of telling it.
 
-use super::{Data, Run};
+use super::Run;
+use super::data::Data;
 use crate::nn::{self, Device, Tape, Tensor, Workspace};
 use crate::training::Error;
 use crate::training::batches::Batch;
