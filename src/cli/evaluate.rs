@@ -14,7 +14,7 @@ use crate::report::{self, Failure};
 use crate::training::manifest::{Class, Row};
 use crate::training::metrics::Confusion;
 use crate::training::sample;
-use crate::training::split::Part;
+use crate::training::split::{Leakage, Part};
 
 use super::dataset::DatasetArgs;
 use super::evaluation::{Evaluation, Record};
@@ -75,6 +75,10 @@ pub struct Results {
     pub data: String,
     /// `train`, `val`, `test` or `all`.
     pub split: &'static str,
+    /// Name of the split that the part is of.
+    pub parted_by: String,
+    /// Patients on both sides of that split; not zero where the test is not independent.
+    pub groups_in_test_and_other_parts: Leakage,
     /// The classifier's name.
     pub classifier: String,
     /// Version in its card.
@@ -125,6 +129,8 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let results = Results {
         data: args.dataset.display(),
         split: args.split.name(),
+        parted_by: manifest.split.id.clone(),
+        groups_in_test_and_other_parts: manifest.split.leakage,
         classifier: card.name.clone(),
         classifier_version: card.version.clone(),
         weights_sha256: card.sha256.clone(),

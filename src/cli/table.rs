@@ -26,6 +26,14 @@ pub fn of(results: &Results) -> String {
     if results.in_training_part > 0 {
         text.push_str("Images of the training part are among them: no test of weights trained on these data.\n");
     }
+    let leakage = results.groups_in_test_and_other_parts;
+    if !leakage.is_none() {
+        let sentence = format!(
+            "{} patients or groups are both in the test part (with {} images) and outside it: no independent test.\n",
+            leakage.groups, leakage.test_images
+        );
+        text.push_str(&sentence);
+    }
     class_block(&mut text, "All", &evaluation.overall);
     if evaluation.children.images > 0 {
         class_block(&mut text, "Adults", &evaluation.adults);
