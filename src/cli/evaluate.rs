@@ -1,25 +1,23 @@
-//! `recovnet evaluate`: a model on a labelled data set, as a table or as JSON.
+//! `recovnet evaluate`: a model on a labelled data set, as a table, as JSON, and as a folder of tables and drawings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
-use anyhow::Context;
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use clap::Args;
+use indicatif::ProgressBar;
 
-use crate::imaging;
 use crate::inference::models::Models;
-use crate::inference::pipeline;
-use crate::report::{self, Failure};
-use crate::training::manifest::{Class, Row};
-use crate::training::metrics::Confusion;
-use crate::training::sample;
-use crate::training::split::{Leakage, Part};
+use crate::nn::ModelCard;
+use crate::nn::card::Task;
+use crate::report::{self, Drawing};
+use crate::training::evaluation::measure::{self, Chosen};
+use crate::training::evaluation::{Failed, Report, SegmenterReport, Selection, saved};
+use crate::training::runs;
 
 use super::dataset::DatasetArgs;
-use super::evaluation::{Evaluation, Record};
-use super::options::{ClassifierArg, ModelArgs};
-use super::output::{Lines, progress_bar};
+use super::options::{ClassifierSource, ModelArgs, selection};
+use super::output::{self, Lines, progress_bar};
 use super::table;
 
 /// Options of `recovnet evaluate`.
@@ -27,79 +25,19 @@ use super::table;
 pub struct EvaluateArgs {
     #[command(flatten)]
     dataset: DatasetArgs,
-    /// Which part of the data
-    #[arg(long, value_enum, default_value_t = Split::All)]
-    split: Split,
+    /// Which part of the data: train, val, test or all
+    #[arg(long, value_parser = selection, default_value = "all")]
+    split: Selection,
     #[command(flatten)]
-    classifier: ClassifierArg,
+    classifier: ClassifierSource,
     #[command(flatten)]
     models: ModelArgs,
     /// Where the JSON goes: - for standard output (the default unless that is a terminal), or a file
     #[arg(long, value_name = "-|FILE")]
     json: Option<PathBuf>,
-}
-
-/// A part of the data, or all of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Split {
-    Train,
-    Val,
-    Test,
-    All,
-}
-
-impl Split {
-    fn has(self, part: Part) -> bool {
-        match self {
-            Self::Train => part == Part::Train,
-            Self::Val => part == Part::Validation,
-            Self::Test => part == Part::Test,
-            Self::All => true,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Val => "val",
-            Self::Test => "test",
-            Self::All => "all",
-        }
-    }
-}
-
-/// What the command writes.
-#[derive(Debug, Serialize)]
-pub struct Results {
-    /// The data folder as it was named.
-    pub data: String,
-    /// `train`, `val`, `test` or `all`.
-    pub split: &'static str,
-    /// Name of the split that the part is of.
-    pub parted_by: String,
-    /// Patients on both sides of that split; not zero where the test is not independent.
-    pub groups_in_test_and_other_parts: Leakage,
-    /// The classifier's name.
-    pub classifier: String,
-    /// Version in its card.
-    pub classifier_version: String,
-    /// SHA-256 of its weights.
-    pub weights_sha256: String,
-    /// SHA-256 of the segmenter's weights.
-    pub segmenter_sha256: String,
-    /// What computed it.
-    pub device: String,
-    /// Threshold on the COVID-19 probability.
-    pub threshold: f64,
-    /// Laterals, which are left out.
-    pub laterals_left_out: usize,
-    /// Images of the split whose group is in the training part: no test of weights trained on these data.
-    pub in_training_part: usize,
-    /// The metrics.
-    #[serde(flatten)]
-    pub evaluation: Evaluation,
-    /// Files that could not be evaluated.
-    pub failures: Vec<Failure>,
+    /// Write evaluation.json, a table of the images, the curves as tables and drawings (PNG and SVG) here
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -108,114 +46,96 @@ pub struct Results {
 /// If the manifest cannot be used, the models cannot be loaded, or the result cannot be written.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let manifest = args.dataset.open()?;
-    let in_split = |row: &&Row| args.split.has(row.part());
-    let (laterals, rows): (Vec<&Row>, Vec<&Row>) =
-        manifest.rows.iter().filter(in_split).partition(|row| row.is_left_out());
+    let chosen = Chosen::of(&manifest.rows, args.split);
     anyhow::ensure!(
-        !rows.is_empty(),
+        !chosen.rows.is_empty(),
         "{}: no images in split '{}'",
         args.dataset.display(),
         args.split.name()
     );
     args.models.threads.apply()?;
-    let models = Models::load(
-        args.models.weights.as_deref(),
-        args.classifier.name,
-        &args.models.device,
-    )?;
+    let segmenter = args.classifier.file()?.filter(|file| is_segmenter(file));
+    match segmenter {
+        Some(file) => evaluate_segmenter(args, &file, &chosen),
+        None => evaluate_classifier(args, &chosen),
+    }
+}
+
+/// Whether the card beside a file is a segmenter's; a missing card is said when the file is loaded.
+fn is_segmenter(file: &Path) -> bool {
+    ModelCard::beside(file).is_ok_and(|card| card.task == Task::Segmenter)
+}
+
+/// Goes on with the bar, and tells a failure above it.
+fn show(bar: &ProgressBar) -> impl FnMut(usize, Option<&Failed>) {
+    move |done, failure| {
+        if let Some(failure) = failure {
+            bar.suspend(|| eprintln!("{}", failure.error));
+        }
+        bar.set_position(done as u64);
+    }
+}
+
+fn evaluate_classifier(args: &EvaluateArgs, chosen: &Chosen<'_>) -> anyhow::Result<ExitCode> {
+    let models = args.classifier.load(&args.models)?;
     let mut lines = Lines::open(args.json.as_deref())?;
-    let (records, failures) = predict_all(&models, &rows);
-    let card = &models.classifier.1;
-    let results = Results {
-        data: args.dataset.display(),
-        split: args.split.name(),
-        parted_by: manifest.split.id.clone(),
-        groups_in_test_and_other_parts: manifest.split.leakage,
-        classifier: card.name.clone(),
-        classifier_version: card.version.clone(),
-        weights_sha256: card.sha256.clone(),
-        segmenter_sha256: models.segmenter.1.sha256.clone(),
-        device: models.device_label.clone(),
-        threshold: card.threshold,
-        laterals_left_out: laterals.len(),
-        in_training_part: rows.iter().filter(|row| row.part() == Part::Train).count(),
-        evaluation: Evaluation::of(&records, card.threshold),
-        failures,
-    };
+    let bar = progress_bar(chosen.rows.len());
+    let measured = measure::records(&models, &chosen.rows, &AtomicBool::new(false), &mut show(&bar));
+    bar.finish_and_clear();
+    let results = Report::of(&models, args.dataset.display(), args.split, chosen, &measured);
     lines.write(&results)?;
     if matches!(lines, Lines::Words) {
         print!("{}", table::of(&results));
         println!("{}.", report::NOTICE);
     }
     lines.close()?;
+    for folder in results_folders(args) {
+        saved::write(&folder, &results, &measured.records)?;
+    }
+    if let Some(folder) = &args.out {
+        let drawings = report::evaluation_drawings(&results, &measured.records, results.threshold);
+        write_drawings(folder, &drawings)?;
+    }
     Ok(ExitCode::from(u8::from(!results.failures.is_empty())))
 }
 
-fn predict_all(models: &Models, rows: &[&Row]) -> (Vec<Record>, Vec<Failure>) {
-    let bar = progress_bar(rows.len());
-    let (mut records, mut failures) = (Vec::new(), Vec::new());
-    for row in rows {
-        let failure = match predict(models, row) {
-            Ok((record, failure)) => {
-                records.push(record);
-                failure
-            }
-            Err(error) => Some(error),
-        };
-        if let Some(error) = failure {
-            let (file, error) = (row.file.clone(), format!("{error:#}"));
-            bar.suspend(|| eprintln!("{error}"));
-            failures.push(Failure { file, error });
-        }
-        bar.inc(1);
-    }
+/// A segmenter alone, on the images that have a mask.
+fn evaluate_segmenter(args: &EvaluateArgs, file: &Path, chosen: &Chosen<'_>) -> anyhow::Result<ExitCode> {
+    let (segmenter, device) = Models::load_segmenter_file(file, &args.models.device)?;
+    let mut lines = Lines::open(args.json.as_deref())?;
+    let bar = progress_bar(chosen.rows.iter().filter(|row| row.mask.is_some()).count());
+    let models = (&segmenter, &device);
+    let (images, failures) = measure::segmented(models, &chosen.rows, &AtomicBool::new(false), &mut show(&bar));
     bar.finish_and_clear();
-    (records, failures)
-}
-
-/// One image's record; a mask that cannot be used costs the image's mask only, and is told beside it.
-fn predict(models: &Models, row: &Row) -> anyhow::Result<(Record, Option<anyhow::Error>)> {
-    let image = imaging::open(&row.path)?;
-    let findings = pipeline::analyse(models, &image, &mut |_| true).with_context(|| row.path.display().to_string())?;
-    let mut failure = None;
-    let mask = row
-        .mask
-        .as_ref()
-        .and_then(|file| match sample::read_masks(file, image.width, image.height) {
-            Ok(truth) => {
-                let counts = Confusion::of_masks(&findings.mask.pixels, &truth);
-                Some((convention(&file.style, &file.origin), counts))
-            }
-            Err(error) => {
-                failure = Some(error.into());
-                None
-            }
-        });
-    let record = Record {
-        group: row.group.clone(),
-        source: row.source.clone().unwrap_or_default(),
-        is_child: is_child(row),
-        is_covid19: row.class == Class::Covid19,
-        score: findings.probabilities.covid19,
-        mask,
-        in_lung: findings.in_lung.ratio,
-        chance: findings.in_lung.chance,
-    };
-    Ok((record, failure))
-}
-
-/// Style and origin of a mask in one word, such as `lung-field/manual`.
-fn convention(style: &str, origin: &str) -> String {
-    match (style, origin) {
-        ("", "") => "unnamed".to_owned(),
-        (style, "") => style.to_owned(),
-        ("", origin) => origin.to_owned(),
-        (style, origin) => format!("{style}/{origin}"),
+    let data = args.dataset.display();
+    let results = SegmenterReport::of(models, data, args.split, chosen, (&images, failures));
+    lines.write(&results)?;
+    if matches!(lines, Lines::Words) {
+        print!("{}", table::of_segmenter(&results));
+        println!("{}.", report::NOTICE);
     }
+    lines.close()?;
+    for folder in results_folders(args) {
+        saved::write_segmented(&folder, &results, &images)?;
+    }
+    Ok(ExitCode::from(u8::from(!results.failures.is_empty())))
 }
 
-/// The manifest's note, or a source that holds children only.
-fn is_child(row: &Row) -> bool {
-    let note = row.note.as_deref().unwrap_or_default().to_lowercase();
-    row.source.as_deref() == Some("kermany") || note.contains("paediatric") || note.contains("pediatric")
+/// Where results are kept: in the run that was evaluated, and where they were asked for.
+fn results_folders(args: &EvaluateArgs) -> Vec<PathBuf> {
+    let of_run = args.classifier.run.as_deref();
+    let of_run = of_run.map(|run| runs::evaluation_folder(run, args.split.name()));
+    of_run.into_iter().chain(args.out.clone()).collect()
+}
+
+/// Writes drawings as PNG and as SVG.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_drawings(folder: &Path, drawings: &[(&str, Drawing)]) -> anyhow::Result<()> {
+    for (name, drawing) in drawings {
+        output::write(&folder.join(format!("{name}.svg")), drawing.svg().as_bytes())?;
+        output::write(&folder.join(format!("{name}.png")), &drawing.png()?)?;
+    }
+    Ok(())
 }

@@ -1,18 +1,23 @@
 //! The command line, one file a command: parses, calls one function, prints. Exit codes: 0 all good, 1 some
 //! input failed, 2 usage.
 
+mod audit;
 mod bench;
+mod check_data;
 mod dataset;
 mod doctor;
 mod evaluate;
-mod evaluation;
+mod folders;
 mod import;
 mod inputs;
 mod machine;
+mod models;
 mod options;
 mod output;
 mod phantom;
 mod predict;
+mod runs;
+mod runs_table;
 mod table;
 mod train;
 mod view;
@@ -47,8 +52,20 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Measure a model on a labelled data set
     Evaluate(evaluate::EvaluateArgs),
+    /// Audit a classifier for shortcuts: does it need the lungs?
+    Audit(audit::AuditArgs),
+    /// Check a labelled data set: what is in it, and whether its parts are independent
+    CheckData(check_data::CheckArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
-    Train(train::TrainArgs),
+    Train(Box<train::TrainArgs>),
+    /// Go on with a run that was stopped or killed
+    Resume(train::ResumeArgs),
+    /// Make the run that a file describes, such as job.json in the folder of another
+    TrainFrom(train::TrainFromArgs),
+    /// List runs, compare them, put their weights into the model list
+    Runs(runs::RunsArgs),
+    /// List the networks that are installed, and say how to get the others
+    Models(models::ModelsArgs),
     /// Make an encoder of torchvision, timm or Keras a weights file to train from
     Import(import::ImportArgs),
     /// Measure how fast this machine computes
@@ -71,7 +88,13 @@ pub fn run() -> ExitCode {
         None => view::run(arguments.paths, arguments.models),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
-        Some(Command::Train(args)) => train::run(args),
+        Some(Command::Train(args)) => train::run(*args),
+        Some(Command::Resume(args)) => train::resume(&args),
+        Some(Command::TrainFrom(args)) => train::run_from(args),
+        Some(Command::Audit(args)) => audit::run(&args),
+        Some(Command::Runs(args)) => runs::run(args),
+        Some(Command::Models(args)) => models::run(&args),
+        Some(Command::CheckData(args)) => check_data::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Phantom(args)) => phantom::run(&args),

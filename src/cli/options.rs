@@ -1,13 +1,16 @@
 //! Options that several commands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use crate::inference::device::DeviceChoice;
-use crate::inference::models::ClassifierName;
+use crate::inference::installed;
+use crate::inference::models::{self, ClassifierName, Models};
 use crate::nn::Precision;
 use crate::nn::ops::cpu::{self, ThreadsError};
+use crate::training::evaluation::Selection;
+use crate::training::runs;
 
 /// Where weights lie and what computes.
 #[derive(Debug, Clone, Args)]
@@ -40,6 +43,20 @@ impl ThreadsArg {
     }
 }
 
+/// Starts so many threads that compute, and as many that load pictures, if a number is given.
+///
+/// # Errors
+/// If the system cannot.
+pub fn start_threads(number: Option<usize>) -> Result<(), ThreadsError> {
+    let Some(number) = number else {
+        return Ok(());
+    };
+    cpu::set_threads(number)?;
+    // The pool that loads is there already only if something was loaded; it computes nothing that depends on it.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(number).build_global();
+    Ok(())
+}
+
 /// Which classifier scores the pictures.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct ClassifierArg {
@@ -51,6 +68,124 @@ pub struct ClassifierArg {
     )]
     /// Its name, which is also that of its weights.
     pub name: ClassifierName,
+}
+
+/// Which classifiers score the pictures.
+#[derive(Debug, Clone, Args)]
+pub struct ClassifiersArg {
+    #[arg(
+        long = "classifier",
+        value_name = "NAME",
+        default_value = ClassifierName::RecovnetV1.name(),
+        value_parser = classifiers,
+        help = format!("One of {}, or all for every installed one; can be given several times", ClassifierName::names())
+    )]
+    /// As they were given.
+    wanted: Vec<Wanted>,
+}
+
+/// A classifier by its name, or all that are installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    One(ClassifierName),
+    All,
+}
+
+fn classifiers(name: &str) -> Result<Wanted, String> {
+    if name == "all" {
+        return Ok(Wanted::All);
+    }
+    name.parse().map(Wanted::One)
+}
+
+impl ClassifiersArg {
+    /// The names in their order, each once. Those that `all` leaves out are told on standard error.
+    ///
+    /// # Errors
+    /// If `all` finds none.
+    pub fn names(&self, weights: Option<&Path>) -> anyhow::Result<Vec<ClassifierName>> {
+        let mut names: Vec<ClassifierName> = Vec::new();
+        for wanted in &self.wanted {
+            let more = match wanted {
+                Wanted::One(name) => vec![*name],
+                Wanted::All => {
+                    let ready = installed::ready(&models::weights_folders(weights));
+                    let missing = ClassifierName::ALL.into_iter().filter(|name| !ready.contains(name));
+                    let missing: Vec<&str> = missing.map(ClassifierName::name).collect();
+                    anyhow::ensure!(
+                        !ready.is_empty(),
+                        "no classifier is installed; 'recovnet models' says how to get one"
+                    );
+                    if !missing.is_empty() {
+                        let missing = missing.join(", ");
+                        eprintln!("not installed: {missing}; 'recovnet models' says how to train them");
+                    }
+                    ready
+                }
+            };
+            for name in more {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// Which classifier is measured: an installed one, any file, or a run's best weights.
+#[derive(Debug, Clone, Args)]
+pub struct ClassifierSource {
+    #[command(flatten)]
+    installed: ClassifierArg,
+    /// A classifier's weights file instead, with its card beside it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "name"])]
+    weights_file: Option<PathBuf>,
+    /// Folder of a run instead: its best weights; the results are kept in it
+    #[arg(long, value_name = "FOLDER", conflicts_with = "name")]
+    pub run: Option<PathBuf>,
+}
+
+impl ClassifierSource {
+    /// The best weights of a run.
+    pub fn of_run(run: &Path) -> Self {
+        Self {
+            installed: ClassifierArg {
+                name: ClassifierName::RecovnetV1,
+            },
+            weights_file: None,
+            run: Some(run.to_owned()),
+        }
+    }
+
+    /// The weights file, if one is named by itself or by its run.
+    ///
+    /// # Errors
+    /// If no run lies in the folder.
+    pub fn file(&self) -> anyhow::Result<Option<PathBuf>> {
+        match &self.run {
+            Some(run) => Ok(Some(runs::best_weights(&runs::open(run)?.folder))),
+            None => Ok(self.weights_file.clone()),
+        }
+    }
+
+    /// Loads it with the segmenter.
+    ///
+    /// # Errors
+    /// If the run is none, weights are missing or refused, or the device cannot be used.
+    pub fn load(&self, args: &ModelArgs) -> anyhow::Result<Models> {
+        let (weights, device) = (args.weights.as_deref(), args.device.as_str());
+        let loaded: Result<Models, models::Error> = match self.file()? {
+            Some(file) => Models::load_file(weights, &file, device),
+            None => Models::load(weights, self.installed.name, device),
+        };
+        Ok(loaded?)
+    }
+}
+
+/// A part of the data by its name.
+pub fn selection(name: &str) -> Result<Selection, String> {
+    name.parse()
 }
 
 /// A device's name as it was given, if there is such a device.

@@ -11,15 +11,14 @@ use clap::Args;
 
 use crate::findings::{Decision, Findings};
 use crate::imaging::{self, Radiograph};
-use crate::inference::cache::{CACHE_BYTES, Cache};
-use crate::inference::engine::Analyst;
-use crate::inference::models::Models;
+use crate::inference::cache::{CACHE_BYTES, Cache, Key};
+use crate::inference::models::{ClassifierName, LoadedClassifier, Models};
 use crate::inference::pipeline;
-use crate::report::{self, Failure, Prediction};
+use crate::report::{self, Failure, Prediction, Predictions};
 
 use super::Usage;
 use super::inputs::{self, Input};
-use super::options::{ClassifierArg, ModelArgs};
+use super::options::{ClassifiersArg, ModelArgs};
 use super::output::{self, Lines, progress_bar};
 
 /// Options of `recovnet predict`.
@@ -29,7 +28,7 @@ pub struct PredictArgs {
     #[arg(required = true, value_name = "PATHS")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
-    classifier: ClassifierArg,
+    classifiers: ClassifiersArg,
     #[command(flatten)]
     models: ModelArgs,
     /// Where the lines of JSON go: - for standard output (the default unless that is a terminal), or a file
@@ -55,14 +54,11 @@ pub struct PredictArgs {
 /// If the arguments contradict each other, the models cannot be loaded, or the lines cannot be written.
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let found = inputs::collect(&args.paths);
-    check_outputs(args, &found)?;
+    let names = args.classifiers.names(args.models.weights.as_deref())?;
+    check_outputs(args, &found, &names)?;
     args.models.threads.apply()?;
     let mut predictor = Predictor {
-        models: Models::load(
-            args.models.weights.as_deref(),
-            args.classifier.name,
-            &args.models.device,
-        )?,
+        models: Models::load_several(args.models.weights.as_deref(), &names, &args.models.device)?,
         cache: Cache::new(if args.no_cache { 0 } else { CACHE_BYTES }),
     };
     let mut lines = Lines::open(args.json.as_deref())?;
@@ -72,7 +68,13 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         let result = input.and_then(|input| predictor.predict(&input, args));
         failures += usize::from(result.is_err());
         match &result {
-            Ok(prediction) => lines.write(prediction)?,
+            Ok(findings) => match findings.as_slice() {
+                [prediction] => lines.write(prediction)?,
+                several => lines.write(&Predictions {
+                    file: several.first().map_or_else(String::new, |first| first.file.clone()),
+                    findings: several.to_vec(),
+                })?,
+            },
             Err(failure) => lines.write(failure)?,
         }
         bar.suspend(|| print_words(&lines, &result));
@@ -87,8 +89,20 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Refuses outputs that would have one name, or that would replace an input.
-fn check_outputs(args: &PredictArgs, found: &[Result<Input, Failure>]) -> anyhow::Result<()> {
-    let folders = [(&args.mask_dir, MASK), (&args.map_dir, MAP), (&args.figure_dir, FIGURE)];
+fn check_outputs(
+    args: &PredictArgs,
+    found: &[Result<Input, Failure>],
+    classifiers: &[ClassifierName],
+) -> anyhow::Result<()> {
+    let own = |ending| -> Vec<String> {
+        let names = classifiers.iter().map(|name| name.name());
+        names.map(|name| own_ending(ending, name, classifiers.len())).collect()
+    };
+    let folders = [
+        (&args.mask_dir, vec![MASK.to_owned()]),
+        (&args.map_dir, own(MAP)),
+        (&args.figure_dir, own(FIGURE)),
+    ];
     let inputs: Vec<&Input> = found.iter().filter_map(|input| input.as_ref().ok()).collect();
     if folders.iter().any(|(folder, _)| folder.is_some()) {
         inputs::check_names(&inputs)?;
@@ -100,13 +114,15 @@ fn check_outputs(args: &PredictArgs, found: &[Result<Input, Failure>]) -> anyhow
         .filter(|json| json.as_os_str() != "-")
         .cloned()
         .collect();
-    for (folder, ending) in folders {
+    for (folder, endings) in &folders {
         let Some(folder) = folder else { continue };
-        targets.extend(
-            inputs
-                .iter()
-                .map(|input| inputs::output_path(folder, &input.name, ending)),
-        );
+        for ending in endings {
+            targets.extend(
+                inputs
+                    .iter()
+                    .map(|input| inputs::output_path(folder, &input.name, ending)),
+            );
+        }
     }
     match targets.iter().find(|target| sources.contains(&real_path(target))) {
         Some(target) => Err(Usage(format!("{}: is an input and would be overwritten", target.display())).into()),
@@ -131,6 +147,15 @@ const MASK: &str = ".mask.png";
 const MAP: &str = ".map.png";
 const FIGURE: &str = ".figure.png";
 
+/// The ending of what each classifier has of its own: with its name where there are several.
+fn own_ending(ending: &str, classifier: &str, classifiers: usize) -> String {
+    if classifiers == 1 {
+        ending.to_owned()
+    } else {
+        format!(".{classifier}{ending}")
+    }
+}
+
 /// The networks, and what they found in the pictures before.
 struct Predictor {
     models: Models,
@@ -139,14 +164,29 @@ struct Predictor {
 }
 
 impl Predictor {
-    fn predict(&mut self, input: &Input, args: &PredictArgs) -> Result<Prediction, Failure> {
+    /// What each classifier says, in their order.
+    fn predict(&mut self, input: &Input, args: &PredictArgs) -> Result<Vec<Prediction>, Failure> {
         let file = input.path.display().to_string();
-        let mut attempt = || -> anyhow::Result<Prediction> {
+        let mut attempt = || -> anyhow::Result<Vec<Prediction>> {
             let (image, decode) = open(&input.path)?;
-            let findings = self.findings(&image).with_context(|| file.clone())?;
-            let mut prediction = Prediction::new(file.clone(), &image, &findings, decode);
-            write_pictures(&mut prediction, &image, &findings, &input.name, args)?;
-            Ok(prediction)
+            let found = self.findings(&image).with_context(|| file.clone())?;
+            let mask = match (&args.mask_dir, found.first()) {
+                (Some(folder), Some(findings)) => Some(write_picture(
+                    folder,
+                    &input.name,
+                    MASK,
+                    &report::mask_png(&findings.mask)?,
+                )?),
+                _ => None,
+            };
+            let several = found.len();
+            let prediction = |findings: &Arc<Findings>| {
+                let mut prediction = Prediction::new(file.clone(), &image, findings, decode);
+                prediction.mask_file.clone_from(&mask);
+                write_pictures(&mut prediction, &image, findings, (&input.name, several), args)?;
+                Ok(prediction)
+            };
+            found.iter().map(prediction).collect()
         };
         attempt().map_err(|error| Failure {
             file: file.clone(),
@@ -154,14 +194,23 @@ impl Predictor {
         })
     }
 
-    fn findings(&mut self, image: &Radiograph) -> Result<Arc<Findings>, pipeline::Error> {
-        let key = self.models.key(image);
-        if let Some(findings) = self.cache.get(&key) {
-            return Ok(findings);
+    /// Findings of each classifier; the picture is segmented once for all that have not seen it yet.
+    fn findings(&mut self, image: &Radiograph) -> Result<Vec<Arc<Findings>>, pipeline::Error> {
+        let Self { models, cache } = self;
+        let key = |classifier: &LoadedClassifier| Key::of(image, &classifier.1.sha256, &models.segmenter.1.sha256);
+        let mut found: Vec<Option<Arc<Findings>>> = models.classifiers().map(|c| cache.get(&key(c))).collect();
+        let pairs = models.classifiers().zip(&found);
+        let wanted: Vec<&LoadedClassifier> = pairs.filter(|(_, found)| found.is_none()).map(|(c, _)| c).collect();
+        if !wanted.is_empty() {
+            let mut made = pipeline::analyse_with(models, &wanted, image, &mut |_| true)?.into_iter();
+            for (classifier, slot) in models.classifiers().zip(&mut found) {
+                if slot.is_none() {
+                    *slot = made.next().map(Arc::new);
+                    cache.insert(key(classifier), slot.clone().expect("there are findings of each"));
+                }
+            }
         }
-        let findings = Arc::new(pipeline::analyse(&self.models, image, &mut |_| true)?);
-        self.cache.insert(key, Arc::clone(&findings));
-        Ok(findings)
+        Ok(found.into_iter().flatten().collect())
     }
 }
 
@@ -175,20 +224,17 @@ fn write_pictures(
     prediction: &mut Prediction,
     image: &Radiograph,
     findings: &Findings,
-    name: &Path,
+    (name, classifiers): (&Path, usize),
     args: &PredictArgs,
 ) -> anyhow::Result<()> {
-    if let Some(folder) = &args.mask_dir {
-        let bytes = report::mask_png(&findings.mask)?;
-        prediction.mask_file = Some(write_picture(folder, name, MASK, &bytes)?);
-    }
+    let ending = |ending| own_ending(ending, &findings.classifier.name, classifiers);
     if let Some(folder) = &args.map_dir {
         let bytes = report::map_png(&findings.activation)?;
-        prediction.map_file = Some(write_picture(folder, name, MAP, &bytes)?);
+        prediction.map_file = Some(write_picture(folder, name, &ending(MAP), &bytes)?);
     }
     if let Some(folder) = &args.figure_dir {
         let bytes = report::figure_png(image, findings)?;
-        write_picture(folder, name, FIGURE, &bytes)?;
+        write_picture(folder, name, &ending(FIGURE), &bytes)?;
     }
     Ok(())
 }
@@ -201,15 +247,25 @@ fn write_picture(folder: &Path, name: &Path, ending: &str, bytes: &[u8]) -> anyh
 
 /// Words for a reader: on standard output where no JSON goes there; failures on standard error unless the JSON on
 /// standard output tells them.
-fn print_words(lines: &Lines, result: &Result<Prediction, Failure>) {
+fn print_words(lines: &Lines, result: &Result<Vec<Prediction>, Failure>) {
     match (lines, result) {
-        (Lines::Words, Ok(prediction)) => println!("{}", sentence(prediction)),
+        (Lines::Words, Ok(findings)) => {
+            for prediction in findings {
+                let name = if findings.len() > 1 {
+                    prediction.classifier.as_str()
+                } else {
+                    ""
+                };
+                println!("{}", sentence(prediction, name));
+            }
+        }
         (Lines::Words | Lines::File { .. }, Err(failure)) => eprintln!("{}", failure.error),
         (Lines::Stdout, _) | (Lines::File { .. }, Ok(_)) => {}
     }
 }
 
-fn sentence(prediction: &Prediction) -> String {
+/// `classifier` is empty where there is only one.
+fn sentence(prediction: &Prediction, classifier: &str) -> String {
     let class = if prediction.decision == Decision::Covid19.name() {
         "COVID-19"
     } else {
@@ -217,8 +273,9 @@ fn sentence(prediction: &Prediction) -> String {
     };
     let percent = |share: Option<f64>| share.map_or("none".to_owned(), |share| format!("{:.0} %", 100.0 * share));
     let mut line = format!(
-        "{}: {class} class, score {:.3} (threshold {:.3}), activation in the lungs {} (chance {})",
+        "{}: {classifier}{}{class} class, score {:.3} (threshold {:.3}), activation in the lungs {} (chance {})",
         prediction.file,
+        if classifier.is_empty() { "" } else { ", " },
         prediction.probability.covid19,
         prediction.threshold,
         percent(prediction.in_lung_activation),

@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use super::evaluate::Results;
-use super::evaluation::{ClassMetrics, InLung, MaskMetrics, Measured};
+use crate::training::evaluation::{ClassMetrics, InLung, MaskMetrics, Measured, Report, SegmenterReport};
 
-/// Everything in [`Results`], line by line.
-pub fn of(results: &Results) -> String {
+/// Everything in a [`Report`], line by line.
+pub fn of(results: &Report) -> String {
     let mut text = String::new();
     let evaluation = &results.evaluation;
     let hash = results.weights_sha256.get(..8).unwrap_or_default();
@@ -26,18 +25,13 @@ pub fn of(results: &Results) -> String {
     if results.in_training_part > 0 {
         text.push_str("Images of the training part are among them: no test of weights trained on these data.\n");
     }
-    let leakage = results.groups_in_test_and_other_parts;
-    if !leakage.is_none() {
-        let sentence = format!(
-            "{} patients or groups are both in the test part (with {} images) and outside it: no independent test.\n",
-            leakage.groups, leakage.test_images
-        );
-        text.push_str(&sentence);
-    }
     class_block(&mut text, "All", &evaluation.overall);
     if evaluation.children.images > 0 {
         class_block(&mut text, "Adults", &evaluation.adults);
         class_block(&mut text, "Children", &evaluation.children);
+    }
+    if let Some(early) = &evaluation.early_covid19 {
+        class_block(&mut text, "Early COVID-19 against all control images", early);
     }
     for (source, metrics) in &evaluation.by_source {
         class_block(&mut text, &format!("Source {source}"), metrics);
@@ -45,8 +39,42 @@ pub fn of(results: &Results) -> String {
     for (convention, metrics) in &evaluation.masks {
         mask_block(&mut text, convention, metrics);
     }
-    for (class, metrics) in &evaluation.in_lung_activation {
-        in_lung_block(&mut text, class, metrics);
+    for class in ["all", "control", "covid19"] {
+        if let Some(metrics) = evaluation.in_lung_activation.get(class) {
+            in_lung_block(&mut text, class, metrics);
+        }
+    }
+    let alone = |value| Measured { value, interval: None };
+    text.push_str("\nCalibration and thresholds\n");
+    let figures = [
+        ("ECE", alone(evaluation.reliability.ece)),
+        ("Brier score", alone(evaluation.reliability.brier)),
+        ("Youden", alone(evaluation.thresholds.youden)),
+        ("best F2", alone(evaluation.thresholds.f2)),
+    ];
+    rows(&mut text, &figures);
+    text
+}
+
+/// Everything in a [`SegmenterReport`], line by line.
+pub fn of_segmenter(results: &SegmenterReport) -> String {
+    let hash = results.weights_sha256.get(..8).unwrap_or_default();
+    let mut text = format!(
+        "{} {} ({hash}), threshold {:.3}, on {}\n{}, split {}: {} images without a mask left out, {} failed\n",
+        results.segmenter,
+        results.segmenter_version,
+        results.threshold,
+        results.device,
+        results.data,
+        results.split,
+        results.without_mask,
+        results.failures.len()
+    );
+    if results.in_training_part > 0 {
+        text.push_str("Images of the training part are among them: no test of weights trained on these data.\n");
+    }
+    for (convention, metrics) in &results.masks {
+        mask_block(&mut text, convention, metrics);
     }
     text
 }
@@ -66,6 +94,7 @@ fn class_block(text: &mut String, title: &str, metrics: &ClassMetrics) {
         ("accuracy", metrics.accuracy),
         ("F1", metrics.f1),
         ("F2", metrics.f2),
+        ("avg. precision", metrics.average_precision),
     ];
     rows(text, &figures);
 }
@@ -78,6 +107,9 @@ fn mask_block(text: &mut String, convention: &str, metrics: &MaskMetrics) {
     text.push_str(&title);
     let figures = [
         ("Dice", metrics.dice),
+        ("IoU", metrics.iou),
+        ("HD95, pixels", metrics.hd95_px),
+        ("HD95, mm", metrics.hd95_mm),
         ("sensitivity", metrics.sensitivity),
         ("specificity", metrics.specificity),
         ("precision", metrics.precision),
@@ -117,6 +149,6 @@ fn rows(text: &mut String, figures: &[(&str, Measured)]) {
             .interval
             .map_or(String::new(), |i| format!("  [{:.4}, {:.4}]", i.low, i.high));
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {name:<14}{value}{interval}");
+        let _ = writeln!(text, "  {name:<16}{value}{interval}");
     }
 }

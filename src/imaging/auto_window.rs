@@ -1,9 +1,13 @@
 //! Ranges taken from the values of a frame, for files that bring no window of their own. Knows no look-ups.
 
+use rayon::prelude::*;
+
 use super::radiograph::StoredValues;
 
 /// Share of the pixels cut off at either end of a robust range.
 const CUT: f64 = 0.005;
+/// Pixels that are counted together: enough to repay the clearing of the counts.
+const SHARE: usize = 1 << 20;
 
 /// How often each stored value occurs in a frame.
 pub(super) struct Histogram {
@@ -16,10 +20,17 @@ pub(super) struct Histogram {
 impl Histogram {
     /// Counts the pixels that are not padding; all of them if nothing else is there.
     pub(super) fn new(stored: &StoredValues, padding: Option<(i32, i32)>) -> Self {
-        let mut counts = vec![0_u64; 1 << 16];
-        for &sample in stored.values.iter() {
-            counts[usize::from(sample)] += 1;
-        }
+        let none = || vec![0_u64; 1 << 16];
+        let shares = stored.values.par_chunks(SHARE).fold(none, |mut counts, share| {
+            for &sample in share {
+                counts[usize::from(sample)] += 1;
+            }
+            counts
+        });
+        let counts = shares.reduce(none, |mut sum, counts| {
+            sum.iter_mut().zip(&counts).for_each(|(sum, count)| *sum += count);
+            sum
+        });
         let total = stored.values.len() as u64;
         let whole = Self {
             counts,

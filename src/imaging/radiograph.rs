@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::auto_window::Histogram;
@@ -129,6 +130,19 @@ pub struct Radiograph {
     pub warnings: Vec<String>,
 }
 
+/// Samples that are hashed at a time.
+const HASH_BLOCK: usize = 1 << 18;
+
+/// Adds the hash of each block: blocks are hashed on all cores.
+fn update_with<T: Sync>(
+    sha: &mut Sha256,
+    samples: &[T],
+    digest: impl Fn(&[T]) -> sha2::digest::Output<Sha256> + Sync + Send,
+) {
+    let digests: Vec<_> = samples.par_chunks(HASH_BLOCK).map(digest).collect();
+    digests.iter().for_each(|digest| sha.update(digest));
+}
+
 impl Radiograph {
     /// The grey stored values, or `None` for a colour picture.
     pub fn grey(&self) -> Option<&StoredValues> {
@@ -198,7 +212,7 @@ impl Radiograph {
         self
     }
 
-    /// SHA-256 over what is seen: size, samples and look-ups, none of the identity.
+    /// SHA-256 over what is seen: size, the hashes of the samples' blocks, and look-ups, none of the identity.
     fn hash(&self) -> [u8; 32] {
         let mut sha = Sha256::new();
         sha.update(self.width.to_le_bytes());
@@ -207,14 +221,15 @@ impl Radiograph {
             Samples::Grey(stored) => {
                 sha.update(b"grey");
                 sha.update(stored.offset.to_le_bytes());
-                for row in stored.values.chunks(4096) {
-                    let bytes: Vec<u8> = row.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-                    sha.update(&bytes);
-                }
+                let little_endian = |block: &[u16]| {
+                    let bytes: Vec<u8> = block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+                    Sha256::digest(&bytes)
+                };
+                update_with(&mut sha, &stored.values, little_endian);
             }
             Samples::Colour(pixels) => {
                 sha.update(b"colour");
-                sha.update(pixels.as_flattened());
+                update_with(&mut sha, pixels.as_flattened(), |block| Sha256::digest(block));
             }
         }
         // The debug form of these small types names every field and value, and changes when they do.

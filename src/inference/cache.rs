@@ -5,6 +5,7 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use crate::findings::Findings;
+use crate::imaging::Radiograph;
 
 /// Most bytes of findings that the window and `predict` keep: about ten images of 2000 x 2500 pixels.
 pub const CACHE_BYTES: usize = 256 << 20;
@@ -18,6 +19,17 @@ pub struct Key {
     pub sop_instance_uid: Option<String>,
     /// SHA-256 of the classifier's and of the segmenter's weights.
     pub weights: [String; 2],
+}
+
+impl Key {
+    /// Of a picture with the SHA-256 of a classifier's and of the segmenter's weights.
+    pub fn of(image: &Radiograph, classifier: &str, segmenter: &str) -> Self {
+        Self {
+            content_hash: image.content_hash,
+            sop_instance_uid: image.acquisition.sop_instance_uid.clone(),
+            weights: [classifier.to_owned(), segmenter.to_owned()],
+        }
+    }
 }
 
 /// A cache of findings that never holds more than a given number of bytes.

@@ -89,12 +89,9 @@ fn components(mask: &Mask) -> Vec<Component> {
 fn runs(row: &[u8]) -> Vec<Run> {
     let mut runs = Vec::new();
     let mut x = 0;
-    while let Some(skipped) = row[x..].iter().position(|&pixel| pixel != 0) {
+    while let Some(skipped) = position(&row[x..], |pixel| pixel != 0) {
         let start = x + skipped;
-        let end = row[start..]
-            .iter()
-            .position(|&pixel| pixel == 0)
-            .map_or(row.len(), |length| start + length);
+        let end = position(&row[start..], |pixel| pixel == 0).map_or(row.len(), |length| start + length);
         runs.push(Run {
             start,
             end,
@@ -103,6 +100,18 @@ fn runs(row: &[u8]) -> Vec<Run> {
         x = end;
     }
     runs
+}
+
+/// Pixels that are looked at together.
+const STRIDE: usize = 32;
+
+/// Place of the first pixel of a kind. Whole strides without one are stepped over: runs are long.
+fn position(pixels: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    let (strides, _) = pixels.as_chunks::<STRIDE>();
+    let any = |stride: &[u8; STRIDE]| stride.iter().fold(false, |any, &pixel| any | wanted(pixel));
+    let first = STRIDE * strides.iter().position(any).unwrap_or(strides.len());
+    let found = pixels[first..].iter().position(|&pixel| wanted(pixel));
+    found.map(|place| first + place)
 }
 
 fn add(component: &mut Component, run: &Run, y: usize) {

@@ -45,10 +45,12 @@ pub struct Loaded {
 /// What the worker says.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The models are there; sent once, before any request ends in `Done`.
+    /// The models are there; sent before any request ends in `Done`, and after each switch to another classifier.
     Loaded(Loaded),
     /// The models cannot be loaded; every request then ends in `Failed` with the same sentence.
     LoadFailed(String),
+    /// The other classifier that was asked for cannot be loaded; the former goes on.
+    SwitchFailed(String),
     /// A stage begins.
     Progress(RequestId, Stage),
     /// Final: the findings.
@@ -85,11 +87,7 @@ impl Analyst for Models {
     }
 
     fn key(&self, image: &Radiograph) -> Key {
-        Key {
-            content_hash: image.content_hash,
-            sop_instance_uid: image.acquisition.sop_instance_uid.clone(),
-            weights: [self.classifier.1.sha256.clone(), self.segmenter.1.sha256.clone()],
-        }
+        Key::of(image, &self.classifier.1.sha256, &self.segmenter.1.sha256)
     }
 
     fn analyse(
@@ -115,20 +113,34 @@ pub struct Engine {
 impl Engine {
     /// Starts the worker; `wake` is called after every event (from the worker's thread).
     pub fn start(config: EngineConfig, wake: impl Fn() + Send + Sync + 'static) -> Self {
-        let load = move || {
-            let EngineConfig {
-                weights,
-                classifier,
-                device,
-            } = config;
-            Models::load(weights.as_deref(), classifier, &device).map_err(|error| error.to_string())
-        };
-        Self::start_with(load, wake)
+        let EngineConfig {
+            weights,
+            classifier,
+            device,
+        } = config;
+        let load =
+            move |classifier| Models::load(weights.as_deref(), classifier, &device).map_err(|error| error.to_string());
+        Self::start_switchable(classifier, load, wake)
     }
 
-    /// Starts the worker with models that `load` makes on the worker's thread, or the sentence that says why not.
+    /// Starts the worker with models that `load` makes on the worker's thread, or the sentence that says why not; it
+    /// knows no other classifier.
     pub fn start_with<A: Analyst>(
         load: impl FnOnce() -> Result<A, String> + Send + 'static,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let mut load = Some(load);
+        let once = move |_| match load.take() {
+            Some(load) => load(),
+            None => Err("there is no other classifier here".to_owned()),
+        };
+        Self::start_switchable(ClassifierName::RecovnetV1, once, wake)
+    }
+
+    /// Starts the worker with models that `load` makes on the worker's thread, anew for every [`Engine::switch`].
+    pub fn start_switchable<A: Analyst>(
+        first: ClassifierName,
+        load: impl FnMut(ClassifierName) -> Result<A, String> + Send + 'static,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let shared = Arc::new(Shared::default());
@@ -137,7 +149,7 @@ impl Engine {
         let thread = std::thread::Builder::new()
             .name("inference".to_owned())
             .stack_size(STACK_BYTES);
-        let broken = match thread.spawn(move || worker.run(load)) {
+        let broken = match thread.spawn(move || worker.run(first, load)) {
             Ok(_detached) => None,
             Err(error) => Some(format!("the inference worker cannot be started: {error}")),
         };
@@ -159,6 +171,15 @@ impl Engine {
             None => self.shared.submit(self.latest, image),
         }
         self.latest
+    }
+
+    /// Asks for another classifier: ends in `Loaded` with it, or in `SwitchFailed` with the former going on. The request
+    /// under way ends in `Cancelled`; the picture on the screen has to be submitted again.
+    pub fn switch(&mut self, classifier: ClassifierName) {
+        match &self.broken {
+            Some(reason) => self.own_events.push_back(Event::LoadFailed(reason.clone())),
+            None => self.shared.switch(classifier),
+        }
     }
 
     /// Asks a request to end; its final event still comes.

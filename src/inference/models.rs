@@ -1,110 +1,31 @@
 //! Finds, verifies and loads weights with their model cards, and chooses the device.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use crate::findings::ModelId;
 use crate::nn::card::Task;
 use crate::nn::{self, BackboneKind, ModelCard};
 
 use super::device::{self, DeviceChoice};
+use super::names::{how_to_train_segmenter, task_name};
+
+pub use super::device::Opened;
+pub use super::names::ClassifierName;
 
 /// The segmenter whose mask goes with every classifier, so that their in-lung activations can be compared.
 pub const SEGMENTER: &str = "segmenter-densenet121";
-
-/// Name of a classifier on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ClassifierName {
-    /// `recovnet-v1`: the DenseNet-121 encoder of a trained segmenter.
-    RecovnetV1,
-    /// `recovnet-v2`: the ResNet-50 encoder of a trained segmenter.
-    RecovnetV2,
-    /// `recovnet-inception_v3`: the Inception-v3 encoder of a trained segmenter.
-    RecovnetInceptionV3,
-    /// `recovnet-inception_resnet_v2`: the Inception-ResNet-v2 encoder of a trained segmenter.
-    RecovnetInceptionResnetV2,
-    /// `densenet121`: plain baseline.
-    Densenet121,
-    /// `resnet50`: plain baseline.
-    Resnet50,
-    /// `inception_v3`: plain baseline.
-    InceptionV3,
-    /// `inception_resnet_v2`: plain baseline.
-    InceptionResnetV2,
-}
-
-impl ClassifierName {
-    /// Every name: the paper's two networks, the same on the other encoders, the baselines.
-    pub const ALL: [Self; 8] = [
-        Self::RecovnetV1,
-        Self::RecovnetV2,
-        Self::RecovnetInceptionV3,
-        Self::RecovnetInceptionResnetV2,
-        Self::Densenet121,
-        Self::Resnet50,
-        Self::InceptionV3,
-        Self::InceptionResnetV2,
-    ];
-
-    /// Name on the command line and of the weights file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RecovnetV1 => "recovnet-v1",
-            Self::RecovnetV2 => "recovnet-v2",
-            Self::RecovnetInceptionV3 => "recovnet-inception_v3",
-            Self::RecovnetInceptionResnetV2 => "recovnet-inception_resnet_v2",
-            Self::Densenet121 => "densenet121",
-            Self::Resnet50 => "resnet50",
-            Self::InceptionV3 => "inception_v3",
-            Self::InceptionResnetV2 => "inception_resnet_v2",
-        }
-    }
-
-    /// All names, for a message.
-    pub fn names() -> String {
-        Self::ALL.map(Self::name).join(", ")
-    }
-
-    /// What the card beside its weights must say.
-    fn network(self) -> (Task, BackboneKind) {
-        match self {
-            Self::RecovnetV1 => (Task::Recovnet, BackboneKind::DenseNet121),
-            Self::RecovnetV2 => (Task::Recovnet, BackboneKind::ResNet50),
-            Self::RecovnetInceptionV3 => (Task::Recovnet, BackboneKind::InceptionV3),
-            Self::RecovnetInceptionResnetV2 => (Task::Recovnet, BackboneKind::InceptionResNetV2),
-            Self::Densenet121 => (Task::Baseline, BackboneKind::DenseNet121),
-            Self::Resnet50 => (Task::Baseline, BackboneKind::ResNet50),
-            Self::InceptionV3 => (Task::Baseline, BackboneKind::InceptionV3),
-            Self::InceptionResnetV2 => (Task::Baseline, BackboneKind::InceptionResNetV2),
-        }
-    }
-}
-
-impl fmt::Display for ClassifierName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for ClassifierName {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|classifier| classifier.name() == name);
-        found.ok_or_else(|| format!("no classifier is called '{name}'; there are {}", Self::names()))
-    }
-}
 
 /// Why the models cannot be loaded: one sentence with the cause and, where there is one, the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No weights file in any folder.
     #[error("no weights of {name}: looked for {name}.safetensors in {}; put the file with its model card \
-             {name}.json into one of these folders, or name another with --weights or RECOVNET_WEIGHTS", list(.folders))]
+             {name}.json into one of these folders, name another with --weights or RECOVNET_WEIGHTS, or {how_to_train}", list(.folders))]
     Missing {
         /// Name of the network.
         name: String,
+        /// What makes one.
+        how_to_train: String,
         /// Where it was looked for.
         folders: Vec<PathBuf>,
     },
@@ -166,12 +87,19 @@ fn list(folders: &[PathBuf]) -> String {
     names.join(", ")
 }
 
-/// A segmenter and a classifier on one device, verified and ready.
+/// Phase I network and its card.
+pub type LoadedSegmenter = (nn::Segmenter, ModelCard);
+/// Phase II network and its card.
+pub type LoadedClassifier = (nn::Classifier, ModelCard);
+
+/// A segmenter and one classifier or more on one device, verified and ready.
 pub struct Models {
-    /// Phase I network and its card.
-    pub segmenter: (nn::Segmenter, ModelCard),
-    /// Phase II network and its card.
-    pub classifier: (nn::Classifier, ModelCard),
+    /// Its mask goes with every classifier.
+    pub segmenter: LoadedSegmenter,
+    /// The classifier; the first, where there are several.
+    pub classifier: LoadedClassifier,
+    /// Further classifiers, in the order they were asked for.
+    pub others: Vec<LoadedClassifier>,
     /// Where both run.
     pub device: nn::Device,
     /// What that is, in words for the window: `CPU, 2 threads`.
@@ -187,19 +115,60 @@ impl Models {
     /// # Errors
     /// If weights are missing, do not match their card or the network, or the device cannot be used.
     pub fn load(weights: Option<&Path>, classifier: ClassifierName, device: &str) -> Result<Self, Error> {
+        Self::load_several(weights, &[classifier], device)
+    }
+
+    /// As [`Models::load`], with several classifiers beside one segmenter.
+    ///
+    /// # Errors
+    /// As [`Models::load`]; naming the first classifier that is missing or refused.
+    ///
+    /// # Panics
+    /// If no classifier is named.
+    pub fn load_several(weights: Option<&Path>, classifiers: &[ClassifierName], device: &str) -> Result<Self, Error> {
+        Self::load_with(weights, device, |folders| {
+            classifiers.iter().map(|name| find_classifier(folders, *name)).collect()
+        })
+    }
+
+    /// As [`Models::load`], with a classifier's weights from any file; its card must lie beside it.
+    ///
+    /// # Errors
+    /// As [`Models::load`], and if the card is a segmenter's.
+    pub fn load_file(weights: Option<&Path>, classifier: &Path, device: &str) -> Result<Self, Error> {
+        Self::load_with(weights, device, |_| Ok(vec![WeightsFile::classifier_at(classifier)?]))
+    }
+
+    /// A segmenter's weights from any file, alone, with the device they are on; its card must lie beside it.
+    ///
+    /// # Errors
+    /// If they are missing, of a classifier, or refused, or the device cannot be used.
+    pub fn load_segmenter_file(path: &Path, device: &str) -> Result<(LoadedSegmenter, Opened), Error> {
+        let opened = device.parse::<DeviceChoice>()?.open()?;
+        let card = card_beside(path)?;
+        check_card(path, &card, (Task::Segmenter, card.backbone))?;
+        let network = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, &opened.device)?;
+        Ok(((network, card), opened))
+    }
+
+    fn load_with(
+        weights: Option<&Path>,
+        device: &str,
+        classifiers: impl FnOnce(&[PathBuf]) -> Result<Vec<WeightsFile>, Error>,
+    ) -> Result<Self, Error> {
         if let Some(folder) = weights.filter(|folder| !folder.is_dir()) {
             return Err(Error::NoFolder(folder.to_owned()));
         }
         let folders = weights_folders(weights);
         let choice: DeviceChoice = device.parse()?;
         let segmenter = find_segmenter(&folders)?;
-        let classifier = find_classifier(&folders, classifier)?;
+        let classifiers = classifiers(&folders)?;
         let opened = choice.open()?;
-        match Self::load_on(&segmenter, &classifier, &opened.device, opened.label) {
+        match Self::load_on(&segmenter, &classifiers, &opened.device, opened.label) {
             // A GPU that computes may yet have no room for the networks.
             Err(Error::NoRoom { cause }) if choice == DeviceChoice::Auto => {
                 let cpu = device::cpu(Some(&cause.to_string()));
-                Self::load_on(&segmenter, &classifier, &cpu.device, cpu.label)
+                Self::load_on(&segmenter, &classifiers, &cpu.device, cpu.label)
             }
             loaded => loaded,
         }
@@ -207,7 +176,7 @@ impl Models {
 
     fn load_on(
         segmenter: &WeightsFile,
-        classifier: &WeightsFile,
+        classifiers: &[WeightsFile],
         device: &nn::Device,
         device_label: String,
     ) -> Result<Self, Error> {
@@ -218,15 +187,23 @@ impl Models {
         let WeightsFile { path, card } = segmenter;
         let segmenter = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, device);
         let segmenter = (segmenter.map_err(refused)?, card.clone());
-        let WeightsFile { path, card } = classifier;
-        let classifier = nn::Classifier::load_verified(path, &card.sha256, card.backbone, card.graph, device);
-        let classifier = (classifier.map_err(refused)?, card.clone());
+        let classifier = |WeightsFile { path, card }: &WeightsFile| -> Result<LoadedClassifier, Error> {
+            let network = nn::Classifier::load_verified(path, &card.sha256, card.backbone, card.graph, device);
+            Ok((network.map_err(refused)?, card.clone()))
+        };
+        let (first, others) = classifiers.split_first().expect("a classifier is named");
         Ok(Self {
             segmenter,
-            classifier,
+            classifier: classifier(first)?,
+            others: others.iter().map(classifier).collect::<Result<_, _>>()?,
             device: device.clone(),
             device_label,
         })
+    }
+
+    /// Every classifier, the first first.
+    pub fn classifiers(&self) -> impl Iterator<Item = &LoadedClassifier> {
+        std::iter::once(&self.classifier).chain(&self.others)
     }
 
     /// Which segmenter this is.
@@ -240,7 +217,8 @@ impl Models {
     }
 }
 
-fn model_id(card: &ModelCard) -> ModelId {
+/// Which weights a card stands for.
+pub(super) fn model_id(card: &ModelCard) -> ModelId {
     ModelId {
         name: card.name.clone(),
         version: card.version.clone(),
@@ -258,6 +236,26 @@ pub struct WeightsFile {
 }
 
 impl WeightsFile {
+    /// A classifier's weights file of any name, with the card beside it.
+    ///
+    /// # Errors
+    /// If there is no file or no card, the card is a segmenter's or cannot be right.
+    pub fn classifier_at(path: &Path) -> Result<Self, Error> {
+        let card = card_beside(path)?;
+        if card.task == Task::Segmenter {
+            return Err(Error::OtherNetwork {
+                path: path.to_owned(),
+                found: words(card.task, card.backbone),
+                expected: "a classifier".to_owned(),
+            });
+        }
+        check_card(path, &card, (card.task, card.backbone))?;
+        Ok(Self {
+            path: path.to_owned(),
+            card,
+        })
+    }
+
     /// Compares the bytes with the card without loading them.
     fn verified(self) -> Result<Self, Error> {
         nn::weights::verify(&self.path, &self.card.sha256)?;
@@ -281,11 +279,11 @@ pub fn verified_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<
     find_classifier(folders, name)?.verified()
 }
 
-fn find_segmenter(folders: &[PathBuf]) -> Result<WeightsFile, Error> {
+pub(super) fn find_segmenter(folders: &[PathBuf]) -> Result<WeightsFile, Error> {
     find(folders, SEGMENTER, (Task::Segmenter, BackboneKind::DenseNet121))
 }
 
-fn find_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<WeightsFile, Error> {
+pub(super) fn find_classifier(folders: &[PathBuf], name: ClassifierName) -> Result<WeightsFile, Error> {
     find(folders, name.name(), name.network())
 }
 
@@ -298,14 +296,26 @@ fn find(folders: &[PathBuf], name: &str, expected: (Task, BackboneKind)) -> Resu
         .find(|path| path.is_file());
     let path = found.ok_or_else(|| Error::Missing {
         name: name.to_owned(),
+        how_to_train: name
+            .parse()
+            .map_or_else(|_| how_to_train_segmenter(), ClassifierName::how_to_train),
         folders: folders.to_vec(),
     })?;
-    let card = ModelCard::beside(&path).map_err(|e| Error::Card {
-        path: path.clone(),
-        reason: e.to_string(),
-    })?;
+    let card = card_beside(&path)?;
     check_card(&path, &card, expected)?;
     Ok(WeightsFile { path, card })
+}
+
+fn card_beside(path: &Path) -> Result<ModelCard, Error> {
+    ModelCard::beside(path).map_err(|e| Error::Card {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })
+}
+
+/// Task and backbone in words.
+fn words(task: Task, backbone: BackboneKind) -> String {
+    format!("{} on {backbone}", task_name(task))
 }
 
 /// Largest rows or columns that a card may ask for.
@@ -313,7 +323,6 @@ const LARGEST_SIDE: usize = 4096;
 
 fn check_card(path: &Path, card: &ModelCard, (task, backbone): (Task, BackboneKind)) -> Result<(), Error> {
     if (card.task, card.backbone) != (task, backbone) {
-        let words = |task: Task, backbone| format!("{} on {backbone}", task_name(task));
         let (found, expected) = (words(card.task, card.backbone), words(task, backbone));
         return Err(Error::OtherNetwork {
             path: path.to_owned(),
@@ -344,16 +353,9 @@ fn check_card(path: &Path, card: &ModelCard, (task, backbone): (Task, BackboneKi
     Ok(())
 }
 
-fn task_name(task: Task) -> &'static str {
-    match task {
-        Task::Segmenter => "segmenter",
-        Task::Recovnet => "recovnet",
-        Task::Baseline => "baseline",
-    }
-}
-
-/// Folders searched for weights, in order: `given`, `RECOVNET_WEIGHTS`, beside the program (and `weights` there),
-/// the user's data folder, `./weights`.
+/// Folders searched for weights, in order: `given`, `RECOVNET_WEIGHTS`, the user's model list, beside the program (and
+/// `weights` there), `./weights`. The list comes before the weights that a program brings along, so that a model that
+/// was promoted is the one that is used.
 pub fn weights_folders(given: Option<&Path>) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = given.map(Path::to_owned).into_iter().collect();
     folders.extend(
@@ -361,11 +363,16 @@ pub fn weights_folders(given: Option<&Path>) -> Vec<PathBuf> {
             .filter(|value| !value.is_empty())
             .map(PathBuf::from),
     );
+    folders.extend(user_folder());
     if let Some(beside) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
         folders.extend([beside.to_owned(), beside.join("weights")]);
     }
-    let user = directories::ProjectDirs::from("", "", "recovnet");
-    folders.extend(user.map(|user| user.data_dir().join("weights")));
     folders.push(PathBuf::from("weights"));
     folders
+}
+
+/// The user's model list: where promoted models lie; `None` where the system knows no home.
+pub fn user_folder() -> Option<PathBuf> {
+    let user = directories::ProjectDirs::from("", "", "recovnet");
+    user.map(|user| user.data_dir().join("weights"))
 }

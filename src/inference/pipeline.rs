@@ -6,15 +6,19 @@ use rayon::prelude::*;
 
 use crate::findings::{ActivationMap, Decision, Findings, InLungActivation, Lungs, Mask, Probabilities, Timings};
 use crate::imaging::{Radiograph, Scope};
-use crate::nn::{self, CamTarget, InputSpec, Tensor};
+use crate::nn::{self, CamTarget, Device, InputSpec, ModelCard, Tensor};
 use crate::preprocess::{self, GreyInput, Placement};
 
 use super::components::lungs;
-use super::models::Models;
+use super::models::{LoadedClassifier, LoadedSegmenter, Models, model_id};
 use super::warnings;
 
 /// Neuron of class COVID-19; neuron 0 is control.
 const COVID19: usize = 1;
+
+/// Said where a classifier that is given the lungs had to be given everything.
+const WHOLE_INSTEAD: &str =
+    "The network is made for the lungs alone and was given the whole picture, because no lung was found.";
 
 /// What the pipeline is about to do; the engine passes it on as progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,54 +73,94 @@ struct Classified {
 ///
 /// # Errors
 /// If the picture is out of scope, a network fails, or the caller stops it.
+///
+/// # Panics
+/// Never: one classifier has one result.
 pub fn analyse(
     models: &Models,
     image: &Radiograph,
     on_stage: &mut dyn FnMut(Stage) -> bool,
 ) -> Result<Findings, Error> {
+    let mut found = analyse_with(models, &[&models.classifier], image, on_stage)?;
+    Ok(found.pop().expect("one classifier has one result"))
+}
+
+/// As [`analyse`], with several of the models' classifiers behind one segmentation: findings of each, in their order.
+///
+/// # Errors
+/// As [`analyse`].
+pub fn analyse_with(
+    models: &Models,
+    classifiers: &[&LoadedClassifier],
+    image: &Radiograph,
+    on_stage: &mut dyn FnMut(Stage) -> bool,
+) -> Result<Vec<Findings>, Error> {
     check_scope(image)?;
     let mut enter = |stage| if on_stage(stage) { Ok(()) } else { Err(Error::Cancelled) };
     let start = Instant::now();
     enter(Stage::Preprocess)?;
-    let (for_segmenter, for_classifier) = inputs(models, image)?;
+    let (for_segmenter, for_classifiers) = inputs(models, classifiers, image)?;
     let preprocess = start.elapsed();
 
     enter(Stage::Segment)?;
     let segmenting = Instant::now();
-    let mask = segment(models, &for_segmenter)?;
+    let mask = segment(&models.segmenter, &for_segmenter)?;
     let lungs = lungs(&mask);
     let segment = segmenting.elapsed();
 
-    enter(Stage::Classify)?;
-    let classifying = Instant::now();
-    let classified = classify(models, &for_classifier)?;
-    let classify = classifying.elapsed();
+    let mut own = Vec::with_capacity(classifiers.len());
+    for (&classifier, input) in classifiers.iter().zip(for_classifiers) {
+        enter(Stage::Classify)?;
+        let classifying = Instant::now();
+        let input = match input {
+            Some(input) => input,
+            None => region_input(&models.device, image, &classifier.1.input, &mask)?,
+        };
+        let classified = classify(classifier, &input)?;
+        let classify = classifying.elapsed();
 
-    enter(Stage::Explain)?;
-    let explaining = Instant::now();
-    let activation = explain(models, &classified, &for_classifier.placement)?;
-    let in_lung = in_lung_activation(&activation, &mask, &for_classifier.placement);
-    let explain = explaining.elapsed();
-
-    let timings = Timings {
-        preprocess,
-        segment,
-        classify,
-        explain,
-        total: start.elapsed(),
-    };
-    Ok(findings(
-        models,
-        image,
-        Parts {
+        enter(Stage::Explain)?;
+        let explaining = Instant::now();
+        let activation = explain(classifier, &classified, &input.placement)?;
+        let in_lung = in_lung_activation(&activation, &mask, &input.placement);
+        let explain = explaining.elapsed();
+        let timings = Timings {
+            preprocess,
+            segment,
+            classify,
+            explain,
+            total: preprocess + segment + classifying.elapsed(),
+        };
+        own.push((&classifier.1, classified.logits, activation, in_lung, timings));
+    }
+    // The last of them takes the mask without a copy.
+    let shared = std::iter::repeat_n((mask, lungs), own.len());
+    let found = own.into_iter().zip(shared);
+    let found = found.map(|((card, logits, activation, in_lung, timings), (mask, lungs))| {
+        let parts = Parts {
             mask,
             lungs,
-            logits: classified.logits,
+            logits,
             activation,
             in_lung,
             timings,
-        },
-    ))
+        };
+        findings(models, card, image, parts)
+    });
+    Ok(found.collect())
+}
+
+/// The lung mask alone.
+///
+/// # Errors
+/// If the picture is out of scope or the network fails.
+pub fn lung_mask(segmenter: &LoadedSegmenter, device: &Device, image: &Radiograph) -> Result<Mask, Error> {
+    check_scope(image)?;
+    let spec = &segmenter.1.input;
+    segment(
+        segmenter,
+        &network_input(device, &preprocess::grey(image, spec)?, spec)?,
+    )
 }
 
 fn check_scope(image: &Radiograph) -> Result<(), Error> {
@@ -129,23 +173,47 @@ fn check_scope(image: &Radiograph) -> Result<(), Error> {
     }
 }
 
-/// Inputs of the segmenter and of the classifier, each by its own spec; the grey plane is made once if it can be.
-fn inputs(models: &Models, image: &Radiograph) -> Result<(NetworkInput, NetworkInput), Error> {
-    let (first, second) = (&models.segmenter.1.input, &models.classifier.1.input);
-    let grey = preprocess::grey(image, first)?;
-    let segmenter = network_input(models, &grey, first)?;
-    let same_shape = |a: &InputSpec, b: &InputSpec| (a.width, a.height, a.aspect) == (b.width, b.height, b.aspect);
-    let grey = if same_shape(first, second) {
-        grey
-    } else {
-        preprocess::grey(image, second)?
-    };
-    let classifier = network_input(models, &grey, second)?;
-    Ok((segmenter, classifier))
+/// The input of a network that is given a part of the picture: black outside the lungs, or the box around them.
+///
+/// # Errors
+/// If the picture is in colour, or the device refuses the tensor.
+fn region_input(device: &Device, image: &Radiograph, spec: &InputSpec, lungs: &Mask) -> Result<NetworkInput, Error> {
+    let grey = preprocess::grey_of_region(image, spec, &lungs.pixels)?;
+    network_input(device, &grey, spec)
 }
 
-fn network_input(models: &Models, grey: &GreyInput, spec: &InputSpec) -> Result<NetworkInput, Error> {
-    let tensor = preprocess::tensor(grey, spec, &models.device)?;
+/// Inputs of the segmenter and of each classifier, each by its own spec; a grey plane is made once for all that it
+/// suits. A classifier that is given a part of the picture has none before the lungs are known.
+fn inputs(
+    models: &Models,
+    classifiers: &[&LoadedClassifier],
+    image: &Radiograph,
+) -> Result<(NetworkInput, Vec<Option<NetworkInput>>), Error> {
+    let same_shape = |a: &InputSpec, b: &InputSpec| (a.width, a.height, a.aspect) == (b.width, b.height, b.aspect);
+    let spec = &models.segmenter.1.input;
+    let mut planes: Vec<(&InputSpec, GreyInput)> = vec![(spec, preprocess::grey(image, spec)?)];
+    let segmenter = network_input(&models.device, &planes[0].1, spec)?;
+    let mut inputs = Vec::with_capacity(classifiers.len());
+    for (_, card) in classifiers {
+        let spec = &card.input;
+        if !spec.region.is_full() {
+            inputs.push(None);
+            continue;
+        }
+        let made = planes.iter().position(|(other, _)| same_shape(other, spec));
+        let plane = if let Some(plane) = made {
+            plane
+        } else {
+            planes.push((spec, preprocess::grey(image, spec)?));
+            planes.len() - 1
+        };
+        inputs.push(Some(network_input(&models.device, &planes[plane].1, spec)?));
+    }
+    Ok((segmenter, inputs))
+}
+
+fn network_input(device: &Device, grey: &GreyInput, spec: &InputSpec) -> Result<NetworkInput, Error> {
+    let tensor = preprocess::tensor(grey, spec, device)?;
     Ok(NetworkInput {
         tensor,
         placement: grey.placement,
@@ -153,14 +221,11 @@ fn network_input(models: &Models, grey: &GreyInput, spec: &InputSpec) -> Result<
 }
 
 /// Lung probability to image pixels, bilinearly, then the threshold of the segmenter's card.
-fn segment(models: &Models, input: &NetworkInput) -> Result<Mask, Error> {
-    let (network, card) = &models.segmenter;
+fn segment((network, card): &LoadedSegmenter, input: &NetworkInput) -> Result<Mask, Error> {
     let probability = flat(&network.predict(&input.tensor)?, "segmenter")?;
     let (width, height) = input.placement.image_size();
-    let threshold = card.threshold as f32;
-    // Where the network did not look the probability is 0; a threshold of 0 must not make that lung.
-    let inside = |p: f32| u8::from(p >= threshold && p > 0.0);
-    let pixels = input.placement.to_image_as(&probability, inside);
+    // Where the network did not look the probability is 0; a threshold of 0 does not make that lung.
+    let pixels = input.placement.to_mask(&probability, card.threshold as f32);
     Ok(Mask {
         width: width as u32,
         height: height as u32,
@@ -168,8 +233,8 @@ fn segment(models: &Models, input: &NetworkInput) -> Result<Mask, Error> {
     })
 }
 
-fn classify(models: &Models, input: &NetworkInput) -> Result<Classified, Error> {
-    let output = models.classifier.0.predict(&input.tensor)?;
+fn classify((network, _): &LoadedClassifier, input: &NetworkInput) -> Result<Classified, Error> {
+    let output = network.predict(&input.tensor)?;
     let logits = flat(&output.logits, "classifier")?;
     let [control, covid19] = logits[..] else {
         let found = output.logits.dims().to_vec();
@@ -187,11 +252,12 @@ fn classify(models: &Models, input: &NetworkInput) -> Result<Classified, Error> 
 }
 
 /// Grad-CAM of the COVID-19 logit, `ReLU`, bilinear to the network input, then to image pixels.
-fn explain(models: &Models, classified: &Classified, placement: &Placement) -> Result<ActivationMap, Error> {
-    let raw = models
-        .classifier
-        .0
-        .activation_map(&classified.features, COVID19, CamTarget::Logit)?;
+fn explain(
+    (network, _): &LoadedClassifier,
+    classified: &Classified,
+    placement: &Placement,
+) -> Result<ActivationMap, Error> {
+    let raw = network.activation_map(&classified.features, COVID19, CamTarget::Logit)?;
     let (_, rows, columns) = raw.dims3().map_err(nn::Error::from)?;
     let cells: Vec<f32> = flat(&raw, "activation map")?
         .iter()
@@ -211,35 +277,66 @@ pub fn activation_map(cells: Vec<f32>, grid: (usize, usize), placement: &Placeme
     ActivationMap {
         width: width as u32,
         height: height as u32,
-        max: values.par_iter().copied().reduce(|| 0.0, f32::max),
+        max: largest(&values),
         values,
         cells,
         grid: (grid.0 as u32, grid.1 as u32),
     }
 }
 
+/// Values that are compared or added side by side.
+const LANES: usize = 8;
+/// Values that a thread looks at at a time.
+const CHUNK: usize = 1 << 15;
+
+/// The largest of values that are at least 0; 0 if there are none.
+fn largest(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let of_chunk = |chunk: &[f32]| {
+        let (lanes, rest) = chunk.as_chunks::<LANES>();
+        let most = lanes.iter().fold([0.0; LANES], |most, values| {
+            std::array::from_fn(|i| larger(most[i], values[i]))
+        });
+        most.iter().chain(rest).copied().fold(0.0, larger)
+    };
+    values.par_chunks(CHUNK).map(of_chunk).reduce(|| 0.0, larger)
+}
+
 /// Share of the activation inside the mask, and the mask's share of the area that the network saw.
 pub fn in_lung_activation(map: &ActivationMap, mask: &Mask, placement: &Placement) -> InLungActivation {
     let (columns, rows) = placement.seen();
-    let width = mask.width as usize;
+    let width = mask.width.max(1) as usize;
+    let lines = mask.pixels.par_chunks(width).zip(map.values.par_chunks(width));
+    let seen = lines.skip(rows.start).take(rows.len());
+    // Lines are added up in their order, so that the result does not depend on the threads.
+    let sums: Vec<_> = seen
+        .map(|(pixels, values)| line_sums(&pixels[columns.clone()], &values[columns.clone()]))
+        .collect();
     let (mut inside, mut whole, mut lung_px) = (0.0, 0.0, 0_u64);
-    for y in rows {
-        let line = y * width..;
-        let pairs = mask.pixels[line.clone()].iter().zip(&map.values[line]);
-        for (&pixel, &value) in pairs.take(columns.end).skip(columns.start) {
-            let value = f64::from(value);
-            whole += value;
-            if pixel != 0 {
-                inside += value;
-                lung_px += 1;
-            }
-        }
+    for (line_inside, line_whole, line_px) in sums {
+        inside += line_inside;
+        whole += line_whole;
+        lung_px += line_px;
     }
     let seen_px = placement.seen_pixels();
     InLungActivation {
         ratio: (whole > 0.0 && lung_px > 0).then(|| inside / whole),
         chance: (seen_px > 0).then(|| lung_px as f64 / seen_px as f64),
     }
+}
+
+/// Sums of a line's activation inside the mask and anywhere, and its pixels inside.
+fn line_sums(mask: &[u8], values: &[f32]) -> (f64, f64, u64) {
+    let (mut inside, mut whole) = ([0.0_f64; LANES], [0.0_f64; LANES]);
+    for (mask, values) in mask.chunks(LANES).zip(values.chunks(LANES)) {
+        for (((inside, whole), &pixel), &value) in inside.iter_mut().zip(&mut whole).zip(mask).zip(values) {
+            let value = f64::from(value);
+            *whole += value;
+            *inside += if pixel == 0 { 0.0 } else { value };
+        }
+    }
+    let lung_px = mask.iter().filter(|&&pixel| pixel != 0).count() as u64;
+    (inside.iter().sum(), whole.iter().sum(), lung_px)
 }
 
 /// The values of a tensor in row-major order, all of them finite.
@@ -265,7 +362,7 @@ struct Parts {
     timings: Timings,
 }
 
-fn findings(models: &Models, image: &Radiograph, parts: Parts) -> Findings {
+fn findings(models: &Models, classifier: &ModelCard, image: &Radiograph, parts: Parts) -> Findings {
     let Parts {
         mask,
         lungs,
@@ -276,10 +373,13 @@ fn findings(models: &Models, image: &Radiograph, parts: Parts) -> Findings {
     } = parts;
     let margin = logits[COVID19] - logits[0];
     let probabilities = softmax(margin);
-    let threshold = models.classifier.1.threshold;
+    let threshold = classifier.threshold;
     let lung_px = mask.pixels.iter().filter(|&&pixel| pixel != 0).count();
     let lung_area_fraction = lung_px as f64 / mask.pixels.len().max(1) as f64;
-    let warnings = warnings::about(image, &lungs, lung_area_fraction, &activation);
+    let mut warnings = warnings::about(image, &lungs, lung_area_fraction, &activation);
+    if !classifier.input.region.is_full() && lungs == Lungs::None {
+        warnings.push(WHOLE_INSTEAD.to_owned());
+    }
     Findings {
         content_hash: image.content_hash,
         sop_instance_uid: image.acquisition.sop_instance_uid.clone(),
@@ -292,7 +392,7 @@ fn findings(models: &Models, image: &Radiograph, parts: Parts) -> Findings {
         decision: decide(probabilities.covid19, threshold),
         activation,
         in_lung,
-        classifier: models.classifier_id(),
+        classifier: model_id(classifier),
         segmenter: models.segmenter_id(),
         device: models.device_label.clone(),
         timings,

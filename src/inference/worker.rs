@@ -11,6 +11,7 @@ use crate::imaging::Radiograph;
 
 use super::cache::{CACHE_BYTES, Cache};
 use super::engine::{Analyst, Event, RequestId};
+use super::names::ClassifierName;
 use super::pipeline::Error;
 
 /// Requests on their way to the worker.
@@ -18,12 +19,22 @@ use super::pipeline::Error;
 struct Inbox {
     /// In order of submission; no image means that the request was cancelled while it waited.
     waiting: VecDeque<(RequestId, Option<Arc<Radiograph>>)>,
+    /// Another classifier is wanted; it goes before what waits.
+    switch: Option<ClassifierName>,
     /// The one that the worker has in hand.
     running: Option<RequestId>,
     /// The one in hand is to end in `Cancelled`.
     stop_running: bool,
     /// The handle is gone.
     closed: bool,
+}
+
+/// What the worker does next.
+enum Order {
+    /// Answer a request; without an image it was cancelled while it waited.
+    Answer(RequestId, Option<Arc<Radiograph>>),
+    /// Load another classifier.
+    Switch(ClassifierName),
 }
 
 /// The inbox with the bell that wakes the worker.
@@ -42,6 +53,14 @@ impl Shared {
         }
         inbox.stop_running = inbox.running.is_some();
         inbox.waiting.push_back((id, Some(image)));
+        self.bell.notify_one();
+    }
+
+    /// Asks for another classifier; what is in hand ends in `Cancelled`, what waits is answered by the new one.
+    pub(super) fn switch(&self, classifier: ClassifierName) {
+        let mut inbox = self.lock();
+        inbox.switch = Some(classifier);
+        inbox.stop_running = inbox.running.is_some();
         self.bell.notify_one();
     }
 
@@ -66,17 +85,20 @@ impl Shared {
         self.bell.notify_one();
     }
 
-    /// Waits for the next request and takes it in hand; `None` when the handle is gone.
-    fn next(&self) -> Option<(RequestId, Option<Arc<Radiograph>>)> {
+    /// Waits for the next order and takes it in hand; `None` when the handle is gone.
+    fn next(&self) -> Option<Order> {
         let mut inbox = self.lock();
         loop {
             if inbox.closed {
                 return None;
             }
+            if let Some(classifier) = inbox.switch.take() {
+                return Some(Order::Switch(classifier));
+            }
             if let Some((id, image)) = inbox.waiting.pop_front() {
                 inbox.running = Some(id);
                 inbox.stop_running = false;
-                return Some((id, image));
+                return Some(Order::Answer(id, image));
             }
             inbox = self.bell.wait(inbox).unwrap_or_else(PoisonError::into_inner);
         }
@@ -133,21 +155,45 @@ impl Worker {
         }
     }
 
-    /// Loads, then answers requests until the handle is gone.
-    pub(super) fn run<A: Analyst>(mut self, load: impl FnOnce() -> Result<A, String>) {
-        let loaded = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|panic| Err(internal_error(&*panic)));
+    /// Loads the first classifier, then follows orders until the handle is gone.
+    pub(super) fn run<A: Analyst>(
+        mut self,
+        first: ClassifierName,
+        mut load: impl FnMut(ClassifierName) -> Result<A, String>,
+    ) {
+        let mut load = |classifier| {
+            catch_unwind(AssertUnwindSafe(|| load(classifier))).unwrap_or_else(|panic| Err(internal_error(&*panic)))
+        };
+        let mut loaded = load(first);
         self.outbox.send(match &loaded {
             Ok(analyst) => Event::Loaded(analyst.describe()),
             Err(reason) => Event::LoadFailed(reason.clone()),
         });
-        while let Some((id, image)) = self.shared.next() {
-            let outcome = match (&loaded, image) {
-                (_, None) => Event::Cancelled(id),
-                (Err(reason), Some(_)) => Event::Failed(id, reason.clone()),
-                (Ok(analyst), Some(image)) => self.answer(analyst, id, &image),
-            };
-            let wanted = self.shared.finish();
-            self.outbox.send(if wanted { outcome } else { Event::Cancelled(id) });
+        while let Some(order) = self.shared.next() {
+            match order {
+                Order::Switch(classifier) => self.switch(&mut loaded, load(classifier)),
+                Order::Answer(id, image) => {
+                    let outcome = match (&loaded, image) {
+                        (_, None) => Event::Cancelled(id),
+                        (Err(reason), Some(_)) => Event::Failed(id, reason.clone()),
+                        (Ok(analyst), Some(image)) => self.answer(analyst, id, &image),
+                    };
+                    let wanted = self.shared.finish();
+                    self.outbox.send(if wanted { outcome } else { Event::Cancelled(id) });
+                }
+            }
+        }
+    }
+
+    /// Puts other models in place, unless they could not be loaded while there are some.
+    fn switch<A: Analyst>(&self, loaded: &mut Result<A, String>, next: Result<A, String>) {
+        self.outbox.send(match (&next, &loaded) {
+            (Ok(analyst), _) => Event::Loaded(analyst.describe()),
+            (Err(reason), Ok(_)) => Event::SwitchFailed(reason.clone()),
+            (Err(reason), Err(_)) => Event::LoadFailed(reason.clone()),
+        });
+        if next.is_ok() || loaded.is_err() {
+            *loaded = next;
         }
     }
 

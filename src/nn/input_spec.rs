@@ -1,5 +1,7 @@
 //! What a network expects at its input; travels with the weights in their card.
 
+use std::fmt;
+
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,40 @@ pub enum Aspect {
     Crop,
 }
 
+/// Which part of a picture a network is given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "part", rename_all = "kebab-case")]
+pub enum Region {
+    /// All of it.
+    #[default]
+    Full,
+    /// The box around the lungs that a segmenter finds.
+    LungCrop {
+        /// Added at every side of the box, as a share of its width or height.
+        margin: f64,
+    },
+    /// All of it, with everything outside the lungs black.
+    LungMask,
+}
+
+impl Region {
+    /// Whether no segmenter is needed.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    pub fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("full"),
+            Self::LungCrop { margin } => write!(f, "lung-crop with a margin of {margin}"),
+            Self::LungMask => f.write_str("lung-mask"),
+        }
+    }
+}
+
 /// Size, aspect handling and normalisation of a network's input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputSpec {
@@ -45,6 +81,9 @@ pub struct InputSpec {
     pub mean: [f32; 3],
     /// Per-channel standard deviation that is divided by.
     pub std: [f32; 3],
+    /// Which part of the picture it is given.
+    #[serde(default, skip_serializing_if = "Region::is_full")]
+    pub region: Region,
 }
 
 impl Default for InputSpec {
@@ -56,6 +95,7 @@ impl Default for InputSpec {
             aspect: Aspect::Stretch,
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],
+            region: Region::Full,
         }
     }
 }

@@ -25,7 +25,7 @@ pub mod workspace;
 pub use candle_core::{DType, Device, Tensor};
 pub use card::ModelCard;
 pub use gradcam::CamTarget;
-pub use input_spec::{Aspect, InputSpec};
+pub use input_spec::{Aspect, InputSpec, Region};
 pub use kind::{BackboneKind, Graph};
 pub use network::{Network, Role, RunningVariance};
 pub use plan::StepTime;
@@ -95,6 +95,13 @@ pub enum Error {
         /// One sentence with the cause.
         reason: String,
     },
+}
+
+impl Error {
+    /// Whether a GPU's memory is full: fewer pictures at once may do.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Gpu { reason, .. } if reason.starts_with("the GPU's memory is full"))
+    }
 }
 
 impl From<candle_core::Error> for Error {

@@ -2,14 +2,16 @@
 //! reader never come in here; the file's own VOI does.
 
 mod placement;
+mod region;
 mod resample;
 
 use candle_core::{Device, Tensor};
 
 use crate::imaging::{Radiograph, StoredValues};
-use crate::nn::InputSpec;
+use crate::nn::{InputSpec, Region};
 
-pub use placement::Placement;
+pub use placement::{PixelBox, Placement};
+pub use region::lung_box;
 pub use resample::bilinear;
 
 /// Why a picture gives no network input.
@@ -32,24 +34,55 @@ pub struct GreyInput {
     pub placement: Placement,
 }
 
-/// Grey network input of a picture: modality LUT, the file's own VOI (a robust window where it has none), polarity
+/// Grey network input of a whole picture: modality LUT, the file's own VOI (a robust window where it has none), polarity
 /// so that air is dark, anti-aliased bilinear resize.
 ///
 /// # Errors
 /// If the picture is in colour.
 pub fn grey(image: &Radiograph, spec: &InputSpec) -> Result<GreyInput, Error> {
+    let placement = Placement::new(image.width as usize, image.height as usize, spec);
+    placed(image, placement, None)
+}
+
+/// As [`grey`], of the part of the picture that the spec names. `lungs` is a mask in image pixels (0 is outside); where
+/// it is empty, the whole picture is taken.
+///
+/// # Errors
+/// If the picture is in colour.
+///
+/// # Panics
+/// If the mask has not the size of the picture.
+pub fn grey_of_region(image: &Radiograph, spec: &InputSpec, lungs: &[u8]) -> Result<GreyInput, Error> {
+    let (width, height) = (image.width as usize, image.height as usize);
+    assert_eq!(lungs.len(), width * height, "the mask has the size of the picture");
+    let part = match spec.region {
+        Region::LungCrop { margin } => lung_box(lungs, width, margin),
+        Region::Full | Region::LungMask => None,
+    };
+    let placement = match part {
+        Some(part) => Placement::of_part(width, height, &part, spec),
+        None => Placement::new(width, height, spec),
+    };
+    let is_masked = spec.region == Region::LungMask && lungs.iter().any(|&pixel| pixel != 0);
+    placed(image, placement, is_masked.then_some(lungs))
+}
+
+/// The picture at its place; black outside the mask, if there is one.
+fn placed(image: &Radiograph, placement: Placement, mask: Option<&[u8]>) -> Result<GreyInput, Error> {
     let stored = image.grey().ok_or(Error::Colour)?;
     let table = display_table(image, stored)?;
-    let placement = Placement::new(image.width as usize, image.height as usize, spec);
-    Ok(GreyInput {
-        pixels: resample::to_input(
-            &stored.values,
-            |sample| table[usize::from(sample)],
-            placement.x,
-            placement.y,
-        ),
-        placement,
-    })
+    let (x, y) = (placement.x, placement.y);
+    let pixels = match mask {
+        None => resample::to_input(&stored.values, |sample| table[usize::from(sample)], x, y),
+        Some(mask) => {
+            let inside = stored.values.iter().zip(mask);
+            let greys: Vec<f32> = inside
+                .map(|(&sample, &pixel)| if pixel == 0 { 0.0 } else { table[usize::from(sample)] })
+                .collect();
+            resample::to_input(&greys, |grey| grey, x, y)
+        }
+    };
+    Ok(GreyInput { pixels, placement })
 }
 
 /// The network input itself: `[1, 3, height, width]`, f32, normalised, grey in every channel.

@@ -6,24 +6,40 @@ use rayon::prelude::*;
 
 use crate::nn::{Aspect, InputSpec};
 
-/// One axis of a [`Placement`]: `image` pixels are scaled to `content` input pixels that begin at `offset`.
+/// Columns and rows of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PixelBox {
+    /// Columns.
+    pub columns: Range<usize>,
+    /// Rows.
+    pub rows: Range<usize>,
+}
+
+/// One axis of a [`Placement`]: `span` image pixels from `first` on are scaled to `content` input pixels that begin at
+/// `offset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Axis {
     /// Pixels of the image along this axis, at least 1.
     pub(super) image: usize,
+    /// First pixel of the image that is placed.
+    pub(super) first: usize,
+    /// Pixels of the image that are placed, at least 1: all of them unless a part was cut out.
+    pub(super) span: usize,
     /// Pixels of the network input along this axis, at least 1.
     pub(super) input: usize,
-    /// Input pixels that the whole image takes, at least 1; more than `input` where it is cropped.
+    /// Input pixels that the span takes, at least 1; more than `input` where it is cropped.
     pub(super) content: usize,
-    /// Input pixel at which the image begins; negative where it is cropped.
+    /// Input pixel at which the span begins; negative where it is cropped.
     pub(super) offset: isize,
 }
 
 impl Axis {
-    fn new(image: usize, input: usize, content: usize) -> Self {
+    fn new(image: usize, part: &Range<usize>, input: usize, content: usize) -> Self {
         let offset = (input as isize - content as isize).div_euclid(2);
         Self {
             image,
+            first: part.start,
+            span: part.len(),
             input,
             content,
             offset,
@@ -31,11 +47,11 @@ impl Axis {
     }
 
     fn input_from_image(self, x: f64) -> f64 {
-        x * self.content as f64 / self.image as f64 + self.offset as f64
+        (x - self.first as f64) * self.content as f64 / self.span as f64 + self.offset as f64
     }
 
     fn image_from_input(self, u: f64) -> f64 {
-        (u - self.offset as f64) * self.image as f64 / self.content as f64
+        (u - self.offset as f64) * self.span as f64 / self.content as f64 + self.first as f64
     }
 
     /// Input pixels that hold picture.
@@ -45,29 +61,29 @@ impl Axis {
         first..last
     }
 
-    /// Image pixels whose centre falls on the input.
+    /// Image pixels of the span whose centre falls on the input.
     fn seen(self) -> Range<usize> {
         let inside = |i: usize| {
             let u = self.input_from_image(i as f64 + 0.5);
             (0.0..=self.input as f64).contains(&u)
         };
-        let first = (0..self.image).find(|&i| inside(i)).unwrap_or(self.image);
-        let end = (first..self.image).rev().find(|&i| inside(i)).map_or(first, |i| i + 1);
+        let last = self.first + self.span;
+        let first = (self.first..last).find(|&i| inside(i)).unwrap_or(last);
+        let end = (first..last).rev().find(|&i| inside(i)).map_or(first, |i| i + 1);
         first..end
     }
 
-    /// For every seen image pixel the two input pixels around its centre and the weight of the second.
-    /// Positions are kept on picture, so that padding never bleeds into it.
-    fn taps(self) -> Vec<(usize, usize, f32)> {
+    /// Where every seen image pixel lies between the centres of two input pixels. Positions are kept on picture, so
+    /// that padding never bleeds into it.
+    fn taps(self) -> Taps {
         let Range { start, end } = self.filled();
         let (low, high) = (start as f64, end as f64 - 1.0);
-        self.seen()
-            .map(|i| {
-                let u = (self.input_from_image(i as f64 + 0.5) - 0.5).clamp(low, high);
-                let first = u.floor() as usize;
-                (first, (first + 1).min(end - 1), (u - u.floor()) as f32)
-            })
-            .collect()
+        let mut taps = Taps::default();
+        for i in self.seen() {
+            let u = (self.input_from_image(i as f64 + 0.5) - 0.5).clamp(low, high);
+            taps.push(u.floor() as usize, end - 1, (u - u.floor()) as f32);
+        }
+        taps
     }
 }
 
@@ -82,7 +98,22 @@ pub struct Placement {
 impl Placement {
     /// Places an image of `width` x `height` pixels (each at least 1) as the input spec says.
     pub fn new(width: usize, height: usize, spec: &InputSpec) -> Self {
-        let (w, h) = (width.max(1), height.max(1));
+        let (width, height) = (width.max(1), height.max(1));
+        let whole = PixelBox {
+            columns: 0..width,
+            rows: 0..height,
+        };
+        Self::of_part(width, height, &whole, spec)
+    }
+
+    /// As [`Placement::new`], for a part of the image; the rest of it is not seen.
+    ///
+    /// # Panics
+    /// If the part is empty or reaches beyond the image.
+    pub fn of_part(width: usize, height: usize, part: &PixelBox, spec: &InputSpec) -> Self {
+        let (w, h) = (part.columns.len(), part.rows.len());
+        let is_inside = part.columns.end <= width && part.rows.end <= height;
+        assert!(is_inside && w > 0 && h > 0, "a part of the image");
         let ratios = (spec.width as f64 / w as f64, spec.height as f64 / h as f64);
         let scaled = |scale: f64| {
             let side = |n: usize| ((n as f64 * scale).round() as usize).max(1);
@@ -100,8 +131,8 @@ impl Placement {
             }
         };
         Self {
-            x: Axis::new(w, spec.width, content_w),
-            y: Axis::new(h, spec.height, content_h),
+            x: Axis::new(width, &part.columns, spec.width, content_w),
+            y: Axis::new(height, &part.rows, spec.height, content_h),
         }
     }
 
@@ -142,35 +173,94 @@ impl Placement {
     /// # Panics
     /// If the map is not as large as the input.
     pub fn to_image(&self, map: &[f32]) -> Vec<f32> {
-        self.to_image_as(map, |value| value)
+        self.lines_from(map, |between, [first, second], weights, pixels| {
+            let step = between[second] - between[first];
+            for (pixel, weight) in pixels.iter_mut().zip(weights) {
+                *pixel = between[first] + step * weight;
+            }
+        })
     }
 
-    /// As [`Placement::to_image`], keeping of every value only what `keep` makes of it; the default where the network
-    /// did not see the image.
+    /// As [`Placement::to_image`], of every value only whether it is above 0 and at least `threshold`: 1 or 0.
     ///
     /// # Panics
     /// If the map is not as large as the input.
-    pub fn to_image_as<T: Copy + Default + Send>(&self, map: &[f32], keep: impl Fn(f32) -> T + Sync) -> Vec<T> {
-        let (width, _) = self.image_size();
+    pub fn to_mask(&self, map: &[f32], threshold: f32) -> Vec<u8> {
+        let inside = |value: f32| value >= threshold && value > 0.0;
+        self.lines_from(map, |between, [first, second], weights, pixels| {
+            let (from, to) = (between[first], between[second]);
+            // What lies between two values is on their side of the threshold.
+            match (inside(from), inside(to)) {
+                (false, false) => {}
+                (true, true) => pixels.fill(1),
+                _ => {
+                    for (pixel, weight) in pixels.iter_mut().zip(weights) {
+                        *pixel = u8::from(inside(from + (to - from) * weight));
+                    }
+                }
+            }
+        })
+    }
+
+    /// Makes an image of a map: `write` is given a line of the map, two of its pixels, and the image pixels between
+    /// their centres with the weight of the second.
+    fn lines_from<T: Copy + Default + Send>(
+        &self,
+        map: &[f32],
+        write: impl Fn(&[f32], [usize; 2], &[f32], &mut [T]) + Sync,
+    ) -> Vec<T> {
+        let (width, height) = self.image_size();
         assert_eq!(
             map.len(),
             self.x.input * self.y.input,
             "the map has the size of the network input"
         );
-        let mut out = vec![T::default(); self.x.image * self.y.image];
+        let mut out = vec![T::default(); width * height];
         let (columns, rows) = self.seen();
-        let (x_taps, y_taps) = (self.x.taps(), self.y.taps());
-        let lines = out.par_chunks_mut(width.max(1)).skip(rows.start).zip(&y_taps);
-        lines.for_each(|(line, &(top, bottom, fy))| {
-            let top = &map[top * self.x.input..][..self.x.input];
-            let bottom = &map[bottom * self.x.input..][..self.x.input];
+        let (across, down) = (self.x.taps(), self.y.taps());
+        let lines = out.par_chunks_mut(width).skip(rows.start).zip(down.each());
+        lines.for_each_init(Vec::new, |between, (line, ([top, bottom], weight))| {
+            let [top, bottom] = [top, bottom].map(|row| &map[row * self.x.input..][..self.x.input]);
+            between.clear();
+            between.extend(top.iter().zip(bottom).map(|(t, b)| t + (b - t) * weight));
             let line = &mut line[columns.clone()];
-            for (value, &(left, right, fx)) in line.iter_mut().zip(&x_taps) {
-                let upper = top[left] + (top[right] - top[left]) * fx;
-                let lower = bottom[left] + (bottom[right] - bottom[left]) * fx;
-                *value = keep(upper + (lower - upper) * fy);
+            for (pair, pixels) in &across.runs {
+                write(
+                    between,
+                    *pair,
+                    &across.weights[pixels.clone()],
+                    &mut line[pixels.clone()],
+                );
             }
         });
         out
+    }
+}
+
+/// For a row of image pixels the two input pixels around each centre, and the weight of the second.
+#[derive(Default)]
+struct Taps {
+    /// Neighbours that lie between the same two.
+    runs: Vec<([usize; 2], Range<usize>)>,
+    weights: Vec<f32>,
+}
+
+impl Taps {
+    fn push(&mut self, first: usize, last: usize, weight: f32) {
+        let (pair, place) = ([first, (first + 1).min(last)], self.weights.len());
+        match self.runs.last_mut() {
+            Some((run, pixels)) if *run == pair => pixels.end = place + 1,
+            _ => self.runs.push((pair, place..place + 1)),
+        }
+        self.weights.push(weight);
+    }
+
+    /// Pixel by pixel.
+    fn each(&self) -> Vec<([usize; 2], f32)> {
+        let pixels = self
+            .runs
+            .iter()
+            .flat_map(|(pair, pixels)| pixels.clone().map(|i| (*pair, i)));
+        pixels.map(|(pair, i)| (pair, self.weights[i])).collect()
     }
 }

@@ -14,8 +14,9 @@ struct Window {
 /// Windows of every output pixel of an axis: a triangle two source steps wide, widened by the reduction so that
 /// no source pixel is skipped (PIL's `BILINEAR`), normalised at the borders.
 fn windows(axis: Axis) -> Vec<Window> {
-    let scale = axis.image as f64 / axis.content as f64;
+    let scale = axis.span as f64 / axis.content as f64;
     let support = scale.max(1.0);
+    let (begin, last) = (axis.first as f64, axis.first + axis.span);
     (0..axis.input)
         .map(|out| {
             if !axis.filled().contains(&out) {
@@ -24,9 +25,9 @@ fn windows(axis: Axis) -> Vec<Window> {
                     weights: Vec::new(),
                 };
             }
-            let center = ((out as isize - axis.offset) as f64 + 0.5) * scale;
-            let first = (center - support + 0.5).max(0.0) as usize;
-            let end = ((center + support + 0.5) as usize).clamp(first + 1, axis.image);
+            let center = ((out as isize - axis.offset) as f64 + 0.5) * scale + begin;
+            let first = (center - support + 0.5).max(begin) as usize;
+            let end = ((center + support + 0.5) as usize).clamp(first + 1, last);
             let raw: Vec<f64> = (first..end)
                 .map(|i| (1.0 - ((i as f64 - center + 0.5) / support).abs()).max(0.0))
                 .collect();
@@ -39,33 +40,66 @@ fn windows(axis: Axis) -> Vec<Window> {
         .collect()
 }
 
+/// Rows of the network input that are made together: neighbours share most of the picture's rows that they read.
+const ROWS: usize = 16;
+
 /// Brings samples of `x.image` columns to the network input, each as the grey that `grey` makes of it; what lies
 /// outside the picture is 0.
+///
+/// Rows are reduced before columns: whole rows are added up at the speed of memory, and few are left to be narrowed.
 pub(super) fn to_input<T: Copy + Sync>(samples: &[T], grey: impl Fn(T) -> f32 + Sync, x: Axis, y: Axis) -> Vec<f32> {
     let columns = windows(x);
     let rows = windows(y);
-    let mut narrow = vec![0.0_f32; y.image * x.input];
-    let lines = samples
-        .par_chunks_exact(x.image)
-        .zip(narrow.par_chunks_exact_mut(x.input));
-    lines.for_each_init(Vec::new, |greys: &mut Vec<f32>, (source, target)| {
-        greys.clear();
-        greys.extend(source.iter().map(|&sample| grey(sample)));
-        for (value, window) in target.iter_mut().zip(&columns) {
-            let taps = &greys[window.first..][..window.weights.len()];
-            *value = taps.iter().zip(&window.weights).map(|(s, w)| s * w).sum();
+    let mut out = vec![0.0_f32; x.input * y.input];
+    let blocks = out.par_chunks_mut(ROWS * x.input).zip(rows.par_chunks(ROWS));
+    blocks.for_each_init(Block::default, |block, (target, rows)| {
+        block.reduce(samples, &grey, x.image, rows);
+        for (target, wide) in target.chunks_exact_mut(x.input).zip(block.sums.chunks_exact(x.image)) {
+            narrow(wide, &columns, target);
         }
     });
-    let mut out = vec![0.0_f32; x.input * y.input];
-    for (target, window) in out.chunks_exact_mut(x.input).zip(&rows) {
-        for (i, weight) in window.weights.iter().enumerate() {
-            let source = &narrow[(window.first + i) * x.input..][..x.input];
-            for (value, s) in target.iter_mut().zip(source) {
-                *value += s * weight;
+    out
+}
+
+/// Buffers for some rows of the network input.
+#[derive(Default)]
+struct Block {
+    /// One row of the picture, as greys.
+    greys: Vec<f32>,
+    /// Rows of the input, as wide as the picture.
+    sums: Vec<f32>,
+}
+
+impl Block {
+    /// Adds the picture's rows up to rows of the input. Each is turned into greys once.
+    fn reduce<T: Copy>(&mut self, samples: &[T], grey: &impl Fn(T) -> f32, width: usize, rows: &[Window]) {
+        let Self { greys, sums } = self;
+        sums.clear();
+        sums.resize(rows.len() * width, 0.0);
+        let used = || rows.iter().filter(|row| !row.weights.is_empty());
+        let first = used().map(|row| row.first).min().unwrap_or(0);
+        let end = used().map(|row| row.first + row.weights.len()).max().unwrap_or(0);
+        for (line, source) in (first..end).zip(samples.chunks_exact(width).skip(first)) {
+            greys.clear();
+            greys.extend(source.iter().map(|&sample| grey(sample)));
+            for (sum, row) in sums.chunks_exact_mut(width).zip(rows) {
+                let weight = line.checked_sub(row.first).and_then(|i| row.weights.get(i));
+                if let Some(weight) = weight {
+                    sum.iter_mut()
+                        .zip(&*greys)
+                        .for_each(|(sum, grey)| *sum += grey * weight);
+                }
             }
         }
     }
-    out
+}
+
+/// Reduces the columns of one row.
+fn narrow(wide: &[f32], columns: &[Window], target: &mut [f32]) {
+    for (value, window) in target.iter_mut().zip(columns) {
+        let taps = &wide[window.first..][..window.weights.len()];
+        *value = taps.iter().zip(&window.weights).map(|(s, w)| s * w).sum();
+    }
 }
 
 /// Bilinear resize between pixel centres (`align_corners = false`, no anti-aliasing) of a coarse row-major map.

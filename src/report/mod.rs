@@ -1,6 +1,10 @@
-//! Radiograph and findings to files, one file a format: pure functions to bytes. Identity is never written.
+//! Radiograph and findings, evaluations and audits to files, one file a format: pure functions to bytes. Identity is
+//! never written.
 
+pub mod chart;
 pub mod colormap;
+mod drawing;
+mod evaluation;
 mod figure;
 mod map;
 mod mask;
@@ -12,10 +16,13 @@ use std::io::Cursor;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
+pub use chart::{Chart, Matrix, Series};
+pub use drawing::Drawing;
+pub use evaluation::{audit_drawings, evaluation_drawings};
 pub use figure::figure_png;
 pub use map::map_png;
 pub use mask::mask_png;
-pub use prediction::{Failure, Milliseconds, Prediction, Probability};
+pub use prediction::{Failure, Milliseconds, Prediction, Predictions, Probability};
 
 /// The sentence on everything that a reader sees.
 pub const NOTICE: &str = "Research use only, not a diagnosis";

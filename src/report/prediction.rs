@@ -44,6 +44,15 @@ pub struct Prediction {
     pub warnings: Vec<String>,
 }
 
+/// The line of an image that several classifiers scored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Predictions {
+    /// The file as it was named or found.
+    pub file: String,
+    /// One of each classifier, in the order they were asked for.
+    pub findings: Vec<Prediction>,
+}
+
 /// Softmax output of the classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Probability {

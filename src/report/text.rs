@@ -28,6 +28,11 @@ impl Text {
         line.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
     }
 
+    /// Pixels from a line's upper edge to its base line.
+    pub(super) fn ascent(&self) -> f32 {
+        self.font.as_scaled(self.scale).ascent()
+    }
+
     /// Pixels from one line to the next.
     pub(super) fn line_height(&self) -> u32 {
         (self.scale.y * 1.25).ceil() as u32

@@ -8,11 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::nn::ops::AdamStep;
 use crate::nn::{self, Gradients, Network, Tensor};
 
-/// Decay of the first moment.
-const BETA1: f64 = 0.9;
-/// Decay of the second moment.
-const BETA2: f64 = 0.999;
-
 /// Which form of Adam.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -21,6 +16,33 @@ pub enum AdamForm {
     Torch,
     /// Keras: epsilon 1e-7 beside the raw one ("epsilon hat").
     Keras,
+}
+
+/// Form and constants of an optimiser.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamSettings {
+    /// Where epsilon stands.
+    pub form: AdamForm,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+impl From<AdamForm> for AdamSettings {
+    fn from(form: AdamForm) -> Self {
+        Self {
+            form,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: match form {
+                AdamForm::Torch => 1e-8,
+                AdamForm::Keras => 1e-7,
+            },
+        }
+    }
 }
 
 /// First and second moment of one parameter, in the parameter's element order.
@@ -34,7 +56,7 @@ pub struct Moments {
 
 /// Optimiser state: one [`Moments`] a parameter.
 pub struct Adam {
-    form: AdamForm,
+    settings: AdamSettings,
     steps: u64,
     /// Those in host memory; empty where the GPU has them.
     moments: BTreeMap<String, Moments>,
@@ -44,9 +66,9 @@ pub struct Adam {
 
 impl Adam {
     /// An optimiser that has made no step.
-    pub fn new(form: AdamForm) -> Self {
+    pub fn new(settings: impl Into<AdamSettings>) -> Self {
         Self {
-            form,
+            settings: settings.into(),
             steps: 0,
             moments: BTreeMap::new(),
             #[cfg(feature = "cuda")]
@@ -55,11 +77,11 @@ impl Adam {
     }
 
     /// An optimiser as it stood after `steps` steps.
-    pub fn restore(form: AdamForm, steps: u64, moments: BTreeMap<String, Moments>) -> Self {
+    pub fn restore(settings: impl Into<AdamSettings>, steps: u64, moments: BTreeMap<String, Moments>) -> Self {
         Self {
             steps,
             moments,
-            ..Self::new(form)
+            ..Self::new(settings)
         }
     }
 
@@ -86,7 +108,7 @@ impl Adam {
     /// If a gradient has not its parameter's shape, or a tensor cannot be read or made.
     pub fn step(&mut self, network: &mut dyn Network, gradients: &Gradients, rate: f64) -> nn::Result<()> {
         self.steps += 1;
-        let step = factors(self.form, self.steps, rate);
+        let step = factors(&self.settings, self.steps, rate);
         #[cfg(feature = "cuda")]
         if gradients.iter().any(|(_, gradient)| gradient.device().is_cuda()) {
             return self.step_on_gpu(network, gradients, &step);
@@ -135,20 +157,21 @@ impl Adam {
     }
 }
 
-/// What a form's step multiplies with.
-fn factors(form: AdamForm, step: u64, rate: f64) -> AdamStep {
+/// What a step multiplies with.
+fn factors(settings: &AdamSettings, step: u64, rate: f64) -> AdamStep {
+    let (beta1, beta2) = (settings.beta1, settings.beta2);
     let step = i32::try_from(step).unwrap_or(i32::MAX);
-    let first = 1.0 - BETA1.powi(step);
-    let second = (1.0 - BETA2.powi(step)).sqrt();
-    let (rate, root, epsilon) = match form {
-        AdamForm::Torch => (rate / first, 1.0 / second, 1e-8),
-        AdamForm::Keras => (rate * second / first, 1.0, 1e-7),
+    let first = 1.0 - beta1.powi(step);
+    let second = (1.0 - beta2.powi(step)).sqrt();
+    let (rate, root) = match settings.form {
+        AdamForm::Torch => (rate / first, 1.0 / second),
+        AdamForm::Keras => (rate * second / first, 1.0),
     };
     AdamStep {
-        first: (BETA1 as f32, (1.0 - BETA1) as f32),
-        second: (BETA2 as f32, (1.0 - BETA2) as f32),
+        first: (beta1 as f32, (1.0 - beta1) as f32),
+        second: (beta2 as f32, (1.0 - beta2) as f32),
         rate: rate as f32,
         root: root as f32,
-        epsilon,
+        epsilon: settings.epsilon as f32,
     }
 }

@@ -1,18 +1,15 @@
-//! Which samples make up an epoch, and their batches, augmented on a second thread. Every random number is keyed
-//! by seed, epoch and place, so that a resumed run draws the same.
+//! The batches of an epoch, augmented on a second thread while the network works on others.
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
-
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
+use std::time::{Duration, Instant};
 
 use crate::nn::InputSpec;
 use crate::preprocess;
 
-use super::augment::Augmentation;
+use super::augment::{Augmentation, Transform};
 use super::manifest::Class;
+use super::pool::{Draw, Member, Order, rng};
 use super::sample::Sample;
 
 /// Batches that lie ready while the network works on another.
@@ -73,97 +70,31 @@ pub struct PlainBatch {
     pub labels: Vec<u8>,
 }
 
-/// How an epoch's batches are drawn.
+/// How an epoch's batches are made.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
-    /// What may be drawn.
+    /// What is drawn.
     pub samples: &'a [Sample],
+    /// In which order, and how many at once.
+    pub order: Order<'a>,
     /// Size and normalisation of the input.
     pub spec: &'a InputSpec,
-    /// Images in a batch.
-    pub batch: usize,
-    /// Random transforms, if any.
+    /// Ranges of the random transforms, if there are any.
     pub augmentation: Option<Augmentation>,
-    /// Whether both classes are drawn equally often; see [`Plan::epoch`].
-    pub balanced: bool,
-    /// The run's seed.
-    pub seed: u64,
-}
-
-/// Uses of random numbers that must not meet.
-#[derive(Clone, Copy)]
-enum Draw {
-    Order = 0,
-    Cycle = 1,
-    Transform = 2,
 }
 
 impl Plan<'_> {
-    fn rng(&self, draw: Draw, first: u64, second: u64) -> ChaCha8Rng {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream((draw as u64) << 60 | first << 32 | second);
-        rng
-    }
-
-    /// Batches in an epoch.
-    pub fn steps(&self) -> usize {
-        self.chunks(&vec![0; self.epoch_len()]).len()
-    }
-
-    fn of_class(&self, class: Class) -> Vec<usize> {
-        (0..self.samples.len())
-            .filter(|&i| self.samples[i].class == class)
-            .collect()
-    }
-
-    fn epoch_len(&self) -> usize {
-        if self.balanced {
-            2 * self
-                .of_class(Class::Control)
-                .len()
-                .min(self.of_class(Class::Covid19).len())
-        } else {
-            self.samples.len()
-        }
-    }
-
-    /// The samples of an epoch (counted from 0), in the order they are used. If balanced, these are all samples of
-    /// the smaller class and as many of the larger, which is used up before any of it comes again.
-    pub fn epoch(&self, epoch: usize) -> Vec<usize> {
-        let mut order = if self.balanced {
-            let half = self.epoch_len() / 2;
-            [Class::Control, Class::Covid19]
-                .into_iter()
-                .flat_map(|class| self.rotating(&self.of_class(class), class, epoch * half, half))
-                .collect()
-        } else {
-            (0..self.samples.len()).collect::<Vec<_>>()
+    /// The transform of a member at a place of an epoch, if it is transformed.
+    pub(super) fn transform(&self, epoch: usize, place: usize, member: Member) -> Option<Transform> {
+        let (height, width) = (self.spec.height, self.spec.width);
+        let (draw, first, second) = match (self.order.pool.is_offline(), member.copy) {
+            (false, _) => (Draw::Transform, epoch as u64, place as u64),
+            (true, 0) => return None,
+            (true, copy) => (Draw::Copy, u64::from(copy), member.sample as u64),
         };
-        order.shuffle(&mut self.rng(Draw::Order, epoch as u64, 0));
-        order
-    }
-
-    /// `count` members from `start` on of an endless sequence of shuffled rounds.
-    fn rotating(&self, members: &[usize], class: Class, start: usize, count: usize) -> Vec<usize> {
-        let mut drawn = Vec::with_capacity(count);
-        while drawn.len() < count {
-            let position = start + drawn.len();
-            let mut round = members.to_vec();
-            round.shuffle(&mut self.rng(Draw::Cycle, (position / members.len()) as u64, class as u64));
-            let from = position % members.len();
-            drawn.extend(round[from..].iter().take(count - drawn.len()));
-        }
-        drawn
-    }
-
-    /// Cuts an epoch into batches. A last one of less than half the size (or of a single image) is left out: batch
-    /// statistics of so few images lead astray.
-    fn chunks<'o>(&self, order: &'o [usize]) -> Vec<&'o [usize]> {
-        let mut chunks: Vec<&[usize]> = order.chunks(self.batch).collect();
-        if chunks.len() > 1 && chunks.last().is_some_and(|last| last.len() < 2.max(self.batch / 2)) {
-            chunks.pop();
-        }
-        chunks
+        let augmentation = self.augmentation?;
+        let mut rng = rng(self.order.seed, draw, first, second);
+        Some(augmentation.draw(height, width, &mut rng))
     }
 
     /// One batch of an epoch; `first` is the place of its first image in the epoch.
@@ -175,13 +106,12 @@ impl Plan<'_> {
         };
         let (height, width) = (self.spec.height, self.spec.width);
         for (place, &index) in (first..).zip(indices) {
-            let sample = &self.samples[index];
-            let Some(augmentation) = self.augmentation else {
+            let member = self.order.pool.member(index);
+            let sample = &self.samples[member.sample];
+            let Some(transform) = self.transform(epoch, place, member) else {
                 batch.push(&sample.grey(), &sample.mask, sample.class, self.spec);
                 continue;
             };
-            let mut rng = self.rng(Draw::Transform, epoch as u64, place as u64);
-            let transform = augmentation.draw(height, width, &mut rng);
             let mask = match sample.mask.as_slice() {
                 [] => Vec::new(),
                 mask => transform.apply_mask(mask, height, width),
@@ -201,11 +131,11 @@ impl Plan<'_> {
         let mut batch = PlainBatch::default();
         let (height, width) = (self.spec.height, self.spec.width);
         for (place, &index) in (first..).zip(indices) {
-            let sample = &self.samples[index];
-            let matrix = self.augmentation.map(|augmentation| {
-                let mut rng = self.rng(Draw::Transform, epoch as u64, place as u64);
-                augmentation.draw(height, width, &mut rng).matrix(height, width)
-            });
+            let member = self.order.pool.member(index);
+            let sample = &self.samples[member.sample];
+            let matrix = self
+                .transform(epoch, place, member)
+                .map(|transform| transform.matrix(height, width));
             let [[yy, yx, y], [xy, xx, x]] = matrix.unwrap_or([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
             batch.matrices.push([yy, yx, y, xy, xx, x]);
             batch.levels.extend_from_slice(sample.levels());
@@ -215,15 +145,20 @@ impl Plan<'_> {
         batch
     }
 
-    /// Calls `step` with every batch of an epoch, while a second thread makes the next ones.
+    /// Calls `step` with every batch of an epoch from the one of number `first` on and the time that was waited for it,
+    /// while a second thread makes the next ones.
     ///
     /// # Errors
     /// The first error of `step`, which ends the epoch.
     ///
     /// # Panics
     /// If the system can start no thread.
-    pub fn for_each<E>(&self, epoch: usize, step: impl FnMut(usize, Batch) -> Result<(), E>) -> Result<(), E> {
-        self.run(epoch, Self::assemble, step)
+    pub fn for_each<E>(
+        &self,
+        (epoch, first): (usize, usize),
+        step: impl FnMut(usize, Batch, Duration) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.run(epoch, first, Self::assemble, step)
     }
 
     /// As [`Plan::for_each`], for a device that warps and normalises.
@@ -235,25 +170,27 @@ impl Plan<'_> {
     /// If the system can start no thread.
     pub fn for_each_plain<E>(
         &self,
-        epoch: usize,
-        step: impl FnMut(usize, PlainBatch) -> Result<(), E>,
+        (epoch, first): (usize, usize),
+        step: impl FnMut(usize, PlainBatch, Duration) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.run(epoch, Self::assemble_plain, step)
+        self.run(epoch, first, Self::assemble_plain, step)
     }
 
     fn run<B: Send, E>(
         &self,
         epoch: usize,
+        first: usize,
         assemble: impl Fn(&Self, usize, usize, &[usize]) -> B + Sync,
-        mut step: impl FnMut(usize, B) -> Result<(), E>,
+        mut step: impl FnMut(usize, B, Duration) -> Result<(), E>,
     ) -> Result<(), E> {
-        let order = self.epoch(epoch);
+        let order = self.order.epoch(epoch);
         let (sender, receiver) = sync_channel(READY);
         thread::scope(|scope| {
             let maker = || {
-                for (i, indices) in self.chunks(&order).into_iter().enumerate() {
+                for (i, indices) in self.order.chunks(&order).into_iter().enumerate().skip(first) {
                     // The receiver goes when a step failed: nobody waits for more.
-                    if sender.send(assemble(self, epoch, i * self.batch, indices)).is_err() {
+                    let batch = assemble(self, epoch, i * self.order.batch, indices);
+                    if sender.send(batch).is_err() {
                         return;
                     }
                 }
@@ -263,10 +200,67 @@ impl Plan<'_> {
                 .name("batches".into())
                 .spawn_scoped(scope, maker)
                 .expect("the system can start a thread");
-            receiver
-                .into_iter()
-                .enumerate()
-                .try_for_each(|(i, batch)| step(i, batch))
+            for number in first.. {
+                let asked = Instant::now();
+                let Ok(batch) = receiver.recv() else { break };
+                step(number, batch, asked.elapsed())?;
+            }
+            Ok(())
         })
+    }
+}
+
+/// Images of each of `parts` nearly equal parts of `images`, the larger ones first.
+fn shares(images: usize, parts: usize) -> impl Iterator<Item = usize> {
+    let parts = parts.max(1);
+    (0..parts).map(move |part| images / parts + usize::from(part < images % parts))
+}
+
+/// The first `count` elements, which `rest` loses.
+fn front<T>(rest: &mut Vec<T>, count: usize) -> Vec<T> {
+    let tail = rest.split_off(count.min(rest.len()));
+    std::mem::replace(rest, tail)
+}
+
+/// Parts that `images` make if none may be larger than `most`; none is a single image, even if another is one larger
+/// than that for it.
+fn parts(images: usize, most: usize) -> usize {
+    images.div_ceil(most.max(1)).min(images / 2).max(1)
+}
+
+impl Batch {
+    /// Cuts it into micro-batches of at most `most` images, as equal as can be. Statistics of a single image would lead
+    /// astray: rather than that, a part is one image larger.
+    pub fn micro(mut self, most: usize) -> Vec<Self> {
+        let (images, parts) = (self.len(), parts(self.len(), most));
+        if parts == 1 {
+            return vec![self];
+        }
+        let (input, mask) = (self.images.len() / images, self.masks.len() / images);
+        shares(images, parts)
+            .map(|count| Self {
+                images: front(&mut self.images, count * input),
+                masks: front(&mut self.masks, count * mask),
+                labels: front(&mut self.labels, count),
+            })
+            .collect()
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl PlainBatch {
+    /// As [`Batch::micro`]; the batch stays, so that smaller parts can be tried.
+    pub fn micro(&self, most: usize) -> Vec<Self> {
+        let (images, parts) = (self.labels.len(), parts(self.labels.len(), most));
+        let mut rest = self.clone();
+        let (input, mask) = (rest.levels.len() / images.max(1), rest.masks.len() / images.max(1));
+        shares(images, parts)
+            .map(|count| Self {
+                levels: front(&mut rest.levels, count * input),
+                masks: front(&mut rest.masks, count * mask),
+                matrices: front(&mut rest.matrices, count),
+                labels: front(&mut rest.labels, count),
+            })
+            .collect()
     }
 }

@@ -10,6 +10,7 @@ use crate::nn::ModelCard;
 use crate::nn::card::Task;
 
 use super::checkpoint::Best;
+use super::evaluation::{Calibration, calibration};
 use super::initial::Learned;
 use super::manifest::{Class, Row};
 use super::metrics::{Confusion, mean, roc_auc, youden_threshold};
@@ -19,6 +20,8 @@ use super::split::{Leakage, Part, SPLIT_KEY};
 
 /// Probability from which a pixel is lung.
 const LUNG_THRESHOLD: f64 = 0.5;
+/// Largest margin that a probability is taken for.
+const LARGEST_MARGIN: f64 = 36.0;
 
 /// What the card calls the trainings of the weights that a run began with.
 pub const LEARNED_BEFORE: &str = "learned_before";
@@ -80,6 +83,7 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
         "best_epoch": best.epoch,
         "threshold_rule": if segments { "fixed" } else { "largest Youden index on the validation part" },
         "validation": validation(config.task, threshold, tally),
+        calibration::CARD_KEY: if segments { None } else { temperature(tally, &sha256) },
         "training": config,
         "training_note": training_note(config),
         "data": data,
@@ -116,6 +120,14 @@ fn validation(task: Task, threshold: f64, tally: &Tally) -> Value {
         "sensitivity": counts.sensitivity(),
         "specificity": counts.specificity(),
     })
+}
+
+/// The temperature of the validation part.
+fn temperature(tally: &Tally, sha256: &str) -> Option<Calibration> {
+    // A probability of 0 or 1 stands for a margin beyond what a number of 64 bits tells apart.
+    let margin = |&score: &f64| (score / (1.0 - score)).ln().clamp(-LARGEST_MARGIN, LARGEST_MARGIN);
+    let margins: Vec<f64> = tally.scores.iter().map(margin).collect();
+    Calibration::fit(&margins, &tally.truth, Part::Validation.name(), sha256)
 }
 
 fn training_note(config: &Config) -> &'static str {

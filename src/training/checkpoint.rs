@@ -11,11 +11,15 @@ use crate::nn::weights::{self, Precision};
 use crate::nn::{Device, ModelCard, Network, Tensor};
 
 use super::Error;
-use super::adam::{Adam, AdamForm, Moments};
+use super::adam::{Adam, AdamSettings, Moments};
+use super::check::gate::Record;
 use super::dataset;
-use super::event::EpochRecord;
+use super::event::{EpochRecord, Place};
+use super::fingerprint::Fingerprint;
+use super::lock::RunLock;
 use super::manifest::Manifest;
 use super::recipe::Config;
+use super::request::Request;
 use super::split::{self, SplitRule};
 use super::trainer::Job;
 
@@ -25,15 +29,23 @@ const CONFIG: &str = "config.json";
 const METRICS: &str = "metrics.jsonl";
 /// Best weights by the validation part.
 const BEST: &str = "best.safetensors";
-/// Network, optimiser and progress after the last finished epoch.
+/// Network, optimiser and progress at the last checkpoint.
 const LAST: &str = "last.safetensors";
 /// How the data are parted, unless by the hash of groups, which needs no file.
 const SPLIT: &str = "split.json";
+/// What a check of the data found.
+const CHECK: &str = "check.json";
+/// The run as it was asked for; see [`super::request::Request`].
+pub const REQUEST: &str = "job.json";
 /// Prefixes of the optimiser's tensors in the last checkpoint.
 const FIRST_MOMENT: &str = "adam.first.";
 const SECOND_MOMENT: &str = "adam.second.";
 /// Metadata entry of the last checkpoint.
 const PROGRESS: &str = "progress";
+/// Metadata entry of the best weights: the epoch they come from.
+pub const EPOCH: &str = "epoch";
+/// Version of settings and checkpoints. Those of version 1 lay at the ends of epochs only.
+const FORMAT: u32 = 2;
 
 /// The best epoch so far.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -46,27 +58,81 @@ pub struct Best {
     pub size: usize,
 }
 
+/// The part of an epoch that is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Within {
+    /// Steps.
+    pub steps: usize,
+    /// Bits of the sum of their losses (f64): decimal digits would not come back exactly.
+    pub loss_bits: u64,
+    /// Images.
+    pub images: usize,
+    /// Rate of the last step.
+    pub rate: f64,
+    /// Seconds they took.
+    pub seconds: f64,
+    /// Seconds of those in which the network waited for images.
+    pub waited: f64,
+}
+
 /// How far a run has come.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
+    /// Version of what a checkpoint holds.
+    #[serde(default)]
+    pub format: u32,
     /// Optimiser steps.
     pub steps: u64,
     /// Best epoch.
     pub best: Option<Best>,
     /// The finished epochs.
     pub records: Vec<EpochRecord>,
+    /// The epoch under way.
+    #[serde(default)]
+    pub within: Within,
+    /// Most images at once by image size, where memory was short.
+    #[serde(default)]
+    pub micro: BTreeMap<usize, usize>,
+    /// What computed it: `CPU, 2 threads`.
+    #[serde(default)]
+    pub device: String,
 }
 
-/// A run's folder.
-#[derive(Debug, Clone)]
+impl Progress {
+    /// Where the run goes on.
+    pub fn place(&self) -> Place {
+        Place {
+            epochs: self.records.len(),
+            steps: self.within.steps,
+        }
+    }
+}
+
+/// What lies in the settings file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Recorded {
+    #[serde(default)]
+    format: u32,
+    #[serde(flatten)]
+    config: Config,
+    #[serde(default)]
+    rows: Fingerprint,
+}
+
+/// A run's folder. Nothing else can run there once it was begun or opened.
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    lock: Option<RunLock>,
 }
 
 impl RunFolder {
     /// A folder that may hold a run.
     pub fn at(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self {
+            path: path.to_owned(),
+            lock: None,
+        }
     }
 
     /// Opens a job's data; a run that goes on keeps the split that lies in its folder.
@@ -94,12 +160,13 @@ impl RunFolder {
         Ok(written.map_err(dataset::Error::from)?)
     }
 
-    /// Begins a run: makes the folder and writes the settings.
+    /// Begins a run: makes the folder, locks it and writes the settings.
     ///
     /// # Errors
     /// If a run lies there already, or the folder cannot be written.
-    pub fn create(path: &Path, config: &Config) -> Result<Self, Error> {
-        let folder = Self { path: path.to_owned() };
+    pub fn create(path: &Path, config: &Config, rows: Fingerprint) -> Result<Self, Error> {
+        std::fs::create_dir_all(path).map_err(|e| cannot_write(path, &e))?;
+        let folder = Self::locked(path)?;
         if folder.file(CONFIG).exists() {
             let reason = "a run lies here already; resume it with --resume or name another folder".to_owned();
             return Err(Error::Run {
@@ -107,31 +174,119 @@ impl RunFolder {
                 reason,
             });
         }
-        std::fs::create_dir_all(path).map_err(|e| cannot_write(path, &e))?;
-        write_json(&folder.file(CONFIG), config)?;
+        let recorded = Recorded {
+            format: FORMAT,
+            config: config.clone(),
+            rows,
+        };
+        write_json(&folder.file(CONFIG), &recorded)?;
         Ok(folder)
     }
 
-    /// Opens a run to go on with it.
+    fn locked(path: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            lock: Some(RunLock::take(path)?),
+            ..Self::at(path)
+        })
+    }
+
+    /// Opens and locks a run to go on with it.
     ///
     /// # Errors
-    /// If there is none, or its settings are others than `config`; the first that differs is named.
-    pub fn open(path: &Path, config: &Config) -> Result<Self, Error> {
-        let folder = Self { path: path.to_owned() };
-        let file = folder.file(CONFIG);
+    /// If there is none, it is of another version of the program, its settings are others than `config` (the first that
+    /// differs is named), or its images are others.
+    pub fn open(path: &Path, config: &Config, rows: &Fingerprint) -> Result<Self, Error> {
+        let file = path.join(CONFIG);
         let fail = |reason: String| Error::Run {
             path: file.clone(),
             reason,
         };
         let text = std::fs::read_to_string(&file).map_err(|e| fail(format!("no run to resume: {e}")))?;
-        let recorded: Config =
+        let fields: serde_json::Value =
             serde_json::from_str(&text).map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
-        match difference(&recorded, config) {
-            None => Ok(folder),
-            Some((setting, there, here)) => Err(fail(format!(
+        check_format(fields["format"].as_u64().unwrap_or(1)).map_err(&fail)?;
+        let recorded: Recorded =
+            serde_json::from_value(fields).map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
+        if let Some((setting, there, here)) = difference(&recorded.config, config) {
+            return Err(fail(format!(
                 "the run in this folder has {setting} {there}, not {here}; resume it with its own settings"
-            ))),
+            )));
         }
+        if recorded.rows != *rows {
+            let what = if recorded.rows.images == rows.images {
+                "names, labels, parts or sizes of the files are others".to_owned()
+            } else {
+                format!(
+                    "it began with {} images, now there are {}",
+                    recorded.rows.images, rows.images
+                )
+            };
+            return Err(fail(format!(
+                "the data are not those that the run began with: {what}; put them back, or begin a new run"
+            )));
+        }
+        Self::locked(path)
+    }
+
+    /// Keeps how the run was asked for.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save_request(&self, request: &Request) -> Result<(), Error> {
+        write_json(&self.file(REQUEST), request)
+    }
+
+    /// Keeps what a check of the data found.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save_check(&self, record: &Record) -> Result<(), Error> {
+        write_json(&self.file(CHECK), record)
+    }
+
+    /// What the check of a run's data found, if there was one.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn check(&self) -> Result<Option<Record>, Error> {
+        let file = self.file(CHECK);
+        let fail = |reason: String| Error::Run {
+            path: file.clone(),
+            reason,
+        };
+        if !file.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&file).map_err(|e| fail(format!("cannot be read: {e}")))?;
+        let record = serde_json::from_str(&text);
+        record.map_err(|e| fail(format!("this says nothing of a check: {e}")))
+    }
+
+    /// Number of a process that died in a run in this folder.
+    pub fn died(&self) -> Option<u32> {
+        self.lock.as_ref().and_then(|lock| lock.died)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The settings of a run.
+    ///
+    /// # Errors
+    /// If there is none in the folder, or it is of another version of the program.
+    pub fn config(&self) -> Result<Config, Error> {
+        let file = self.file(CONFIG);
+        let fail = |reason: String| Error::Run {
+            path: file.clone(),
+            reason,
+        };
+        let text = std::fs::read_to_string(&file).map_err(|e| fail(format!("no run to resume: {e}")))?;
+        let recorded: Recorded =
+            serde_json::from_str(&text).map_err(|e| fail(format!("these are no settings of a run: {e}")))?;
+        check_format(recorded.format.into()).map_err(&fail)?;
+        Ok(recorded.config)
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -168,7 +323,7 @@ impl RunFolder {
     /// Saves everything it takes to go on, and the metrics of the epochs so far.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If it cannot be written; what was there before stays.
     pub fn save_last(&self, network: &impl Network, adam: &Adam, progress: &Progress) -> Result<(), Error> {
         let mut tensors = network.state();
         for (name, moments) in adam.moments()?.iter() {
@@ -177,7 +332,11 @@ impl RunFolder {
                 tensors.insert(format!("{prefix}{name}"), tensor);
             }
         }
-        let text = json(&self.file(LAST), progress)?;
+        let progress = Progress {
+            format: FORMAT,
+            ..progress.clone()
+        };
+        let text = json(&self.file(LAST), &progress)?;
         let metadata = BTreeMap::from([(PROGRESS.to_owned(), text)]);
         weights::save(&self.file(LAST), &tensors, &metadata, Precision::Full)?;
         self.save_metrics(&progress.records)
@@ -193,11 +352,15 @@ impl RunFolder {
         atomic_file::write(&file, lines.as_bytes()).map_err(|e| cannot_write(&file, &e))
     }
 
-    /// Puts network and optimiser back as they were after the last finished epoch; `None` where none was finished.
+    /// Puts network and optimiser back as they were at the last checkpoint; `None` where there is none.
     ///
     /// # Errors
-    /// If the checkpoint is broken or of another network.
-    pub fn load_last(&self, network: &mut impl Network, form: AdamForm) -> Result<Option<(Adam, Progress)>, Error> {
+    /// If the checkpoint is broken, of another network or of another version of the program.
+    pub fn load_last(
+        &self,
+        network: &mut impl Network,
+        settings: AdamSettings,
+    ) -> Result<Option<(Adam, Progress)>, Error> {
         let file = self.file(LAST);
         if !file.exists() {
             return Ok(None);
@@ -214,7 +377,14 @@ impl RunFolder {
             .ok_or_else(|| fail("this is no checkpoint of a run".to_owned()))?;
         let progress: Progress =
             serde_json::from_str(text).map_err(|e| fail(format!("this is no checkpoint of a run: {e}")))?;
-        network.load_state(&tensors)?;
+        check_format(progress.format.into()).map_err(&fail)?;
+        let other = |cause: &dyn std::fmt::Display| {
+            fail(format!(
+                "this is the checkpoint of another network ({cause}); resume the run that it belongs to, or begin a \
+                 new one"
+            ))
+        };
+        network.load_state(&tensors).map_err(|e| other(&e))?;
         let mut moments: BTreeMap<String, Moments> = BTreeMap::new();
         for (name, tensor) in &tensors {
             let values = || tensor.to_vec1::<f32>().map_err(crate::nn::Error::from);
@@ -224,8 +394,38 @@ impl RunFolder {
                 moments.entry(name.to_owned()).or_default().second = values()?;
             }
         }
-        Ok(Some((Adam::restore(form, progress.steps, moments), progress)))
+        let mut odd = None;
+        network.visit(&mut |name, tensor, _| {
+            let length = tensor.elem_count();
+            if moments
+                .get(name)
+                .is_some_and(|m| m.first.len() != length || m.second.len() != length)
+            {
+                odd = Some(name.to_owned());
+            }
+        });
+        match odd {
+            Some(name) => Err(other(&format!("the optimiser's state of {name} is of another size"))),
+            None => Ok(Some((Adam::restore(settings, progress.steps, moments), progress))),
+        }
     }
+
+    /// The epoch that the best weights on disk come from.
+    pub fn best_epoch(&self) -> Option<usize> {
+        let (_, metadata) = weights::read(&self.best_weights(), &Device::Cpu).ok()?;
+        metadata.get(EPOCH)?.parse().ok()
+    }
+}
+
+/// Refuses what another version of the program wrote.
+fn check_format(found: u64) -> Result<(), String> {
+    if found == u64::from(FORMAT) {
+        return Ok(());
+    }
+    Err(format!(
+        "another version of the program wrote this (format {found}, this one has {FORMAT}); go on with that version, \
+         or begin a new run, with the run's best weights as its initial ones if you like"
+    ))
 }
 
 /// The first setting that differs: its name, what is recorded and what is asked for.

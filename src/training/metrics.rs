@@ -2,13 +2,15 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use super::evaluation::ScoreTable;
 
 /// 97.5th percentile of the normal distribution.
 const Z95: f64 = 1.959_963_984_540_054;
 
 /// A 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,
@@ -17,7 +19,7 @@ pub struct Interval {
 }
 
 /// Counts of decisions against truth; positive is COVID-19, or lung.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
     /// True negatives.
     pub tn: u64,
@@ -32,6 +34,15 @@ pub struct Confusion {
 
 fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole != 0.0).then(|| part / whole)
+}
+
+impl std::ops::AddAssign for Confusion {
+    fn add_assign(&mut self, more: Self) {
+        self.tn += more.tn;
+        self.fp += more.fp;
+        self.fn_ += more.fn_;
+        self.tp += more.tp;
+    }
 }
 
 impl Confusion {
@@ -159,28 +170,7 @@ pub fn roc_auc(scores: &[f64], truth: &[bool]) -> Option<f64> {
 /// # Panics
 /// If there is not one truth per score.
 pub fn youden_threshold(scores: &[f64], truth: &[bool]) -> Option<f64> {
-    assert_eq!(scores.len(), truth.len(), "one truth per score");
-    let mut order: Vec<(f64, bool)> = scores.iter().copied().zip(truth.iter().copied()).collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let positives = truth.iter().filter(|&&positive| positive).count() as f64;
-    let negatives = truth.len() as f64 - positives;
-    if positives == 0.0 || negatives == 0.0 {
-        return None;
-    }
-    let (mut tp, mut fp, mut best) = (0.0, 0.0, (f64::NEG_INFINITY, 0.5));
-    for (i, &(score, positive)) in order.iter().enumerate() {
-        if positive {
-            tp += 1.0;
-        } else {
-            fp += 1.0;
-        }
-        let next = order.get(i + 1).map(|next| next.0);
-        let index = tp / positives - fp / negatives;
-        if next != Some(score) && index > best.0 {
-            best = (index, f64::midpoint(score, next.unwrap_or(0.0)));
-        }
-    }
-    Some(best.1)
+    ScoreTable::new(scores, truth).youden_threshold()
 }
 
 /// Percentile (in 0..=1) of sorted values, linear between neighbours.

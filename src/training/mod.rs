@@ -3,24 +3,48 @@
 pub mod adam;
 #[cfg(feature = "cuda")]
 mod adam_gpu;
+pub mod audit;
 pub mod augment;
 pub mod batches;
 pub mod card;
+pub mod check;
 pub mod checkpoint;
+pub mod control;
 pub mod dataset;
+pub mod evaluation;
 pub mod event;
+pub mod fingerprint;
 pub mod initial;
+pub mod input_cache;
+mod input_pack;
+mod lock;
 pub mod loss;
+pub mod lungs;
 pub mod manifest;
+mod mapped;
+mod memory;
 pub mod metrics;
+mod outlet;
 pub mod phase;
+pub mod pool;
+pub mod preview;
+pub mod process;
 pub mod recipe;
+pub mod record;
+pub mod request;
+pub mod runs;
 pub mod sample;
 pub mod split;
+pub mod start_weights;
 pub mod step;
+pub mod tensorboard;
 pub mod trainer;
+pub mod watch;
 
 use std::path::PathBuf;
+
+pub use crate::nn::card::Task;
+pub use crate::nn::{BackboneKind, Region};
 
 /// Why a training run ends without weights.
 #[derive(Debug, thiserror::Error)]
@@ -65,16 +89,47 @@ pub enum Error {
         reason: String,
     },
     /// The loss left the numbers.
-    #[error("the loss is no longer a number in epoch {epoch}, step {step}; try a smaller learning rate")]
+    #[error(
+        "the loss is no longer a number in epoch {epoch}, step {step}; try a smaller learning rate, and look at the \
+         images of its batch: {}",
+        listed(.files)
+    )]
     Diverged {
         /// Epoch, from 1.
         epoch: usize,
-        /// Step in the epoch, from 1.
+        /// Step in the epoch, from 1; 0 is its validation.
         step: usize,
+        /// The images of its batch.
+        files: Vec<String>,
     },
-    /// The caller asked to stop; the last finished epoch is kept.
-    #[error("cancelled; the run can be resumed after its last finished epoch")]
+    /// Pictures or groups lie in more than one part of the data, or the check of that failed.
+    #[error(transparent)]
+    Leakage(check::gate::Error),
+    /// A setting cannot be.
+    #[error(transparent)]
+    Setting(#[from] recipe::Setting),
+    /// The caller asked to stop.
+    #[error("stopped; the run goes on from here with --resume")]
     Cancelled,
+}
+
+/// The first few names, and how many more there are.
+fn listed(files: &[String]) -> String {
+    const MOST: usize = 16;
+    let mut text = files.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    if files.len() > MOST {
+        text += &format!(" and {} more", files.len() - MOST);
+    }
+    text
+}
+
+impl From<check::gate::Error> for Error {
+    fn from(error: check::gate::Error) -> Self {
+        match error {
+            check::gate::Error::Check(check::Error::Cancelled) => Self::Cancelled,
+            other => Self::Leakage(other),
+        }
+    }
 }
 
 impl From<sample::Error> for Error {

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::nn::{Classifier, Device, Network, Result, Segmenter, Tape, Tensor, Value};
+use crate::nn::{CamTarget, Classifier, DType, Device, Network, Result, Segmenter, Tape, Tensor, Value};
 
 use super::Error;
 use super::batches::Batch;
+use super::event::Metric;
 use super::initial;
-use super::loss;
+use super::loss::{self, Losses, Objective};
 use super::manifest::{Class, INFECTED_REGION, Manifest, Row};
 use super::metrics::{self, Confusion};
 use super::recipe::Config;
 use super::split::Part;
+use super::watch::Look;
 
 /// Results of evaluated images, gathered batch by batch.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +25,8 @@ pub struct Tally {
     pub images: usize,
     /// Phase I: Dice per image on the network input at probability 0.5.
     pub dice: Vec<Option<f64>>,
+    /// Phase I: pixels of all images at probability 0.5.
+    pub pixels: Confusion,
     /// Phase II: probability of COVID-19 per image.
     pub scores: Vec<f64>,
     /// Phase II: whether the image is one of COVID-19.
@@ -63,20 +67,49 @@ pub trait Phase {
     fn forward(network: &Self::Network, images: &Tensor, tape: &mut Tape) -> Result<Value>;
 
     /// Loss of a batch's logits (row-major) and its gradient.
-    fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>);
+    fn loss(logits: &[f32], targets: &Targets<'_>, objective: &Objective) -> (f64, Vec<f32>);
 
-    /// The same on a GPU: the loss, first value of a f64 tensor, and its gradient in the shape of the logits.
+    /// The same on a GPU with [`Objective::default`]: the loss, first value of a f64 tensor, and its gradient in the
+    /// shape of the logits.
     ///
     /// # Errors
     /// If the GPU refuses.
     #[cfg(feature = "cuda")]
     fn loss_on_gpu(logits: &Tensor, targets: &GpuTargets) -> Result<(Tensor, Tensor)>;
 
-    /// Adds a batch's results.
-    fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally);
+    /// Adds a batch's results; the losses are those of training without weights of classes.
+    fn tally(logits: &[f32], batch: &Batch, losses: &Losses, tally: &mut Tally);
 
     /// The score of all results; `None` where it is undefined.
     fn score(tally: &Tally) -> Option<f64>;
+
+    /// What the network makes of one image, `[1, 3, h, w]`.
+    ///
+    /// # Errors
+    /// If an operation fails.
+    fn look(network: &Self::Network, image: &Tensor) -> Result<Look>;
+
+    /// Further metrics of all results by name; those that are undefined are left out.
+    fn metrics(tally: &Tally) -> Vec<Metric>;
+}
+
+fn defined(metrics: impl IntoIterator<Item = (&'static str, Option<f64>)>) -> Vec<Metric> {
+    let with_value = |(name, value): (&str, Option<f64>)| {
+        value.map(|value| Metric {
+            name: name.to_owned(),
+            value,
+        })
+    };
+    metrics.into_iter().filter_map(with_value).collect()
+}
+
+/// What a batch's logits should be.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// `[n, h, w]`, 0 or 1; empty where the samples have no masks.
+    pub masks: &'a [u8],
+    /// `[n]`: the classes' neurons.
+    pub labels: &'a [u8],
 }
 
 /// Phase I: lung segmentation with the hybrid loss, on manual lung-field masks.
@@ -103,8 +136,8 @@ impl Phase for Segmentation {
         network.forward(images, tape)
     }
 
-    fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
-        let (loss, gradient) = loss::hybrid_from_logits(logits, &batch.masks);
+    fn loss(logits: &[f32], targets: &Targets<'_>, objective: &Objective) -> (f64, Vec<f32>) {
+        let (loss, gradient) = objective.losses.hybrid.of_logits(logits, targets.masks);
         (loss.total(), gradient)
     }
 
@@ -118,19 +151,39 @@ impl Phase for Segmentation {
         crate::nn::ops::cuda::hybrid(logits, masks)
     }
 
-    fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {
+    fn tally(logits: &[f32], batch: &Batch, losses: &Losses, tally: &mut Tally) {
         let pixels = logits.len() / batch.len();
         for (logits, truth) in logits.chunks_exact(pixels).zip(batch.masks.chunks_exact(pixels)) {
-            let (loss, _) = loss::hybrid_from_logits(logits, truth);
+            let (loss, _) = losses.hybrid.of_logits(logits, truth);
             let mask: Vec<u8> = logits.iter().map(|&z| u8::from(z >= 0.0)).collect();
             tally.loss += loss.total();
             tally.images += 1;
-            tally.dice.push(Confusion::of_masks(&mask, truth).dice());
+            let counts = Confusion::of_masks(&mask, truth);
+            tally.dice.push(counts.dice());
+            tally.pixels += counts;
         }
     }
 
     fn score(tally: &Tally) -> Option<f64> {
         metrics::mean(tally.dice.iter().copied())
+    }
+
+    fn look(network: &Segmenter, image: &Tensor) -> Result<Look> {
+        let probability = network.predict(image)?.to_dtype(DType::F32)?;
+        let (_, _, height, width) = image.dims4()?;
+        Ok(Look {
+            map: probability.flatten_all()?.to_vec1()?,
+            grid: (width, height),
+            probability: None,
+        })
+    }
+
+    fn metrics(tally: &Tally) -> Vec<Metric> {
+        defined([
+            ("iou", tally.pixels.iou()),
+            ("sensitivity", tally.pixels.sensitivity()),
+            ("specificity", tally.pixels.specificity()),
+        ])
     }
 }
 
@@ -167,8 +220,9 @@ impl Phase for Classification {
         network.forward(images, tape)
     }
 
-    fn loss(logits: &[f32], batch: &Batch) -> (f64, Vec<f32>) {
-        loss::cross_entropy(logits, &batch.labels)
+    fn loss(logits: &[f32], targets: &Targets<'_>, objective: &Objective) -> (f64, Vec<f32>) {
+        let entropy = &objective.losses.entropy;
+        entropy.of_logits(logits, targets.labels, objective.class_weights)
     }
 
     #[cfg(feature = "cuda")]
@@ -176,8 +230,8 @@ impl Phase for Classification {
         crate::nn::ops::cuda::cross_entropy(logits, &targets.labels)
     }
 
-    fn tally(logits: &[f32], batch: &Batch, tally: &mut Tally) {
-        let (loss, _) = loss::cross_entropy(logits, &batch.labels);
+    fn tally(logits: &[f32], batch: &Batch, losses: &Losses, tally: &mut Tally) {
+        let (loss, _) = losses.entropy.of_logits(logits, &batch.labels, [1.0; 2]);
         tally.loss += loss * batch.len() as f64;
         tally.images += batch.len();
         for (pair, &label) in logits.chunks_exact(2).zip(&batch.labels) {
@@ -190,6 +244,31 @@ impl Phase for Classification {
 
     fn score(tally: &Tally) -> Option<f64> {
         metrics::roc_auc(&tally.scores, &tally.truth)
+    }
+
+    fn look(network: &Classifier, image: &Tensor) -> Result<Look> {
+        let output = network.predict(image)?;
+        let logits: Vec<f32> = output.logits.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?;
+        let cells = network.activation_map(&output.features, Class::Covid19 as usize, CamTarget::Logit)?;
+        let (_, rows, columns) = cells.dims3()?;
+        let cells: Vec<f32> = cells.flatten_all()?.to_vec1()?;
+        Ok(Look {
+            map: cells.into_iter().map(|value| value.max(0.0)).collect(),
+            grid: (columns, rows),
+            probability: Some(loss::sigmoid(f64::from(logits[1]) - f64::from(logits[0]))),
+        })
+    }
+
+    fn metrics(tally: &Tally) -> Vec<Metric> {
+        let counts = Confusion::at(0.5, &tally.scores, &tally.truth);
+        defined([
+            ("sensitivity", counts.sensitivity()),
+            ("specificity", counts.specificity()),
+            ("precision", counts.precision()),
+            ("f1", counts.f_score(1.0)),
+            ("f2", counts.f_score(2.0)),
+            ("accuracy", counts.accuracy()),
+        ])
     }
 }
 

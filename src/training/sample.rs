@@ -8,9 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use crate::imaging;
+use crate::inference::pipeline;
 use crate::nn::InputSpec;
 use crate::preprocess;
 
+use super::input_cache::{InputCache, Levels, Names};
+use super::input_pack::MappedLevels;
 use super::manifest::{Class, MaskFile, Row};
 
 /// Images loaded between two reports of progress.
@@ -32,6 +35,14 @@ pub enum Error {
         /// Cause.
         cause: preprocess::Error,
     },
+    /// The lungs cannot be found in the image.
+    #[error("{path}: {cause}")]
+    Lungs {
+        /// The image.
+        path: PathBuf,
+        /// Cause.
+        cause: Box<pipeline::Error>,
+    },
     /// The mask cannot be used.
     #[error("{path}: {reason}")]
     Mask {
@@ -48,7 +59,7 @@ pub enum Error {
 /// One labelled image at the size of the network's input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    grey: Vec<u16>,
+    grey: Levels,
     /// Lung mask on the network input, 0 or 1; empty unless masks were asked for.
     pub mask: Vec<u8>,
     /// Its class.
@@ -59,7 +70,7 @@ impl Sample {
     /// Makes a sample of a grey plane in 0..=1 and a mask of 0 and 1 (or none).
     pub fn new(grey: &[f32], mask: Vec<u8>, class: Class) -> Self {
         Self {
-            grey: grey.iter().map(|value| (value * LEVELS).round() as u16).collect(),
+            grey: Levels::Memory(grey.iter().map(|value| (value * LEVELS).round() as u16).collect()),
             mask,
             class,
         }
@@ -68,6 +79,11 @@ impl Sample {
     /// The grey plane as 16-bit levels from black to white, row-major.
     pub fn levels(&self) -> &[u16] {
         &self.grey
+    }
+
+    /// Refers to the same greys in the cache instead of memory of its own.
+    pub(super) fn keep_in(&mut self, levels: MappedLevels) {
+        self.grey = Levels::Mapped(levels);
     }
 
     /// The grey plane in 0..=1, row-major.
@@ -87,12 +103,88 @@ pub fn load(
     cancel: &AtomicBool,
     on_progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Sample>, Error> {
+    load_through(None, rows, spec, with_masks, cancel, on_progress)
+}
+
+/// As [`load`], through a cache of the same geometry: what is in it is not decoded, what is not is put into it.
+///
+/// # Errors
+/// As [`load`]; a cache that cannot be used is none.
+pub fn load_through(
+    cache: Option<&InputCache>,
+    rows: &[&Row],
+    spec: &InputSpec,
+    with_masks: bool,
+    cancel: &AtomicBool,
+    on_progress: &mut dyn FnMut(usize),
+) -> Result<Vec<Sample>, Error> {
+    let mut samples = Vec::with_capacity(rows.len());
+    let mut fresh: Vec<(usize, Names)> = Vec::new();
+    let result = rows.chunks(CHUNK).try_for_each(|chunk| {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        let loaded: Result<Vec<(Sample, Option<Names>)>, Error> = chunk
+            .par_iter()
+            .map(|row| load_or_find(cache, row, spec, with_masks))
+            .collect();
+        for (sample, names) in loaded? {
+            fresh.extend(names.map(|names| (samples.len(), names)));
+            samples.push(sample);
+        }
+        if let Some(cache) = cache.filter(|cache| fresh.len() >= cache.pack_len()) {
+            cache.store(&mut samples, &std::mem::take(&mut fresh));
+        }
+        on_progress(samples.len());
+        Ok(())
+    });
+    if let Some(cache) = cache {
+        // Also what was decoded before a failure need not be decoded again.
+        cache.store(&mut samples, &fresh);
+        cache.finish();
+    }
+    result.map(|()| samples)
+}
+
+/// A sample, and what to store it under if it was not in the cache.
+fn load_or_find(
+    cache: Option<&InputCache>,
+    row: &Row,
+    spec: &InputSpec,
+    with_mask: bool,
+) -> Result<(Sample, Option<Names>), Error> {
+    let masks = row.mask.iter().filter(|_| with_mask).flat_map(MaskFile::files);
+    let files: Vec<&Path> = std::iter::once(row.path.as_path()).chain(masks).collect();
+    // A pack holds masks of all its inputs or of none.
+    let cache = cache.filter(|_| !with_mask || row.mask.is_some());
+    let names = match cache.map(|cache| (cache, cache.find(&files))) {
+        Some((_, Some(Ok((levels, mask))))) => {
+            let (grey, class) = (Levels::Mapped(levels), row.class);
+            return Ok((Sample { grey, mask, class }, None));
+        }
+        Some((cache, Some(Err(names)))) => Some((cache, names)),
+        _ => None,
+    };
+    let sample = load_one(row, spec, with_mask)?;
+    Ok((sample, names.and_then(|(cache, names)| cache.confirmed(names, &files))))
+}
+
+/// As [`load`], each row by a function of its own.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    rows: &[&Row],
+    load_one: impl Fn(&Row) -> Result<Sample, Error> + Sync,
+    cancel: &AtomicBool,
+    on_progress: &mut dyn FnMut(usize),
+) -> Result<Vec<Sample>, Error> {
     let mut samples = Vec::with_capacity(rows.len());
     for chunk in rows.chunks(CHUNK) {
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
-        let loaded: Result<Vec<Sample>, Error> = chunk.par_iter().map(|row| load_one(row, spec, with_masks)).collect();
+        let loaded: Result<Vec<Sample>, Error> = chunk.par_iter().map(|row| load_one(row)).collect();
         samples.extend(loaded?);
         on_progress(samples.len());
     }

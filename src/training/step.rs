@@ -1,18 +1,24 @@
-//! One step of training, as the loop makes it and as `bench` times it.
+//! One step of training, as the loop makes it and as `bench` times it: forward, loss and backward of one or more
+//! micro-batches, then the optimiser.
+
+use std::collections::BTreeMap;
+
+use candle_core::{CpuStorage, Storage};
 
 #[cfg(feature = "cuda")]
 use crate::nn::InputSpec;
 #[cfg(feature = "cuda")]
 use crate::nn::ops::cuda::{self, GreyPlanes, Reading};
-use crate::nn::{self, Device, Network, Precision, RunningVariance, Tape, Tensor, Workspace};
+use crate::nn::{self, Backward, Device, Gradients, Network, Precision, RunningVariance, Tape, Tensor, Workspace};
 
 use super::adam::Adam;
 use super::batches::Batch;
 #[cfg(feature = "cuda")]
 use super::batches::PlainBatch;
+use super::loss::Objective;
 #[cfg(feature = "cuda")]
 use super::phase::GpuTargets;
-use super::phase::Phase;
+use super::phase::{Phase, Targets};
 
 /// What a step needs to know beside network, optimiser and batch.
 #[derive(Debug, Clone, Copy)]
@@ -25,49 +31,159 @@ pub struct StepConfig {
     pub bn_momentum: f64,
     /// What numbers the network computes with.
     pub precision: Precision,
+    /// What is minimised.
+    pub objective: Objective,
+    /// Most images that the network sees at once. A larger batch is cut into micro-batches, whose gradients are averaged
+    /// by their images; each has batch statistics (and, in phase I, a Dice loss) of its own.
+    pub micro: usize,
 }
 
-/// Forward, loss, backward, optimiser and running statistics; returns the loss before the step. `workspace` keeps
-/// the buffers for the next step.
+/// What a step found before it changed anything.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stepped {
+    /// Mean loss of the batch's images.
+    pub loss: f64,
+    /// Euclidean norm of the gradient. Where it or the loss is no number, the network was left as it was.
+    pub gradient_norm: f64,
+}
+
+/// Forward, loss, backward, optimiser and running statistics. `workspace` keeps the buffers for the next step.
 ///
 /// # Errors
-/// If the batch is empty or not of that size, or an operation fails.
+/// If the batch is empty or not of that size, or an operation fails; the network is as it was then.
 pub fn step<P: Phase>(
     network: &mut P::Network,
     adam: &mut Adam,
-    mut batch: Batch,
+    batch: Batch,
     config: StepConfig,
     (device, workspace): (&Device, &Workspace),
-) -> nn::Result<f64> {
+) -> nn::Result<Stepped> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        let shape = (batch.len(), 3, config.size, config.size);
-        let images = config
-            .precision
-            .of_input(&cuda::upload_images(&batch.images, shape, device)?)?;
-        let masks = (!batch.masks.is_empty()).then(|| cuda::upload_bytes(&batch.masks, device));
-        let targets = GpuTargets {
-            labels: cuda::upload_bytes(&batch.labels, device)?,
-            masks: masks.transpose()?,
-        };
-        return walk_on_gpu::<P>(network, adam, &images, &targets, config)?.wait();
+        return step_from_host::<P>(network, adam, batch, config, device);
     }
-    let images = config.precision.of_input(&images(&mut batch, config.size, device)?)?;
-    let mut tape = Tape::training_in(workspace);
-    let output = P::forward(network, &images, &mut tape)?;
-    let logits = output.tensor().flatten_all()?.to_vec1::<f32>()?;
-    let (loss, gradient) = P::loss(&logits, &batch);
-    let seed = Tensor::from_vec(gradient, output.dims(), device)?;
-    let backward = tape.backward(&[(&output, seed)])?;
-    adam.step(network, &backward.gradients, config.rate)?;
-    // Both frameworks that the recipes follow take the unbiased variance (Keras 2's fused kernel does).
-    let form = RunningVariance::Unbiased;
-    network.update_running(&backward.statistics, config.bn_momentum, form)?;
-    backward.gradients.recycle(workspace);
-    Ok(loss)
+    let all = batch.len();
+    let mut sum = Sum::default();
+    for mut part in batch.micro(config.micro) {
+        let share = part.len() as f64 / all as f64;
+        let images = config.precision.of_input(&images(&mut part, config.size, device)?)?;
+        let mut tape = Tape::training_in(workspace);
+        let output = P::forward(network, &images, &mut tape)?;
+        let logits = output.tensor().flatten_all()?.to_vec1::<f32>()?;
+        let targets = Targets {
+            masks: &part.masks,
+            labels: &part.labels,
+        };
+        let (loss, gradient) = P::loss(&logits, &targets, &config.objective);
+        let seed = Tensor::from_vec(gradient, output.dims(), device)?;
+        sum.loss += share * loss;
+        sum.add(tape.backward(&[(&output, seed)])?, share)?;
+    }
+    let stepped = Stepped {
+        loss: sum.loss,
+        gradient_norm: norm(&sum.gradients)?,
+    };
+    if stepped.loss.is_finite() && stepped.gradient_norm.is_finite() {
+        sum.gradients = apply(network, adam, sum.gradients, &sum.statistics, &config)?;
+    }
+    sum.gradients.recycle(workspace);
+    Ok(stepped)
 }
 
-/// As [`step`], with nothing but grey planes, targets and the loss between host and GPU, and without waiting.
+/// What the micro-batches of a step add up to.
+#[derive(Default)]
+struct Sum {
+    loss: f64,
+    gradients: Gradients,
+    /// Of every micro-batch.
+    statistics: Vec<Vec<nn::BatchStatistics>>,
+}
+
+impl Sum {
+    /// Adds a micro-batch that holds so large a share of the step's images.
+    fn add(&mut self, backward: Backward, share: f64) -> nn::Result<()> {
+        self.statistics.push(backward.statistics);
+        if share >= 1.0 {
+            // The only one: nothing is to be scaled or added.
+            self.gradients = backward.gradients;
+            return Ok(());
+        }
+        let mut sum: BTreeMap<String, Tensor> = BTreeMap::new();
+        for (name, gradient) in backward.gradients.iter() {
+            let scaled = (gradient * share)?;
+            let added = match self.gradients.get(name) {
+                Some(before) => (before + scaled)?,
+                None => scaled,
+            };
+            sum.insert(name.to_owned(), added);
+        }
+        self.gradients = sum.into_iter().collect();
+        Ok(())
+    }
+}
+
+/// Optimiser and running statistics; gives the gradients back.
+fn apply(
+    network: &mut impl Network,
+    adam: &mut Adam,
+    gradients: Gradients,
+    statistics: &[Vec<nn::BatchStatistics>],
+    config: &StepConfig,
+) -> nn::Result<Gradients> {
+    adam.step(network, &gradients, config.rate)?;
+    for seen in statistics {
+        // Both frameworks that the recipes follow take the unbiased variance (Keras 2's fused kernel does).
+        network.update_running(seen, config.bn_momentum, RunningVariance::Unbiased)?;
+    }
+    Ok(gradients)
+}
+
+/// Euclidean norm of gradients in host memory, over all parameters; of others it is 0.
+fn norm(gradients: &Gradients) -> nn::Result<f64> {
+    const LANES: usize = 8;
+    let mut sum = 0.0;
+    for (_, gradient) in gradients.iter() {
+        let gradient = gradient.contiguous()?;
+        let (storage, layout) = gradient.storage_and_layout();
+        let (Storage::Cpu(CpuStorage::F32(values)), Some((begin, end))) = (&*storage, layout.contiguous_offsets())
+        else {
+            continue;
+        };
+        // Several sums at once, so that the compiler can use vectors; always in the same order.
+        let mut lanes = [0.0_f64; LANES];
+        let chunks = values[begin..end].chunks_exact(LANES);
+        sum += chunks.remainder().iter().map(|&g| f64::from(g).powi(2)).sum::<f64>();
+        for chunk in chunks {
+            for (lane, &g) in lanes.iter_mut().zip(chunk) {
+                *lane += f64::from(g) * f64::from(g);
+            }
+        }
+        sum += lanes.iter().sum::<f64>();
+    }
+    Ok(sum.sqrt())
+}
+
+/// Losses of a step on their way from the GPU.
+#[cfg(feature = "cuda")]
+pub struct Readings(Vec<(f64, Reading)>);
+
+#[cfg(feature = "cuda")]
+impl Readings {
+    /// The mean loss of the step's images.
+    ///
+    /// # Errors
+    /// If the GPU was lost.
+    pub fn wait(self) -> nn::Result<f64> {
+        let mut loss = 0.0;
+        for (share, reading) in self.0 {
+            loss += share * reading.wait()?;
+        }
+        Ok(loss)
+    }
+}
+
+/// As [`step`], with nothing but grey planes, targets and the loss between host and GPU, and without waiting: whether
+/// the loss is a number is known only later.
 ///
 /// # Errors
 /// If the batch is empty or not of that size, or the GPU refuses.
@@ -79,40 +195,104 @@ pub fn step_on_gpu<P: Phase>(
     spec: &InputSpec,
     config: StepConfig,
     device: &Device,
-) -> nn::Result<Reading> {
-    let planes = GreyPlanes {
-        levels: &batch.levels,
-        masks: &batch.masks,
-        matrices: &batch.matrices,
-        size: (spec.height, spec.width),
-        mean: spec.mean,
-        std: spec.std,
-    };
-    let (images, masks) = cuda::network_input(&planes, config.precision.dtype(), device)?;
-    let targets = GpuTargets {
-        labels: cuda::upload_bytes(&batch.labels, device)?,
-        masks,
-    };
-    walk_on_gpu::<P>(network, adam, &images, &targets, config)
+) -> nn::Result<Readings> {
+    let all = batch.labels.len();
+    let mut sum = Sum::default();
+    let mut readings = Vec::new();
+    for part in batch.micro(config.micro) {
+        let share = part.labels.len() as f64 / all as f64;
+        let planes = GreyPlanes {
+            levels: &part.levels,
+            masks: &part.masks,
+            matrices: &part.matrices,
+            size: (spec.height, spec.width),
+            mean: spec.mean,
+            std: spec.std,
+        };
+        let (images, masks) = cuda::network_input(&planes, config.precision.dtype(), device)?;
+        let targets = GpuTargets {
+            labels: cuda::upload_bytes(&part.labels, device)?,
+            masks,
+        };
+        readings.push((
+            share,
+            walk_on_gpu::<P>(network, &images, &targets, &config, (&mut sum, share))?,
+        ));
+    }
+    apply(network, adam, sum.gradients, &sum.statistics, &config)?;
+    Ok(Readings(readings))
 }
 
-/// The step behind the upload; the loss is on its way when it returns.
+/// [`step`] on a GPU: the batch is uploaded as it is, and the loss waited for.
 #[cfg(feature = "cuda")]
-fn walk_on_gpu<P: Phase>(
+fn step_from_host<P: Phase>(
     network: &mut P::Network,
     adam: &mut Adam,
+    batch: Batch,
+    config: StepConfig,
+    device: &Device,
+) -> nn::Result<Stepped> {
+    let all = batch.len();
+    let mut sum = Sum::default();
+    let mut readings = Vec::new();
+    for part in batch.micro(config.micro) {
+        let share = part.len() as f64 / all as f64;
+        let shape = (part.len(), 3, config.size, config.size);
+        let images = config
+            .precision
+            .of_input(&cuda::upload_images(&part.images, shape, device)?)?;
+        let masks = (!part.masks.is_empty()).then(|| cuda::upload_bytes(&part.masks, device));
+        let targets = GpuTargets {
+            labels: cuda::upload_bytes(&part.labels, device)?,
+            masks: masks.transpose()?,
+        };
+        readings.push((
+            share,
+            walk_on_gpu::<P>(network, &images, &targets, &config, (&mut sum, share))?,
+        ));
+    }
+    apply(network, adam, sum.gradients, &sum.statistics, &config)?;
+    Ok(Stepped {
+        loss: Readings(readings).wait()?,
+        gradient_norm: 0.0,
+    })
+}
+
+/// Forward, loss and backward of a micro-batch; its loss is on its way when it returns.
+#[cfg(feature = "cuda")]
+fn walk_on_gpu<P: Phase>(
+    network: &P::Network,
     images: &Tensor,
     targets: &GpuTargets,
-    config: StepConfig,
+    config: &StepConfig,
+    (sum, share): (&mut Sum, f64),
 ) -> nn::Result<Reading> {
     let mut tape = Tape::training();
     let output = P::forward(network, images, &mut tape)?;
-    let (loss, seed) = P::loss_on_gpu(output.tensor(), targets)?;
+    let (loss, seed) = loss_on_gpu::<P>(output.tensor(), targets, &config.objective)?;
     let reading = Reading::of(&loss)?;
-    let backward = tape.backward(&[(&output, seed)])?;
-    adam.step(network, &backward.gradients, config.rate)?;
-    network.update_running(&backward.statistics, config.bn_momentum, RunningVariance::Unbiased)?;
+    sum.add(tape.backward(&[(&output, seed)])?, share)?;
     Ok(reading)
+}
+
+/// The loss on the GPU where it has a kernel for it; others are computed by the host, which the GPU waits for.
+#[cfg(feature = "cuda")]
+fn loss_on_gpu<P: Phase>(logits: &Tensor, targets: &GpuTargets, objective: &Objective) -> nn::Result<(Tensor, Tensor)> {
+    if *objective == Objective::default() {
+        return P::loss_on_gpu(logits, targets);
+    }
+    let bytes = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<u8>();
+    let masks = targets.masks.as_ref().map(bytes).transpose()?.unwrap_or_default();
+    let labels = bytes(&targets.labels)?;
+    let values = logits.to_dtype(nn::DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    let targets = Targets {
+        masks: &masks,
+        labels: &labels,
+    };
+    let (loss, gradient) = P::loss(&values, &targets, objective);
+    let device = logits.device();
+    let gradient = Tensor::from_vec(gradient, logits.shape(), device)?.to_dtype(logits.dtype())?;
+    Ok((Tensor::new(&[loss], device)?, gradient))
 }
 
 /// Moves a batch's images to the device: `[n, 3, size, size]`.

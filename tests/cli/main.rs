@@ -6,11 +6,13 @@
 mod support;
 
 mod bench;
+mod check_data;
 mod cuda;
 mod evaluate;
 mod import;
 mod misc;
 mod predict;
+mod runs;
 
 use std::path::Path;
 use std::process::{Command, Output};

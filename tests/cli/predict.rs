@@ -369,3 +369,94 @@ fn a_picture_that_comes_again_is_computed_once_unless_told_otherwise() {
     assert!(predict(&[]));
     assert!(!predict(&["--no-cache"]));
 }
+
+/// A folder with the random segmenter, ReCovNet-v1 and a plain DenseNet-121.
+fn two_classifiers() -> tempfile::TempDir {
+    let weights = support::weights_copy();
+    let baseline = Classifier::new(BackboneKind::DenseNet121, Graph::Torch, 5, &Device::Cpu).unwrap();
+    support::write_network(weights.path(), "densenet121", Task::Baseline, &baseline);
+    weights
+}
+
+#[test]
+fn several_classifiers_share_one_segmentation() {
+    let (folder, weights) = (pictures(), two_classifiers());
+    let predict = |more: &[&str]| {
+        let arguments = [&["predict", "in/a.png", "--json", "-"][..], more].concat();
+        let output = recovnet(folder.path())
+            .env("RECOVNET_WEIGHTS", weights.path())
+            .env("XDG_DATA_HOME", folder.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        (lines(&output).remove(0), stderr(&output))
+    };
+    let two = [
+        "--classifier",
+        "densenet121",
+        "--classifier",
+        "recovnet-v1",
+        "--classifier",
+        "densenet121",
+    ];
+    let files = ["--mask-dir", "masks", "--map-dir", "maps", "--figure-dir", "figures"];
+    let (line, _) = predict(&[&two[..], &files].concat());
+    let names: Vec<&String> = line.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["file", "findings"]);
+    let found = line["findings"].as_array().unwrap();
+    let named: Vec<&Value> = found.iter().map(|prediction| &prediction["classifier"]).collect();
+    assert_eq!(named, ["densenet121", "recovnet-v1"]);
+    assert_eq!(found[0]["lung_area_fraction"], found[1]["lung_area_fraction"]);
+    assert_eq!(found[0]["time_ms"]["segment"], found[1]["time_ms"]["segment"]);
+    assert_ne!(found[0]["margin"], found[1]["margin"]);
+    assert_eq!(tree(&folder.path().join("masks")), ["a.png.mask.png"]);
+    assert_eq!(
+        tree(&folder.path().join("maps")),
+        ["a.png.densenet121.map.png", "a.png.recovnet-v1.map.png"]
+    );
+    assert_eq!(tree(&folder.path().join("figures")).len(), 2);
+    // Each says what it says alone.
+    let timeless = |prediction: &Value| {
+        let mut prediction = prediction.clone();
+        for field in ["time_ms", "mask_file", "map_file"] {
+            prediction.as_object_mut().unwrap().remove(field);
+        }
+        prediction
+    };
+    for prediction in found {
+        let (alone, _) = predict(&["--classifier", prediction["classifier"].as_str().unwrap()]);
+        assert_eq!(timeless(&alone), timeless(prediction));
+    }
+    let (all, words) = predict(&["--classifier", "all"]);
+    assert_eq!(all["findings"].as_array().unwrap().len(), 2);
+    assert!(
+        words.contains("not installed: recovnet-v2") && words.contains("recovnet models"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_classifier_that_is_missing_says_how_to_train_it() {
+    let folder = pictures();
+    let output = run(
+        folder.path(),
+        &[
+            "predict",
+            "in/a.png",
+            "--classifier",
+            "recovnet-v1",
+            "--classifier",
+            "resnet50",
+        ],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let error = stderr(&output);
+    for part in [
+        "no weights of resnet50",
+        "recovnet train baseline --encoder resnet50",
+        "runs promote",
+    ] {
+        assert!(error.contains(part), "{part} is not in: {error}");
+    }
+}

@@ -99,3 +99,35 @@ fn a_cell_lies_where_its_pixels_are() {
     assert!((map.max - 2.0).abs() < 0.5, "{}", map.max);
     assert_eq!(map.values[0], 0.0);
 }
+
+/// Sides that are no multiple of anything, values without a pattern.
+#[test]
+fn sums_and_maximum_are_those_of_a_plain_loop() {
+    let (width, height) = (131, 77);
+    let value = |i: u32| f64::from(i.wrapping_mul(2_654_435_761) >> 12) / f64::from(1 << 20);
+    let values: Vec<f32> = (0..width * height).map(|i| value(i) as f32).collect();
+    let pixels: Vec<u8> = (0..width * height).map(|i| u8::from(value(i + 7) > 0.6)).collect();
+    let spec = spec(Aspect::Crop);
+    let placement = Placement::new(width as usize, height as usize, &spec);
+    let (columns, rows) = placement.seen();
+    let seen = |i: &usize| columns.contains(&(i % width as usize)) && rows.contains(&(i / width as usize));
+    let sum = |inside_only: bool| -> f64 {
+        let counted = (0..values.len())
+            .filter(seen)
+            .filter(|&i| !inside_only || pixels[i] != 0);
+        counted.map(|i| f64::from(values[i])).sum()
+    };
+    let cells = vec![0.25; 16];
+    let mut map = activation_map(cells, (4, 4), &placement);
+    assert_eq!(map.max, 0.25);
+    map.values.clone_from(&values);
+    let mask = Mask {
+        width,
+        height,
+        pixels: pixels.clone(),
+    };
+    let found = in_lung_activation(&map, &mask, &placement);
+    assert!((found.ratio.unwrap() - sum(true) / sum(false)).abs() < 1e-9);
+    let lung = (0..values.len()).filter(seen).filter(|&i| pixels[i] != 0).count();
+    assert!((found.chance.unwrap() - lung as f64 / placement.seen_pixels() as f64).abs() < 1e-12);
+}

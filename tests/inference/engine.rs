@@ -24,6 +24,33 @@ struct Stepper {
     runs: Arc<AtomicUsize>,
 }
 
+/// Stands in for models of one classifier, whose name is in its findings' place.
+struct Named(ClassifierName);
+
+impl Analyst for Named {
+    fn describe(&self) -> Loaded {
+        let mut classifier = super::cache::findings(1).classifier;
+        classifier.name = self.0.to_string();
+        Loaded {
+            device: "test".into(),
+            classifier,
+            card: serde_json::Value::Null,
+        }
+    }
+
+    fn key(&self, image: &Radiograph) -> Key {
+        Key {
+            content_hash: image.content_hash,
+            sop_instance_uid: None,
+            weights: [self.0.to_string(), String::new()],
+        }
+    }
+
+    fn analyse(&self, _: &Radiograph, _: &mut dyn FnMut(Stage) -> bool) -> Result<Findings, Error> {
+        Err(Error::OutOfScope(self.0.to_string()))
+    }
+}
+
 /// What the stand-in does next.
 enum Step {
     GoOn,
@@ -294,6 +321,45 @@ fn loading_that_panics_is_a_load_failure() {
     let load = || -> Result<Stepper, String> { panic!("broken file") };
     let mut engine = Engine::start_with(load, || {});
     assert!(matches!(next(&mut engine), Event::LoadFailed(reason) if reason.contains("broken file")));
+}
+
+#[test]
+fn another_classifier_is_loaded_or_the_former_goes_on() {
+    let load = |name: ClassifierName| match name {
+        ClassifierName::Resnet50 => Err("no weights of resnet50".to_owned()),
+        _ => Ok(Named(name)),
+    };
+    let mut engine = Engine::start_switchable(ClassifierName::RecovnetV1, load, || {});
+    let loaded = |event: Event| match event {
+        Event::Loaded(loaded) => loaded.classifier.name,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(loaded(next(&mut engine)), "recovnet-v1");
+    engine.switch(ClassifierName::Resnet50);
+    assert!(matches!(next(&mut engine), Event::SwitchFailed(reason) if reason.contains("resnet50")));
+    let folder = tempfile::tempdir().unwrap();
+    let id = engine.submit(picture(folder.path(), 1));
+    assert!(
+        matches!(next(&mut engine), Event::Failed(found, reason) if found == id && reason == "not predicted: recovnet-v1")
+    );
+    engine.switch(ClassifierName::RecovnetV2);
+    assert_eq!(loaded(next(&mut engine)), "recovnet-v2");
+    let id = engine.submit(picture(folder.path(), 1));
+    assert!(
+        matches!(next(&mut engine), Event::Failed(found, reason) if found == id && reason == "not predicted: recovnet-v2")
+    );
+}
+
+#[test]
+fn a_classifier_can_be_switched_to_where_the_first_could_not_be_loaded() {
+    let load = |name: ClassifierName| match name {
+        ClassifierName::RecovnetV1 => Err("no weights of recovnet-v1".to_owned()),
+        _ => Ok(Named(name)),
+    };
+    let mut engine = Engine::start_switchable(ClassifierName::RecovnetV1, load, || {});
+    assert!(matches!(next(&mut engine), Event::LoadFailed(_)));
+    engine.switch(ClassifierName::RecovnetV2);
+    assert!(matches!(next(&mut engine), Event::Loaded(_)));
 }
 
 #[test]

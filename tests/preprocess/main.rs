@@ -3,4 +3,5 @@
 mod placement;
 #[path = "../support/reference.rs"]
 mod reference;
+mod region;
 mod resize;

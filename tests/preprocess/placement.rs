@@ -68,6 +68,25 @@ proptest! {
         }
     }
 
+    /// What is masked is what the map, brought to the image, says of the same pixel; on the threshold rounding decides.
+    #[test]
+    fn a_mask_is_the_map_above_its_threshold(
+        w in 1..200_usize,
+        h in 1..200_usize,
+        aspect in aspects(),
+        threshold in prop_oneof![Just(0.0_f32), 0.05..0.95_f32],
+        seed in any::<u32>(),
+    ) {
+        let placement = Placement::new(w, h, &spec(24, 16, aspect));
+        let value = |i: u32| (seed.wrapping_add(i).wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32;
+        let map: Vec<f32> = (0..24 * 16).map(|i| if i % 5 == 0 { 0.0 } else { value(i) }).collect();
+        let (mask, image) = (placement.to_mask(&map, threshold), placement.to_image(&map));
+        for (inside, value) in mask.iter().zip(&image) {
+            let expected = u8::from(*value >= threshold && *value > 0.0);
+            prop_assert!(*inside == expected || (*value - threshold).abs() < 1e-6, "{inside} of {value} at {threshold}");
+        }
+    }
+
     /// A ramp in image space that goes onto the input and back is the same ramp: nothing is shifted by a pixel.
     #[test]
     fn a_ramp_comes_back_in_place(w in 20..500_usize, h in 20..500_usize, aspect in aspects()) {

@@ -17,7 +17,17 @@ fn train_on(encoder: &str, data: &Path, run: &Path, arguments: &[&str]) -> Outpu
     Command::new(env!("CARGO_BIN_EXE_recovnet"))
         .args(["train"])
         .args(arguments)
-        .args(["--encoder", encoder, "--recipe", "scratch", "--device", "cpu"])
+        .args([
+            "--encoder",
+            encoder,
+            "--recipe",
+            "scratch",
+            "--device",
+            "cpu",
+            "--no-cache",
+            "--on-leakage",
+            "allow",
+        ])
         .arg("--data")
         .arg(data)
         .arg("--run-dir")

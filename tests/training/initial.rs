@@ -11,7 +11,7 @@ use recovnet::training::initial;
 use recovnet::training::phase::{Classification, Phase, Segmentation};
 use recovnet::training::recipe::Recipe;
 use recovnet::training::split::{SPLIT_KEY, SPLIT_VERSION};
-use recovnet::training::trainer::Job;
+use recovnet::training::trainer::{Job, Session};
 
 /// A segmenter none of whose tensors is what a new network has.
 fn trained_segmenter() -> Segmenter {
@@ -55,8 +55,10 @@ fn job(task: Task, init: Option<PathBuf>) -> Job {
         dataset: Options::default(),
         run: "run".into(),
         init,
+        segmenter: None,
         resume: false,
         device: Device::Cpu,
+        session: Session::default(),
     }
 }
 

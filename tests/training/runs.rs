@@ -1,20 +1,21 @@
 //! Whole runs on synthetic chests, small enough for a test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use recovnet::nn::card::Task;
-use recovnet::nn::{BackboneKind, Device, ModelCard, weights};
+use recovnet::nn::{BackboneKind, Classifier, Device, Graph, InputSpec, ModelCard, Network, Role, weights};
 use recovnet::training::Error;
+use recovnet::training::control::{Control, Controls};
 use recovnet::training::dataset::Options;
-use recovnet::training::event::{EpochRecord, TrainingEvent};
-use recovnet::training::recipe::{Recipe, Stage};
-use recovnet::training::trainer::{Job, Outcome, train};
+use recovnet::training::event::{EpochRecord, NoteKind, TrainingEvent};
+use recovnet::training::recipe::{Recipe, Sampling, Stage};
+use recovnet::training::split::{SPLIT_KEY, SPLIT_VERSION};
+use recovnet::training::trainer::{Job, Outcome, Session, train};
 
 use crate::phantoms;
 
-fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job {
+pub fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job {
     let mut config = Recipe::Scratch.config(task, BackboneKind::DenseNet121);
     config.schedule = schedule.iter().map(|&(epochs, size)| Stage { epochs, size }).collect();
     config.batch = 8;
@@ -25,14 +26,16 @@ fn job(task: Task, data: &Path, run: &Path, schedule: &[(usize, usize)]) -> Job 
         dataset: Options::default(),
         run: run.to_owned(),
         init: None,
+        segmenter: None,
         resume: false,
         device: Device::Cpu,
+        session: Session::default(),
     }
 }
 
-fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
+pub fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
     let mut records = Vec::new();
-    let outcome = train(job, &AtomicBool::new(false), &mut |event| {
+    let outcome = train(job, &Controls::default(), &mut |event| {
         if let TrainingEvent::Epoch(record) = event {
             records.push(record);
         }
@@ -42,17 +45,17 @@ fn run(job: &Job) -> (Result<Outcome, Error>, Vec<EpochRecord>) {
 
 /// Runs until an epoch is done, then cancels.
 fn interrupt(job: &Job, after: usize) {
-    let cancel = AtomicBool::new(false);
-    let outcome = train(job, &cancel, &mut |event| {
+    let controls = Controls::default();
+    let outcome = train(job, &controls, &mut |event| {
         if matches!(event, TrainingEvent::Epoch(record) if record.epoch == after) {
-            cancel.store(true, Ordering::Relaxed);
+            controls.send(Control::StopAfterBatch);
         }
     });
     assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?}");
 }
 
 /// Every tensor of a checkpoint, bit by bit.
-fn tensors(path: &Path) -> BTreeMap<String, Vec<u32>> {
+pub fn tensors(path: &Path) -> BTreeMap<String, Vec<u32>> {
     let (state, _) = weights::read(path, &Device::Cpu).expect("a checkpoint");
     let bits = |t: &recovnet::nn::Tensor| -> Vec<u32> {
         t.flatten_all()
@@ -68,21 +71,26 @@ fn tensors(path: &Path) -> BTreeMap<String, Vec<u32>> {
         .collect()
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|name| match name.split_once(".tfevents") {
+            Some((begin, _)) => format!("{begin}.tfevents"),
+            None => name,
+        })
         .collect();
     names.sort();
     names
 }
 
-fn timeless(records: &[EpochRecord]) -> Vec<EpochRecord> {
+pub fn timeless(records: &[EpochRecord]) -> Vec<EpochRecord> {
     records
         .iter()
         .map(|r| EpochRecord {
             seconds: 0.0,
             images_per_second: 0.0,
+            waited: 0.0,
             ..r.clone()
         })
         .collect()
@@ -102,8 +110,12 @@ fn a_segmenter_learns_and_its_encoder_goes_on_to_recovnet() {
             "best.json",
             "best.safetensors",
             "config.json",
+            "curves.csv",
+            "events.jsonl",
+            "events.out.tfevents",
             "last.safetensors",
-            "metrics.jsonl"
+            "metrics.jsonl",
+            "run.lock"
         ],
         "nothing temporary stays"
     );
@@ -198,6 +210,7 @@ fn a_run_folder_takes_no_other_run() {
         ..one.clone()
     };
     other.config.task = Task::Segmenter;
+    other.config.sampling = Sampling::AsIs;
     let error = run(&other).0.expect_err("another task").to_string();
     assert!(error.contains("task \"baseline\", not \"segmenter\""), "{error}");
     let mut other = Job {
@@ -246,11 +259,12 @@ fn what_cannot_be_written_leaves_nothing_behind() {
         "{error}"
     );
     let expected = [
-        "best.json",
-        "best.safetensors",
         "config.json",
+        "events.jsonl",
+        "events.out.tfevents",
         "last.safetensors",
         "metrics.jsonl",
+        "run.lock",
     ];
     assert_eq!(names(&one.run), expected, "nothing temporary stays");
     std::fs::write(runs.path().join("file"), b"").expect("a file");
@@ -294,10 +308,110 @@ fn useless_data_are_refused_at_once() {
 }
 
 #[test]
-fn a_loss_that_leaves_the_numbers_ends_the_run() {
+fn a_loss_that_is_no_number_ends_the_run_and_names_its_images() {
     let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
     let mut wild = job(Task::Baseline, data.path(), &runs.path().join("wild"), &[(3, 32)]);
-    wild.config.rate = 1e30;
+    let start = runs.path().join("start.safetensors");
+    let mut network = Classifier::new(BackboneKind::DenseNet121, Graph::Torch, 1, &Device::Cpu).expect("a network");
+    network.visit_mut(&mut |_, tensor, role| {
+        if role == Role::Kernel {
+            // Finite, but no sum of these is.
+            *tensor = tensor.ones_like().and_then(|ones| ones * 3e38).expect("a tensor");
+        }
+    });
+    let metadata = BTreeMap::from([(SPLIT_KEY.to_owned(), SPLIT_VERSION.to_owned())]);
+    let sha256 = weights::save(&start, &network.state(), &metadata, weights::Precision::Full).expect("saved");
+    let card = ModelCard {
+        name: "start".to_owned(),
+        version: "1".to_owned(),
+        task: Task::Baseline,
+        backbone: BackboneKind::DenseNet121,
+        graph: Graph::Torch,
+        input: InputSpec::default(),
+        threshold: 0.5,
+        sha256,
+        details: serde_json::Map::new(),
+    };
+    std::fs::write(
+        start.with_extension("json"),
+        serde_json::to_string(&card).expect("JSON"),
+    )
+    .expect("written");
+    wild.init = Some(start);
     let error = run(&wild).0.expect_err("it diverges");
-    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    let Error::Diverged {
+        epoch: 1,
+        step: 1,
+        files,
+    } = &error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(files.len(), 8);
+    let names: BTreeSet<&String> = files.iter().collect();
+    assert!(
+        names.len() == 8 && names.iter().all(|name| data.path().join(name).exists()),
+        "{files:?}"
+    );
+    assert!(error.to_string().contains(&files[7]), "{error}");
+}
+
+#[test]
+fn short_memory_makes_micro_batches_and_the_steps_stay_as_many() {
+    let (data, runs) = (phantoms::folder(40), tempfile::tempdir().expect("a temporary folder"));
+    let steps_of = |job: &Job| {
+        let (mut steps, mut notes) = (0, Vec::new());
+        let outcome = train(job, &Controls::default(), &mut |event| match event {
+            TrainingEvent::Step(step) => {
+                steps = step.done;
+                assert!(step.gradient_norm.is_some_and(|norm| norm.is_finite() && norm > 0.0));
+            }
+            TrainingEvent::Note {
+                kind: NoteKind::SmallerBatch,
+                text,
+            } => notes.push(text),
+            _ => {}
+        });
+        outcome.expect("it ends well");
+        (steps, notes)
+    };
+    let plenty = job(Task::Baseline, data.path(), &runs.path().join("plenty"), &[(1, 32)]);
+    let (steps, notes) = steps_of(&plenty);
+    assert_eq!(notes, Vec::<String>::new());
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let mut short = plenty.clone();
+    short.run = runs.path().join("short");
+    short.session.memory_mib = Some(1.0);
+    let (fewer, notes) = steps_of(&short);
+    assert_eq!(fewer, steps, "the effective batch is the same");
+    assert!(notes.len() == 1 && notes[0].contains("2 at a time"), "{notes:?}");
+    // Asked for, it is no matter of memory.
+    let mut accumulated = plenty.clone();
+    accumulated.run = runs.path().join("accumulated");
+    (accumulated.config.batch, accumulated.config.accumulation) = (2, 4);
+    let (as_many, notes) = steps_of(&accumulated);
+    assert_eq!((as_many, notes), (steps, Vec::new()));
+    assert!(
+        tensors(&accumulated.run.join("last.safetensors")) == tensors(&short.run.join("last.safetensors")),
+        "the same parts give the same network"
+    );
+}
+
+#[test]
+fn a_run_that_learns_nothing_stops_early() {
+    let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
+    let mut one = job(Task::Baseline, data.path(), &runs.path().join("one"), &[(6, 32)]);
+    (one.config.rate, one.config.bn_momentum) = (1e-12, 1e-4);
+    one.config.patience = Some(2);
+    let mut early = false;
+    let mut epochs = 0;
+    let outcome = train(&one, &Controls::default(), &mut |event| match event {
+        TrainingEvent::Epoch(record) => epochs = record.epoch,
+        TrainingEvent::Note { kind, .. } => early |= kind == NoteKind::StoppedEarly,
+        _ => {}
+    });
+    let best = outcome.expect("it ends well").best;
+    assert!(early && epochs < 6 && epochs == best.epoch + 2, "{epochs} {best:?}");
 }

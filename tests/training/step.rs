@@ -4,16 +4,21 @@ use recovnet::nn::card::Task;
 use recovnet::nn::{BackboneKind, Device, Error, Network, Precision, Workspace};
 use recovnet::training::adam::Adam;
 use recovnet::training::batches::Batch;
+use recovnet::training::loss::Objective;
 use recovnet::training::phase::{Classification, Phase};
 use recovnet::training::recipe::Recipe;
 use recovnet::training::step::{StepConfig, step};
 
-const CONFIG: StepConfig = StepConfig {
-    size: 32,
-    rate: 1e-3,
-    bn_momentum: 0.1,
-    precision: Precision::F32,
-};
+fn config() -> StepConfig {
+    StepConfig {
+        size: 32,
+        rate: 1e-3,
+        bn_momentum: 0.1,
+        precision: Precision::F32,
+        objective: Objective::default(),
+        micro: 16,
+    }
+}
 
 #[test]
 fn a_step_moves_parameters_and_statistics_and_an_empty_batch_moves_nothing() {
@@ -33,7 +38,7 @@ fn a_step_moves_parameters_and_statistics_and_an_empty_batch_moves_nothing() {
         &mut network,
         &mut adam,
         empty.clone(),
-        CONFIG,
+        config(),
         (&Device::Cpu, &Workspace::default()),
     )
     .unwrap_err();
@@ -50,15 +55,19 @@ fn a_step_moves_parameters_and_statistics_and_an_empty_batch_moves_nothing() {
         labels: vec![0, 1],
         ..empty
     };
-    let loss = step::<Classification>(
+    let stepped = step::<Classification>(
         &mut network,
         &mut adam,
         batch,
-        CONFIG,
+        config(),
         (&Device::Cpu, &Workspace::default()),
     )
     .unwrap();
-    assert!(loss.is_finite() && loss > 0.0, "{loss}");
+    assert!(stepped.loss.is_finite() && stepped.loss > 0.0, "{stepped:?}");
+    assert!(
+        stepped.gradient_norm.is_finite() && stepped.gradient_norm > 0.0,
+        "{stepped:?}"
+    );
     assert_eq!(adam.steps(), 1);
     for (name, before) in names.iter().zip(&before) {
         assert_ne!(&values(&network, name), before, "{name}");

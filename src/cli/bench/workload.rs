@@ -15,6 +15,7 @@ use crate::nn::card::Task;
 use crate::nn::{Classifier, Device, Graph, Precision, Segmenter, Tensor, Workspace};
 use crate::training::adam::Adam;
 use crate::training::batches::Batch;
+use crate::training::loss::Objective;
 use crate::training::phase::{Classification, Phase, Segmentation};
 use crate::training::recipe::Recipe;
 use crate::training::step::{StepConfig, step};
@@ -102,14 +103,16 @@ where
         rate: config.rate,
         bn_momentum: config.bn_momentum,
         precision: case.precision.into(),
+        objective: Objective::default(),
+        micro: case.batch,
     };
     let (device, workspace) = (device.clone(), Workspace::default());
     Ok(Box::new(move || {
         // The loop gets its batches from another thread: copying this one is not the step's work.
         let batch = batch.clone();
         timed(|| {
-            let loss = step::<P>(&mut network, &mut adam, batch, settings, (&device, &workspace))?;
-            anyhow::ensure!(loss.is_finite(), "the loss is no longer a number");
+            let stepped = step::<P>(&mut network, &mut adam, batch, settings, (&device, &workspace))?;
+            anyhow::ensure!(stepped.loss.is_finite(), "the loss is no longer a number");
             Ok(device.synchronize()?)
         })
     }))

@@ -50,8 +50,8 @@ fn unknown(uid: &str) -> String {
 }
 
 /// Decoded samples of one frame, low byte first.
-pub(super) struct Decoded {
-    pub bytes: Vec<u8>,
+pub(super) struct Decoded<'a> {
+    pub bytes: Cow<'a, [u8]>,
     /// 1 or 2.
     pub sample_bytes: usize,
     /// Bits of a sample in the codestream.
@@ -66,7 +66,12 @@ pub(super) struct Decoded {
 ///
 /// # Errors
 /// One sentence with the cause.
-pub(super) fn decode(family: Family, uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded, String> {
+pub(super) fn decode(
+    family: Family,
+    uid: &str,
+    frame: &[u8],
+    module: &PixelModule,
+) -> Result<Decoded<'static>, String> {
     let mut decoded = match family {
         Family::Native => {
             return Err("its pixels are encapsulated in a transfer syntax that has none such".into());
@@ -75,7 +80,7 @@ pub(super) fn decode(family: Family, uid: &str, frame: &[u8], module: &PixelModu
             let sample_bytes = usize::from(module.bits.allocated / 8);
             let bytes = rle::decode(frame, module.pixels(), module.samples, sample_bytes)?;
             Decoded {
-                bytes,
+                bytes: bytes.into(),
                 sample_bytes,
                 precision: module.bits.stored,
                 is_ybr: untouched_ybr(module)?,
@@ -88,7 +93,7 @@ pub(super) fn decode(family: Family, uid: &str, frame: &[u8], module: &PixelModu
     };
     // A codestream of just the stored bits cannot overshoot, and its words may be two's complement of that width.
     if LOSSY.contains(&uid) && decoded.sample_bytes == 2 && decoded.precision > module.bits.stored {
-        clamp(&mut decoded.bytes, module.bits);
+        clamp(decoded.bytes.to_mut(), module.bits);
     }
     Ok(decoded)
 }
@@ -125,15 +130,15 @@ fn untouched_ybr(module: &PixelModule) -> Result<bool, String> {
     }
 }
 
-fn decode_jpeg(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded, String> {
+fn decode_jpeg(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
     let header = codestream::jpeg(frame)?;
     match (header.process, header.precision) {
         (0xc1, 12) => {
             header.check(module)?;
             let samples = jpeg12::decode(frame, module.columns, module.rows)?;
-            let bytes = samples.into_iter().flat_map(u16::to_le_bytes).collect();
+            let bytes: Vec<u8> = samples.into_iter().flat_map(u16::to_le_bytes).collect();
             Ok(Decoded {
-                bytes,
+                bytes: bytes.into(),
                 sample_bytes: 2,
                 precision: header.precision,
                 is_ybr: false,
@@ -154,7 +159,7 @@ fn decode_jpeg(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded,
     }
 }
 
-fn decode_jpeg_ls(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded, String> {
+fn decode_jpeg_ls(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
     let header = codestream::jpeg(frame)?;
     if header.process != 0xf7 {
         return Err("its compressed frame is no JPEG-LS codestream".to_owned());
@@ -164,7 +169,7 @@ fn decode_jpeg_ls(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decod
     Ok(decoded)
 }
 
-fn decode_jpeg2000(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded, String> {
+fn decode_jpeg2000(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
     let header = codestream::jpeg2000(frame)?;
     let signs_agree =
         header.signed == module.bits.signed || (module.bits.signed && header.precision == module.bits.stored);
@@ -184,7 +189,7 @@ fn through_registry(
     module: &PixelModule,
     header: Codestream,
     is_ybr: bool,
-) -> Result<Decoded, String> {
+) -> Result<Decoded<'static>, String> {
     header.check(module)?;
     let sample_bytes = if header.precision > 8 { 2 } else { 1 };
     let size = module.pixels() * module.samples * sample_bytes;
@@ -206,7 +211,7 @@ fn through_registry(
         return Err(format!("its compressed frame gives {} bytes, not {size}", bytes.len()));
     }
     Ok(Decoded {
-        bytes,
+        bytes: bytes.into(),
         sample_bytes,
         precision: header.precision,
         is_ybr,

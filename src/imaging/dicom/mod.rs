@@ -87,13 +87,13 @@ fn media_class(bytes: &[u8]) -> Option<String> {
     meta.text(MEDIA_STORAGE_SOP_CLASS_UID)
 }
 
-fn decode(
-    data: &DataSet,
+fn decode<'a>(
+    data: &DataSet<'a>,
     family: Family,
     part10: &Part10,
     module: &PixelModule,
     frame: u32,
-) -> Result<Decoded, String> {
+) -> Result<Decoded<'a>, String> {
     let pixels = data.get(PIXEL_DATA).ok_or("this DICOM object holds no picture")?;
     if pixels.delimited {
         let bytes = frames::encapsulated(data, pixels, module, frame)?;
@@ -102,9 +102,8 @@ fn decode(
     if family != Family::Native {
         return Err("its compressed pixels are not encapsulated".to_owned());
     }
-    let bytes = frames::native(pixels, module, frame, part10.encoding)?.into_owned();
     Ok(Decoded {
-        bytes,
+        bytes: frames::native(pixels, module, frame, part10.encoding)?,
         sample_bytes: usize::from(module.bits.allocated / 8),
         precision: module.bits.stored,
         is_ybr: module.photometric == Photometric::YbrFull,
@@ -123,7 +122,7 @@ struct Picture {
 }
 
 fn picture(
-    decoded: Decoded,
+    decoded: Decoded<'_>,
     module: &PixelModule,
     attributes: &FrameAttributes,
     warnings: &mut Vec<String>,
@@ -152,7 +151,7 @@ fn picture(
 }
 
 /// The lowest Bits Stored of every sample, extended by its sign; the bits above may hold anything (PS3.5 8.1.1).
-fn stored_values(decoded: &Decoded, bits: Bits) -> StoredValues {
+fn stored_values(decoded: &Decoded<'_>, bits: Bits) -> StoredValues {
     let mask = ((1_u32 << bits.stored) - 1) as u16;
     // In offset binary, turning the sign bit over is all that sign extension takes.
     let sign = if bits.signed { 1_u16 << (bits.stored - 1) } else { 0 };
@@ -175,16 +174,17 @@ fn stored_values(decoded: &Decoded, bits: Bits) -> StoredValues {
 }
 
 /// RGB triples of a colour frame.
-fn interleaved(decoded: Decoded, module: &PixelModule) -> Result<Vec<u8>, String> {
+fn interleaved(decoded: Decoded<'_>, module: &PixelModule) -> Result<Vec<u8>, String> {
     if decoded.sample_bytes != 1 {
         return Err("colour of more than 8 bits a channel is not shown".to_owned());
     }
     let Decoded {
-        mut bytes,
+        bytes,
         is_ybr,
         by_plane,
         ..
     } = decoded;
+    let mut bytes = bytes.into_owned();
     if by_plane {
         let (red, rest) = bytes.split_at(module.pixels());
         let (green, blue) = rest.split_at(module.pixels());

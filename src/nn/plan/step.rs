@@ -284,8 +284,8 @@ impl Step {
                 parts: &part,
                 affine: scaling.as_ref().map(Scaling::affine),
             };
-            let stage = |rows: std::ops::Range<usize>, target: &mut [f32], distance: usize| {
-                conv::stage(geometry, &input, rows, 0..geometry.depth(), (target, distance));
+            let stage = |[rows, columns]: [std::ops::Range<usize>; 2], target: &mut [f32], distance: usize| {
+                conv::stage(geometry, &input, rows, columns, (target, distance));
             };
             let product = Product {
                 rows: geometry.rows(),

@@ -19,7 +19,15 @@ fn train(network: &str, data: &[&Path], run: &Path, more: &[&str]) -> Output {
         "--device",
         "cpu",
     ]);
-    command.args(["--schedule", "32x1", "--batch", "8"]);
+    command.args([
+        "--schedule",
+        "32x1",
+        "--batch",
+        "8",
+        "--no-cache",
+        "--on-leakage",
+        "allow",
+    ]);
     for folder in data {
         command.arg("--data").arg(folder);
     }

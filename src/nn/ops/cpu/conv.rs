@@ -244,8 +244,8 @@ pub unsafe fn forward<T: Element>(
     (y, distance): (*mut T, usize),
     epilogue: Epilogue<T>,
 ) {
-    let staged = |rows: Range<usize>, target: &mut [T], row: usize| {
-        stage(g, input, rows, 0..g.depth(), (target, row));
+    let staged = |[rows, columns]: [Range<usize>; 2], target: &mut [T], row: usize| {
+        stage(g, input, rows, columns, (target, row));
     };
     let product = Product {
         rows: g.rows(),
@@ -446,6 +446,7 @@ unsafe fn kernel_block<T: Element>(
                         a_step: CHANNELS,
                         b: staged[column..].as_ptr(),
                         b_step: row,
+                        next: std::ptr::null(),
                         c: sum.wrapping_add(i * CHANNELS * g.depth() + columns.start + column),
                         c_row: g.depth(),
                         columns: PANEL.min(columns.len() - column),

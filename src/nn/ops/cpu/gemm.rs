@@ -14,6 +14,9 @@ use super::{Element, on_pool, scratch, threads};
 const BLOCK: usize = 1 << 16;
 /// Lines of a panel that are written together.
 const LINES: usize = 16;
+/// Products of a sum that are added before the next ones: as much of the left-hand side as a block holds rows of, so
+/// that a long right-hand side is read from memory once for all of them.
+const DEPTH: usize = 1024;
 /// Fewer rows than this for each thread: the panels are split instead, so that none is read twice.
 const FEW_ROWS: usize = 48;
 
@@ -95,8 +98,8 @@ impl<T: Element> Packed<T> {
     }
 }
 
-/// Writes rows of a left-hand side: their range, the buffer, and the distance of its rows.
-pub type Stage<'a, T> = &'a (dyn Fn(Range<usize>, &mut [T], usize) + Sync);
+/// Writes columns of rows of a left-hand side: the ranges of both, the buffer, and the distance of its rows.
+pub type Stage<'a, T> = &'a (dyn Fn([Range<usize>; 2], &mut [T], usize) + Sync);
 
 /// The left-hand side of a product.
 #[derive(Clone, Copy)]
@@ -159,7 +162,7 @@ impl Split {
         } else {
             rows.div_ceil(2 * threads)
         };
-        let most = (BLOCK / depth.max(1)).clamp(16, 1024);
+        let most = (BLOCK / depth.clamp(1, DEPTH)).clamp(16, 1024);
         let block = even.next_multiple_of(8).min(most).clamp(1, rows.max(1));
         let blocks = rows.div_ceil(block).max(1);
         let wanted = if threads == 1 {
@@ -188,24 +191,38 @@ impl<T: Element> Product<'_, T> {
         let rows = first..(first + split.rows).min(self.rows);
         let from = task % split.groups * split.panels;
         let panels = from..(from + split.panels).min(self.b.columns.div_ceil(PANEL));
+        let mut next = 0;
+        loop {
+            let depths = next..(next + DEPTH).min(self.b.depth);
+            next = depths.end;
+            // SAFETY: the caller's promise.
+            unsafe { self.block(rows.clone(), depths, panels.clone()) };
+            if next == self.b.depth {
+                break;
+            }
+        }
+    }
+
+    /// Adds some of the products of some rows and panels.
+    unsafe fn block(&self, rows: Range<usize>, depths: Range<usize>, panels: Range<usize>) {
         match self.a {
             Rows::Plain { values, row } => {
                 // SAFETY: the caller's promise.
-                unsafe { self.panels(values.add(first * row), row, rows, panels) }
+                unsafe { self.panels(values.add(rows.start * row + depths.start), row, rows, depths, panels) }
             }
             Rows::Staged(stage) => {
                 // Not a multiple of the cache's period, or all rows would fall on the same lines.
-                let row = self.b.depth.next_multiple_of(16) + 16;
+                let row = depths.len().next_multiple_of(16) + 16;
                 scratch::with(rows.len() * row, |staged| {
-                    stage(rows.clone(), staged, row);
+                    stage([rows.clone(), depths.clone()], staged, row);
                     // SAFETY: `staged` holds these rows; the rest is the caller's promise.
-                    unsafe { self.panels(staged.as_ptr(), row, rows, panels) }
+                    unsafe { self.panels(staged.as_ptr(), row, rows, depths, panels) }
                 });
             }
         }
     }
 
-    unsafe fn panels(&self, a: *const T, a_row: usize, rows: Range<usize>, panels: Range<usize>) {
+    unsafe fn panels(&self, a: *const T, a_row: usize, rows: Range<usize>, depths: Range<usize>, panels: Range<usize>) {
         let (line, c_line) = self.lines.unwrap_or((usize::MAX, 0));
         for panel in panels {
             let mut first = rows.start;
@@ -215,31 +232,59 @@ impl<T: Element> Product<'_, T> {
                 // SAFETY: the caller's promise; rows and columns are within the product's.
                 unsafe {
                     let a = a.add((first - rows.start) * a_row);
-                    self.tile((a, a_row), first..end, panel, self.c.wrapping_add(start));
+                    let c = self.c.wrapping_add(start);
+                    self.tile((a, a_row), first..end, depths.clone(), panel, c);
                 }
                 first = end;
             }
         }
     }
 
-    unsafe fn tile(&self, (a, a_row): (*const T, usize), rows: Range<usize>, panel: usize, c: *mut T) {
+    /// Where a panel's row lies; null behind the last.
+    fn panel(&self, panel: usize, depth: usize) -> *const T {
+        let start = (panel * self.b.depth + depth) * PANEL;
+        self.b
+            .values
+            .get(start..)
+            .filter(|rest| !rest.is_empty())
+            .map_or(std::ptr::null(), <[T]>::as_ptr)
+    }
+
+    unsafe fn tile(
+        &self,
+        (a, a_row): (*const T, usize),
+        rows: Range<usize>,
+        depths: Range<usize>,
+        panel: usize,
+        c: *mut T,
+    ) {
         let (column, e) = (panel * PANEL, &self.epilogue);
-        let offset = |p: *const T, by: usize| if p.is_null() { p } else { p.wrapping_add(by) };
+        let (begins, ends) = (depths.start == 0, depths.end == self.b.depth);
+        let offset = |p: *const T, by: usize, wanted: bool| {
+            if wanted && !p.is_null() {
+                p.wrapping_add(by)
+            } else {
+                std::ptr::null()
+            }
+        };
         let tile = Tile {
             rows: rows.len(),
-            depth: self.b.depth,
+            depth: depths.len(),
             a,
             a_row,
             a_step: 1,
-            b: self.b.values[panel * self.b.depth * PANEL..].as_ptr(),
+            b: self.panel(panel, depths.start),
             b_step: PANEL,
+            next: self.panel(panel + 1, depths.start),
             c: c.wrapping_add(column),
             c_row: self.c_row,
             columns: PANEL.min(self.b.columns - column),
-            accumulate: false,
+            accumulate: !begins,
             epilogue: Epilogue {
-                bias: offset(e.bias, column),
-                residual: offset(e.residual, rows.start * e.residual_row + column),
+                bias: offset(e.bias, column, ends),
+                // At once, because it may lie where the result goes.
+                residual: offset(e.residual, rows.start * e.residual_row + column, begins),
+                relu: e.relu && ends,
                 ..*e
             },
         };

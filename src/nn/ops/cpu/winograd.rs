@@ -251,6 +251,11 @@ impl Problem<'_> {
                     a_step: 1,
                     b: self.kernel.panel(point, panel),
                     b_step: PANEL,
+                    next: match panels.end - panel {
+                        1 if point + 1 == POINTS => std::ptr::null(),
+                        1 => self.kernel.panel(point + 1, panels.start),
+                        _ => self.kernel.panel(point, panel + 1),
+                    },
                     c: m[point * tiles * m_row + column..].as_mut_ptr(),
                     c_row: m_row,
                     columns: PANEL.min(self.kernel.outputs - panel * PANEL),

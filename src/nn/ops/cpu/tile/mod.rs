@@ -52,6 +52,8 @@ pub struct Tile<T> {
     pub b: *const T,
     /// From one product to the next in `b`.
     pub b_step: usize,
+    /// What is read in the place of `b` after this tile, or null: it is fetched meanwhile.
+    pub next: *const T,
     /// Result.
     pub c: *mut T,
     /// From one row of `c` to the next.
@@ -67,35 +69,21 @@ pub struct Tile<T> {
 /// A kernel for one instruction set.
 type Kernel = unsafe fn(&Tile<f32>);
 
-/// Instruction set and kernel that this machine runs.
-static CHOSEN: LazyLock<(&str, Kernel)> = LazyLock::new(choose);
+/// Environment variable that names the instruction set to use instead of the best: to find out whether a fault is of
+/// one kernel, and to test the others. A name that this machine does not know counts for nothing.
+pub const KERNEL_VARIABLE: &str = "RECOVNET_KERNEL";
 
-#[cfg(target_arch = "x86_64")]
-fn choose() -> (&'static str, Kernel) {
-    if is_x86_feature_detected!("avx512f") {
-        ("AVX-512", avx512::run)
-    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        ("AVX2", avx2::run)
-    } else {
-        ("portable", portable::run::<f32>)
-    }
-}
+/// Instruction set and kernel that this process runs.
+static CHOSEN: LazyLock<(&str, Kernel)> = LazyLock::new(|| {
+    let kernels = every_kernel();
+    let wanted = std::env::var(KERNEL_VARIABLE).unwrap_or_default();
+    let named = kernels.iter().find(|(name, _)| name.eq_ignore_ascii_case(&wanted));
+    named.copied().unwrap_or(kernels[0])
+});
 
-#[cfg(not(target_arch = "x86_64"))]
-fn choose() -> (&'static str, Kernel) {
-    ("portable", portable::run::<f32>)
-}
-
-/// Name of the instruction set that products run with.
-pub fn instruction_set() -> &'static str {
-    CHOSEN.0
-}
-
-/// Kernels this machine can run, by name: for the tests.
-#[cfg(test)]
+/// Kernels that this machine can run, by name, the best first.
 fn every_kernel() -> Vec<(&'static str, Kernel)> {
-    #[allow(unused_mut)]
-    let mut kernels: Vec<(&'static str, Kernel)> = vec![("portable", portable::run::<f32>)];
+    let mut kernels: Vec<(&'static str, Kernel)> = Vec::new();
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
@@ -105,17 +93,23 @@ fn every_kernel() -> Vec<(&'static str, Kernel)> {
             kernels.push(("AVX2", avx2::run));
         }
     }
+    kernels.push(("portable", portable::run::<f32>));
     kernels
 }
 
-/// Computes a tile of f32 with the machine's best kernel.
+/// Name of the instruction set that products run with.
+pub fn instruction_set() -> &'static str {
+    CHOSEN.0
+}
+
+/// Computes a tile of f32 with the kernel of this process.
 ///
 /// # Safety
 /// Every element that the sizes and strides reach must be readable (`a`, `b`, bias, residual) or writable and
 /// unshared (`c`).
 #[allow(unsafe_code)]
 pub unsafe fn multiply_f32(tile: &Tile<f32>) {
-    // SAFETY: the caller's promise is the kernel's, and `choose` has asked the processor for its instructions.
+    // SAFETY: the caller's promise is the kernel's, and `every_kernel` has asked the processor for its instructions.
     unsafe { (CHOSEN.1)(tile) }
 }
 
@@ -168,6 +162,7 @@ mod tests {
             a_step: 1,
             b: b.as_ptr(),
             b_step: PANEL,
+            next: if plain { std::ptr::null() } else { b.as_ptr() },
             c: c.as_mut_ptr(),
             c_row,
             columns,

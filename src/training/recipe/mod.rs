@@ -1,13 +1,25 @@
 //! Everything that decides what a run computes: the two recipes and the settings that a run folder records.
 
+mod check;
+mod choices;
+mod decay;
+
 use serde::{Deserialize, Serialize};
 
 use crate::nn::card::Task;
-use crate::nn::{Aspect, BackboneKind, Graph, InputSpec, Precision};
+use crate::nn::{Aspect, BackboneKind, Graph, InputSpec, Precision, Region};
 
-use super::adam::AdamForm;
+use super::adam::{AdamForm, AdamSettings};
 use super::augment::Augmentation;
+use super::check::gate::OnLeakage;
+use super::event::EpochRecord;
+use super::loss::{Losses, Objective};
 use super::split::SPLIT_VERSION;
+
+pub use check::{Limit, Setting, limits};
+pub use choices::{Augmenting, ClassWeights, Sampling};
+pub(super) use decay::idle_epochs;
+pub use decay::{Decay, Rates};
 
 /// A set of learning rates, schedule and momentum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,31 +55,76 @@ pub struct Config {
     pub recipe: Recipe,
     /// Image sizes in the order they are trained at; the last is the network's input size.
     pub schedule: Vec<Stage>,
-    /// Images in a batch.
+    /// Images in a micro-batch: what the network sees at once, and what batch normalisation takes its statistics from.
     pub batch: usize,
+    /// Micro-batches whose gradients are averaged for one step: the effective batch is `batch * accumulation`.
+    #[serde(default = "one")]
+    pub accumulation: usize,
     /// Highest learning rate.
     pub rate: f64,
-    /// Whether the rate warms up over the first twentieth of each stage and then falls along a cosine.
-    pub decay: bool,
+    /// How the rate changes.
+    pub decay: Decay,
     /// Form of Adam.
     pub adam: AdamForm,
+    /// Decay of Adam's first moment.
+    #[serde(default = "beta1")]
+    pub beta1: f64,
+    /// Decay of Adam's second moment.
+    #[serde(default = "beta2")]
+    pub beta2: f64,
+    /// Adam's epsilon; the form's own if none is given.
+    #[serde(default)]
+    pub epsilon: Option<f64>,
+    /// What is minimised.
+    #[serde(default)]
+    pub losses: Losses,
+    /// Weights of the classes in the loss (classifiers only).
+    #[serde(default)]
+    pub class_weights: ClassWeights,
     /// Share of the batch's statistics that enters the running ones at each step, in every layer.
     pub bn_momentum: f64,
-    /// Whether both classes are drawn equally often (classifiers only).
-    pub balanced: bool,
+    /// What an epoch is drawn from (classifiers only; segmenters take every image once).
+    pub sampling: Sampling,
+    /// Epochs without a better score after which the run ends; `None` goes on to the last.
+    #[serde(default)]
+    pub patience: Option<usize>,
     /// What numbers the network computes with.
     #[serde(default)]
     pub precision: Precision,
-    /// Random transforms.
+    /// Ranges of the random transforms.
     pub augmentation: Augmentation,
+    /// When transforms are drawn.
+    #[serde(default)]
+    pub augmenting: Augmenting,
     /// How pictures are brought to the input's shape.
     pub aspect: Aspect,
+    /// Which part of the picture a classifier is given.
+    #[serde(default)]
+    pub region: Region,
+    /// SHA-256 of the segmenter that says where the lungs are, if the region needs one.
+    #[serde(default)]
+    pub segmenter: Option<String>,
     /// Seed of initial weights, order and transforms.
     pub seed: u64,
+    /// What is done about pictures and groups in more than one part of the data; they are not looked for if `None`.
+    #[serde(default)]
+    pub on_leakage: Option<OnLeakage>,
     /// Name of the split of the data.
     pub split: String,
     /// SHA-256 of the weights that the run began with.
     pub init: Option<String>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn beta1() -> f64 {
+    0.9
+}
+
+fn beta2() -> f64 {
+    0.999
 }
 
 /// Size of the paper's images.
@@ -78,25 +135,6 @@ const SMALL_SIZE: usize = 128;
 const PAPER_EPOCHS: usize = 15;
 /// Epochs of the scratch recipe.
 const SCRATCH_EPOCHS: usize = 30;
-/// Highest rate of the stages after the first, over that of the first.
-const LATER_STAGES: f64 = 0.5;
-/// Share of a stage's steps in which the rate warms up.
-const WARM_UP: f64 = 0.05;
-/// Last rate over highest rate.
-const LAST_RATE: f64 = 0.01;
-
-/// Rate over highest rate in a stage of `steps` steps: a line up, then half a cosine down.
-fn share_of_rate(step: usize, steps: usize) -> f64 {
-    let warm = (steps as f64 * WARM_UP).ceil().max(1.0);
-    let step = step as f64;
-    if step < warm {
-        return (step + 1.0) / warm;
-    }
-    let done = ((step - warm) / (steps as f64 - warm).max(1.0)).min(1.0);
-    let cosine = f64::midpoint(1.0, (std::f64::consts::PI * done).cos());
-    LAST_RATE + (1.0 - LAST_RATE) * cosine
-}
-
 impl Recipe {
     /// Settings of this recipe for a task.
     pub fn config(self, task: Task, encoder: BackboneKind) -> Config {
@@ -119,13 +157,32 @@ impl Recipe {
                 (Self::Scratch, true) => 1e-3,
                 (Self::Scratch, false) => 3e-4,
             },
-            decay: !paper,
+            accumulation: 1,
+            decay: if paper { Decay::Constant } else { Decay::COSINE },
             adam: if paper { AdamForm::Keras } else { AdamForm::Torch },
+            beta1: beta1(),
+            beta2: beta2(),
+            epsilon: None,
+            losses: Losses::default(),
+            class_weights: ClassWeights::Equal,
             bn_momentum: if paper { 0.01 } else { 0.1 },
-            balanced: !paper && !segments,
+            sampling: if paper || segments {
+                Sampling::AsIs
+            } else {
+                Sampling::ByClass
+            },
+            patience: None,
             precision: Precision::F32,
             augmentation: Augmentation::PAPER,
+            augmenting: match (self, segments) {
+                (Self::Paper, true) => Augmenting::PAPER_LUNGS,
+                (Self::Paper, false) => Augmenting::table_1(),
+                (Self::Scratch, _) => Augmenting::EachEpoch,
+            },
             aspect: Aspect::Stretch,
+            region: Region::Full,
+            segmenter: None,
+            on_leakage: None,
             seed: 0,
             split: SPLIT_VERSION.to_owned(),
             init: None,
@@ -171,27 +228,42 @@ impl Config {
             width: size,
             height: size,
             aspect: self.aspect,
+            region: self.region,
             ..InputSpec::of(self.encoder, self.graph)
         }
     }
 
-    /// Learning rate of a step, counted from 0 over the whole run, with `per_epoch` steps an epoch. Where it decays,
-    /// every stage warms up and falls by itself, so that the network can settle at the new image size; stages after
-    /// the first reach half the rate.
-    pub fn rate_at(&self, step: usize, per_epoch: usize) -> f64 {
-        if !self.decay {
-            return self.rate;
+    /// Images of a step.
+    pub fn effective_batch(&self) -> usize {
+        self.batch * self.accumulation
+    }
+
+    /// The optimiser.
+    pub fn optimiser(&self) -> AdamSettings {
+        let standard = AdamSettings::from(self.adam);
+        AdamSettings {
+            beta1: self.beta1,
+            beta2: self.beta2,
+            epsilon: self.epsilon.unwrap_or(standard.epsilon),
+            ..standard
         }
-        let (mut first, mut highest) = (0, self.rate);
-        for stage in &self.schedule {
-            let steps = stage.epochs * per_epoch;
-            if step < first + steps {
-                return highest * share_of_rate(step - first, steps);
-            }
-            first += steps;
-            highest = self.rate * LATER_STAGES;
+    }
+
+    /// What is minimised, for so many images of control and COVID-19.
+    pub fn objective(&self, counts: [usize; 2]) -> Objective {
+        Objective {
+            losses: self.losses,
+            class_weights: self.class_weights.of(counts),
         }
-        highest * LAST_RATE
+    }
+
+    /// The learning rates, for epochs of `per_epoch` steps after those of `records`.
+    pub fn rates<'a>(&'a self, per_epoch: usize, records: &'a [EpochRecord]) -> Rates<'a> {
+        Rates {
+            config: self,
+            per_epoch,
+            records,
+        }
     }
 
     /// Name of the trained network: in its card, and on the command line.

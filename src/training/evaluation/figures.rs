@@ -1,42 +1,21 @@
-//! What `recovnet evaluate` measures: records of single images to metrics with 95 % intervals. Reads no files.
-//!
-//! Proportions have Wilson's interval; everything else is bootstrapped over groups, because images of one patient
-//! are not independent.
+//! Records of single images to figures with 95 % intervals: overall, by stratum, by source, of masks and of in-lung
+//! activation. Reads no files.
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::training::metrics::{self, Confusion, Interval};
+
+use super::{MaskRecord, Record, Reliability, ScoreTable};
 
 /// Bootstrap replicates.
 const REPLICATES: usize = 1000;
 /// Seed of the bootstrap: the same data give the same intervals.
 const SEED: u64 = 1;
 
-/// What is known about one image after prediction.
-#[derive(Debug, Clone)]
-pub struct Record {
-    /// Patient, or what else must not be split.
-    pub group: String,
-    /// Where the image comes from; empty if the manifest does not say.
-    pub source: String,
-    /// Whether the manifest calls the patient a child.
-    pub is_child: bool,
-    /// Whether the label is COVID-19.
-    pub is_covid19: bool,
-    /// Probability of COVID-19.
-    pub score: f64,
-    /// The predicted mask against the manifest's, with the convention of the latter.
-    pub mask: Option<(String, Confusion)>,
-    /// In-lung activation ratio.
-    pub in_lung: Option<f64>,
-    /// Its chance level.
-    pub chance: Option<f64>,
-}
-
 /// A figure with its 95 % interval; null where it is not defined.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// The figure.
     pub value: Option<f64>,
@@ -45,7 +24,7 @@ pub struct Measured {
 }
 
 /// Class metrics of some images.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
     /// Images.
     pub images: usize,
@@ -71,10 +50,22 @@ pub struct ClassMetrics {
     pub accuracy: Measured,
     /// Area under the ROC curve.
     pub roc_auc: Measured,
+    /// Average precision: the area under the precision-recall curve, in steps.
+    pub average_precision: Measured,
+}
+
+/// Thresholds that a rule would choose on the evaluated images: to be read on the validation part, for a threshold
+/// that was chosen on the test part makes its figures too good.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// Largest sensitivity + specificity.
+    pub youden: Option<f64>,
+    /// Largest F2-score.
+    pub f2: Option<f64>,
 }
 
 /// Mask metrics of the images whose masks follow one convention: means over images, in image pixels.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MaskMetrics {
     /// Images.
     pub images: usize,
@@ -87,10 +78,19 @@ pub struct MaskMetrics {
     /// Share of the predicted lung that the true mask covers: the figure to read where the mask holds more than the
     /// lung fields.
     pub precision: Measured,
+    /// Intersection over union.
+    pub iou: Measured,
+    /// 95th percentile of the outlines' distance (Hausdorff), in pixels, over the images where both masks hold
+    /// something.
+    pub hd95_px: Measured,
+    /// The same in millimetres, over the images with a spacing.
+    pub hd95_mm: Measured,
+    /// Images whose predicted or true mask is empty: they have no distance.
+    pub empty: usize,
 }
 
 /// Distribution of the in-lung activation ratio over some images.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InLung {
     /// Images with a ratio.
     pub images: usize,
@@ -107,7 +107,7 @@ pub struct InLung {
 }
 
 /// Everything measured on a data set.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// All images.
     pub overall: ClassMetrics,
@@ -115,12 +115,18 @@ pub struct Evaluation {
     pub adults: ClassMetrics,
     /// Children only.
     pub children: ClassMetrics,
+    /// Early COVID-19 images with all control images; null where no image is said to be early.
+    pub early_covid19: Option<ClassMetrics>,
     /// By the manifest's source.
     pub by_source: BTreeMap<String, ClassMetrics>,
     /// By the masks' convention: style and origin.
     pub masks: BTreeMap<String, MaskMetrics>,
     /// In-lung activation of class COVID-19: of all, COVID-19 and control images.
-    pub in_lung_activation: BTreeMap<&'static str, InLung>,
+    pub in_lung_activation: BTreeMap<String, InLung>,
+    /// Predicted against observed frequency, of all images.
+    pub reliability: Reliability,
+    /// What a rule would choose here.
+    pub thresholds: Thresholds,
 }
 
 impl Evaluation {
@@ -130,38 +136,46 @@ impl Evaluation {
             records.iter().filter(|record| condition(record)).collect()
         };
         let mut by_source: BTreeMap<String, Vec<&Record>> = BTreeMap::new();
-        let mut by_convention: BTreeMap<String, Vec<&Record>> = BTreeMap::new();
         for record in records {
             by_source.entry(record.source.clone()).or_default().push(record);
-            if let Some((convention, _)) = &record.mask {
-                by_convention.entry(convention.clone()).or_default().push(record);
-            }
         }
         by_source.remove("");
         let class = |records: &[&Record]| ClassMetrics::of(records, threshold);
+        let early = pick(&|record| record.is_early || !record.is_covid19);
+        let scores: Vec<f64> = records.iter().map(|record| record.score).collect();
+        let truth: Vec<bool> = records.iter().map(|record| record.is_covid19).collect();
+        let table = ScoreTable::new(&scores, &truth);
         Self {
             overall: class(&pick(&|_| true)),
             adults: class(&pick(&|record| !record.is_child)),
             children: class(&pick(&|record| record.is_child)),
+            early_covid19: early.iter().any(|record| record.is_early).then(|| class(&early)),
             by_source: by_source
                 .iter()
                 .map(|(name, records)| (name.clone(), class(records)))
                 .collect(),
-            masks: by_convention
-                .iter()
-                .map(|(name, records)| (name.clone(), MaskMetrics::of(records)))
-                .collect(),
+            masks: MaskMetrics::by_convention(
+                records
+                    .iter()
+                    .filter_map(|record| Some((record.group.as_str(), record.mask.as_ref()?))),
+            ),
             in_lung_activation: BTreeMap::from([
-                ("all", InLung::of(&pick(&|_| true))),
-                ("covid19", InLung::of(&pick(&|record| record.is_covid19))),
-                ("control", InLung::of(&pick(&|record| !record.is_covid19))),
+                ("all".to_owned(), InLung::of(&pick(&|_| true))),
+                ("covid19".to_owned(), InLung::of(&pick(&|record| record.is_covid19))),
+                ("control".to_owned(), InLung::of(&pick(&|record| !record.is_covid19))),
             ]),
+            reliability: Reliability::of(&scores, &truth, Reliability::BINS),
+            thresholds: Thresholds {
+                youden: table.youden_threshold(),
+                f2: table.f_threshold(2.0),
+            },
         }
     }
 }
 
 impl ClassMetrics {
-    fn of(records: &[&Record], threshold: f64) -> Self {
+    /// Measures some records.
+    pub fn of(records: &[&Record], threshold: f64) -> Self {
         let scores: Vec<f64> = records.iter().map(|record| record.score).collect();
         let truth: Vec<bool> = records.iter().map(|record| record.is_covid19).collect();
         let groups = groups(records);
@@ -190,33 +204,67 @@ impl ClassMetrics {
                 value: metrics::roc_auc(&scores, &truth),
                 interval: metrics::auc_interval(&scores, &truth, &groups, REPLICATES, SEED),
             },
+            average_precision: average_precision(&scores, &truth, &groups),
         }
+    }
+}
+
+fn average_precision(scores: &[f64], truth: &[bool], groups: &[&str]) -> Measured {
+    let interval = metrics::group_bootstrap(groups, REPLICATES, SEED, |indices| {
+        let (scores, truth): (Vec<f64>, Vec<bool>) = indices.iter().map(|&i| (scores[i], truth[i])).unzip();
+        ScoreTable::new(&scores, &truth).average_precision()
+    });
+    Measured {
+        value: ScoreTable::new(scores, truth).average_precision(),
+        interval,
     }
 }
 
 impl MaskMetrics {
-    fn of(records: &[&Record]) -> Self {
-        let figure = |of: &dyn Fn(&Confusion) -> Option<f64>| {
-            let value = |record: &&Record| record.mask.as_ref().and_then(|(_, confusion)| of(confusion));
-            mean_over(records, &records.iter().map(value).collect::<Vec<_>>())
+    /// Measures masks, each with its image's group.
+    pub fn of(masks: &[(&str, &MaskRecord)]) -> Self {
+        let groups: Vec<&str> = masks.iter().map(|(group, _)| *group).collect();
+        let mean = |of: &dyn Fn(&MaskRecord) -> Option<f64>| {
+            mean_over(&groups, &masks.iter().map(|(_, mask)| of(mask)).collect::<Vec<_>>())
         };
+        let figure = |of: &dyn Fn(&Confusion) -> Option<f64>| mean(&|mask| of(&mask.confusion));
         Self {
-            images: records.len(),
+            images: masks.len(),
             dice: figure(&Confusion::dice),
             sensitivity: figure(&Confusion::sensitivity),
             specificity: figure(&Confusion::specificity),
             precision: figure(&Confusion::precision),
+            iou: figure(&Confusion::iou),
+            hd95_px: mean(&|mask| mask.hd95_px),
+            hd95_mm: mean(&|mask| mask.hd95_mm),
+            empty: masks.iter().filter(|(_, mask)| mask.hd95_px.is_none()).count(),
         }
+    }
+
+    /// Measures masks apart by the convention of the true ones.
+    pub fn by_convention<'a>(masks: impl IntoIterator<Item = (&'a str, &'a MaskRecord)>) -> BTreeMap<String, Self> {
+        let mut apart: BTreeMap<&str, Vec<(&str, &MaskRecord)>> = BTreeMap::new();
+        for (group, mask) in masks {
+            apart.entry(&mask.convention).or_default().push((group, mask));
+        }
+        let measured = apart.into_iter();
+        measured
+            .map(|(convention, masks)| (convention.to_owned(), Self::of(&masks)))
+            .collect()
     }
 }
 
 impl InLung {
-    fn of(records: &[&Record]) -> Self {
+    /// Measures the in-lung activation of some records.
+    pub fn of(records: &[&Record]) -> Self {
         let (with, empty): (Vec<&Record>, Vec<&Record>) =
             records.iter().copied().partition(|record| record.in_lung.is_some());
         let mut ratios: Vec<f64> = with.iter().filter_map(|record| record.in_lung).collect();
         let above = with.iter().filter(|record| record.in_lung > record.chance).count();
-        let mean = mean_over(&with, &with.iter().map(|record| record.in_lung).collect::<Vec<_>>());
+        let mean = mean_over(
+            &groups(&with),
+            &with.iter().map(|record| record.in_lung).collect::<Vec<_>>(),
+        );
         ratios.sort_by(f64::total_cmp);
         let percentile = |share| metrics::percentile(&ratios, share);
         Self {
@@ -234,10 +282,10 @@ fn groups<'a>(records: &[&'a Record]) -> Vec<&'a str> {
     records.iter().map(|record| record.group.as_str()).collect()
 }
 
-fn mean_over(records: &[&Record], values: &[Option<f64>]) -> Measured {
+fn mean_over(groups: &[&str], values: &[Option<f64>]) -> Measured {
     Measured {
         value: metrics::mean(values.iter().copied()),
-        interval: metrics::mean_interval(values, &groups(records), REPLICATES, SEED),
+        interval: metrics::mean_interval(values, groups, REPLICATES, SEED),
     }
 }
 

@@ -1,0 +1,78 @@
+//! A segmenter at work for a training: lung masks of labelled images, for classifiers that are given the lungs alone
+//! and for the watch-list.
+
+use std::path::Path;
+
+use parking_lot::Mutex;
+
+use crate::findings::Mask;
+use crate::imaging::{self, Radiograph};
+use crate::inference::pipeline;
+use crate::nn::card::Task;
+use crate::nn::{Device, InputSpec, ModelCard, Segmenter};
+use crate::preprocess;
+
+use super::Error;
+use super::manifest::Row;
+use super::sample::{self, Sample};
+
+/// A verified segmenter.
+pub struct Lungs {
+    /// One image at a time: the network computes on all threads by itself.
+    segmenter: Mutex<(Segmenter, ModelCard)>,
+    device: Device,
+    sha256: String,
+}
+
+impl Lungs {
+    /// Reads a segmenter's weights, whose card lies beside them.
+    ///
+    /// # Errors
+    /// If they cannot be read, are not what the card says, or are no segmenter's.
+    pub fn open(weights: &Path, device: &Device) -> Result<Self, Error> {
+        let card = ModelCard::beside(weights)?;
+        if card.task != Task::Segmenter {
+            return Err(Error::Init {
+                path: weights.to_owned(),
+                reason: "these weights find no lungs; name a segmenter's with --segmenter".to_owned(),
+            });
+        }
+        let network = Segmenter::load_verified(weights, &card.sha256, card.backbone, card.graph, device)?;
+        Ok(Self {
+            sha256: card.sha256.clone(),
+            segmenter: Mutex::new((network, card)),
+            device: device.clone(),
+        })
+    }
+
+    /// SHA-256 of the weights.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// The lung mask of an image.
+    ///
+    /// # Errors
+    /// If the image is no grey chest X-ray, or the network fails.
+    pub fn mask(&self, image: &Radiograph) -> Result<Mask, pipeline::Error> {
+        pipeline::lung_mask(&self.segmenter.lock(), &self.device, image)
+    }
+
+    /// A labelled image as a classifier is given it that sees a part of the picture only.
+    ///
+    /// # Errors
+    /// Naming the file.
+    pub fn sample(&self, row: &Row, spec: &InputSpec) -> Result<Sample, sample::Error> {
+        let image = imaging::open(&row.path)?;
+        let lungs = self.mask(&image).map_err(|cause| sample::Error::Lungs {
+            path: row.path.clone(),
+            cause: Box::new(cause),
+        })?;
+        let input = preprocess::grey_of_region(&image, spec, &lungs.pixels);
+        let input = input.map_err(|cause| sample::Error::Input {
+            path: row.path.clone(),
+            cause,
+        })?;
+        Ok(Sample::new(&input.pixels, Vec::new(), row.class))
+    }
+}

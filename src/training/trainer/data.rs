@@ -1,0 +1,151 @@
+//! The data of a run: which rows it uses, whether it may, and the samples of an image size.
+
+use super::{Job, Run};
+use crate::training::Error;
+use crate::training::check::gate::{self, OnLeakage, Record};
+use crate::training::check::{self, Stage};
+use crate::training::checkpoint::RunFolder;
+use crate::training::control::Controls;
+use crate::training::event::{NoteKind, TrainingEvent};
+use crate::training::initial::Initial;
+use crate::training::input_cache::InputCache;
+use crate::training::lungs::Lungs;
+use crate::training::manifest::{Manifest, Row};
+use crate::training::outlet::Outlet;
+use crate::training::phase::{self, Phase};
+use crate::training::recipe::Config;
+use crate::training::sample::{self, Sample};
+use crate::training::split::Part;
+
+/// Most bytes of decoded inputs on disk: QaTa-COV19 with its control groups at 224 pixels takes 13 GB.
+const CACHE_BYTES: u64 = 20 << 30;
+
+/// The samples of an epoch's image size.
+pub(super) struct Data {
+    pub size: usize,
+    pub train: Vec<Sample>,
+    pub validation: Vec<Sample>,
+}
+
+/// The segmenter that a job names.
+pub(super) fn lungs(job: &Job) -> Result<Option<Lungs>, Error> {
+    if job.segmenter.is_none() && !job.config.region.is_full() {
+        return Err(Error::Usage(format!(
+            "the input is {}, so that the lungs must be found: name a segmenter's weights with --segmenter",
+            job.config.region
+        )));
+    }
+    let weights = job.segmenter.as_deref();
+    weights.map(|weights| Lungs::open(weights, &job.device)).transpose()
+}
+
+/// The rows that a phase takes, if a run can learn from them.
+pub(super) fn rows<P: Phase>(
+    job: &Job,
+    manifest: &Manifest,
+    config: &Config,
+    initial: Option<&Initial>,
+) -> Result<Vec<Row>, Error> {
+    let rows: Vec<Row> = manifest.rows.iter().filter(|row| P::takes(row)).cloned().collect();
+    phase::check_rows::<P>(manifest, &rows)?;
+    if let (Some(initial), Some(path)) = (initial, &job.init) {
+        initial.check_split(path, &config.split, &rows)?;
+    }
+    manifest.check_files(&rows)?;
+    Ok(rows)
+}
+
+/// Those of the rows that may be used where pictures or groups lie in more than one part, and what was found. A run that
+/// goes on keeps what its beginning found.
+pub(super) fn permitted<P: Phase>(
+    job: &Job,
+    manifest: &Manifest,
+    mut rows: Vec<Row>,
+    controls: &Controls,
+    outlet: &mut Outlet<'_>,
+) -> Result<(Vec<Row>, Option<Record>), Error> {
+    let Some(on_leakage) = job.config.on_leakage else {
+        return Ok((rows, None));
+    };
+    let kept = if job.resume {
+        RunFolder::at(&job.run).check()?
+    } else {
+        None
+    };
+    let record = match kept {
+        Some(record) => record,
+        None => {
+            let request = gate::Request {
+                rows: &manifest.rows,
+                uses: &|row| P::takes(row),
+                on_leakage,
+                reports: job.session.reports.as_deref(),
+                options: &check::Options::default(),
+            };
+            let mut tell = |progress: check::Progress| {
+                outlet.emit(TrainingEvent::Checking {
+                    stage: words(progress.stage).to_owned(),
+                    done: progress.done,
+                    total: progress.total,
+                });
+            };
+            gate::gate(&request, controls.at_once(), &mut tell)?
+        }
+    };
+    if on_leakage == OnLeakage::LeaveOut && !record.left_out.is_empty() {
+        rows.retain(|row| !record.left_out.contains(&row.file));
+        phase::check_rows::<P>(manifest, &rows)?;
+    }
+    if !record.leakage.is_none() {
+        let done = match on_leakage {
+            OnLeakage::LeaveOut => format!("{} images are left out", record.left_out.len()),
+            OnLeakage::Allow | OnLeakage::Refuse => "the run begins all the same, as it was told".to_owned(),
+        };
+        outlet.note(NoteKind::Leakage, format!("{}; {done}", record.leakage));
+    }
+    Ok((rows, Some(record)))
+}
+
+fn words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Reading => "reading",
+        Stage::Searching => "searching",
+        Stage::Comparing => "comparing",
+    }
+}
+
+impl<P: Phase> Run<'_, '_, P> {
+    /// Brings all images of training and validation part to a size.
+    pub(super) fn load(&mut self, size: usize) -> Result<Data, Error> {
+        let part = |part| self.rows.iter().filter(move |row| row.part() == part);
+        let first = part(Part::Train).count();
+        let rows: Vec<&Row> = part(Part::Train).chain(part(Part::Validation)).collect();
+        let total = rows.len();
+        let outlet = &mut *self.outlet;
+        let mut on_progress = |done| outlet.emit(TrainingEvent::Loading { done, total, size });
+        let (spec, cancel) = (self.config.input(size), self.controls.at_once());
+        let mut problem = None;
+        let mut train = match &self.lungs {
+            Some(lungs) if !spec.region.is_full() => {
+                sample::load_with(&rows, |row| lungs.sample(row, &spec), cancel, &mut on_progress)?
+            }
+            _ => {
+                let folder = self.session.cache.as_ref();
+                let cache = folder.map(|folder| InputCache::open(folder, CACHE_BYTES, &spec, P::MASKS));
+                let loaded = sample::load_through(cache.as_ref(), &rows, &spec, P::MASKS, cancel, &mut on_progress);
+                problem = cache.and_then(|cache| cache.stats().problem);
+                loaded?
+            }
+        };
+        if let Some(problem) = problem {
+            let text = format!("decoded inputs are not kept on disk: {problem}");
+            self.outlet.note(NoteKind::NotWritten, text);
+        }
+        let validation = train.split_off(first);
+        Ok(Data {
+            size,
+            train,
+            validation,
+        })
+    }
+}
