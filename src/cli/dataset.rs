@@ -62,7 +62,8 @@ impl DatasetArgs {
     /// If they cannot be used.
     pub fn open(&self) -> Result<Manifest, dataset::Error> {
         let manifest = dataset::open(self.folder(), &self.options())?;
-        if self.is_plain() && manifest.notes.is_empty() {
+        let is_plain = manifest.kinds.iter().all(|kind| *kind == DatasetKind::Manifest);
+        if is_plain && manifest.notes.is_empty() {
             return Ok(manifest);
         }
         let kinds: Vec<&str> = manifest.kinds.iter().map(|kind| kind.title()).collect();

@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::nn::BackboneKind;
-use crate::nn::import::report::{Entry, Fate, Report};
+use crate::nn::import::report::{Fate, Report};
 use crate::nn::import::{self, Imported};
 
 use super::Usage;
@@ -137,25 +137,8 @@ fn table(report: &Report) -> String {
         }
         let _ = writeln!(text, "\n{}:", fate.name());
         for entry in report.tensors.iter().filter(|entry| entry.fate == fate) {
-            let _ = writeln!(text, "  {}", line(entry));
+            let _ = writeln!(text, "  {}", entry.words());
         }
     }
     text
-}
-
-fn line(entry: &Entry) -> String {
-    let shape: Vec<String> = entry.shape.iter().map(ToString::to_string).collect();
-    let names = match (&entry.source, &entry.name) {
-        (Some(source), Some(name)) if source != name => format!("{source} -> {name}"),
-        (Some(name), _) | (None, Some(name)) => name.clone(),
-        (None, None) => String::new(),
-    };
-    let stored = entry.stored.unwrap_or_default();
-    let words = format!("{names}  [{}] {stored}  {}", shape.join(", "), entry.note);
-    // A name from a file must not drive the terminal.
-    words
-        .trim_end()
-        .chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }

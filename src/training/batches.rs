@@ -85,7 +85,7 @@ pub struct Plan<'a> {
 
 impl Plan<'_> {
     /// The transform of a member at a place of an epoch, if it is transformed.
-    fn transform(&self, epoch: usize, place: usize, member: Member) -> Option<Transform> {
+    pub(super) fn transform(&self, epoch: usize, place: usize, member: Member) -> Option<Transform> {
         let (height, width) = (self.spec.height, self.spec.width);
         let (draw, first, second) = match (self.order.pool.is_offline(), member.copy) {
             (false, _) => (Draw::Transform, epoch as u64, place as u64),

@@ -27,6 +27,7 @@ pub mod metrics;
 mod outlet;
 pub mod phase;
 pub mod pool;
+pub mod preview;
 pub mod process;
 pub mod recipe;
 pub mod record;
@@ -34,12 +35,16 @@ pub mod request;
 pub mod runs;
 pub mod sample;
 pub mod split;
+pub mod start_weights;
 pub mod step;
 pub mod tensorboard;
 pub mod trainer;
 pub mod watch;
 
 use std::path::PathBuf;
+
+pub use crate::nn::card::Task;
+pub use crate::nn::{BackboneKind, Region};
 
 /// Why a training run ends without weights.
 #[derive(Debug, thiserror::Error)]

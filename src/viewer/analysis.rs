@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::findings::Findings;
 use crate::imaging::Radiograph;
 use crate::inference::engine::{Engine, Event, Loaded, RequestId};
+use crate::inference::models::ClassifierName;
 use crate::inference::pipeline::Stage;
 
 /// Computes findings in the background: the engine, or a stand-in in tests.
@@ -16,6 +17,8 @@ pub trait Analyser {
     fn cancel(&mut self, id: RequestId);
     /// The next event, if there is one; never waits.
     fn try_recv(&mut self) -> Option<Event>;
+    /// Loads another classifier, or the same one anew.
+    fn switch(&mut self, classifier: ClassifierName);
 }
 
 impl Analyser for Engine {
@@ -30,6 +33,10 @@ impl Analyser for Engine {
     fn try_recv(&mut self) -> Option<Event> {
         Self::try_recv(self)
     }
+
+    fn switch(&mut self, classifier: ClassifierName) {
+        Self::switch(self, classifier);
+    }
 }
 
 /// Whether the models are there.
@@ -42,6 +49,16 @@ pub enum EngineStatus {
     Ready(Box<Loaded>),
     /// They cannot be loaded, for a reason in a sentence.
     Failed(String),
+}
+
+impl EngineStatus {
+    /// Name of the classifier that is loaded.
+    pub fn classifier(&self) -> Option<&str> {
+        match self {
+            Self::Ready(loaded) => Some(&loaded.classifier.name),
+            Self::Loading | Self::Failed(_) => None,
+        }
+    }
 }
 
 /// The prediction of the picture on the screen.

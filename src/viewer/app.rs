@@ -8,14 +8,19 @@ use std::time::{Duration, Instant};
 use egui::{self, CentralPanel, Context, Panel, Ui};
 
 use super::analysis::Analyser;
-use super::apply::{Services, apply};
+use super::apply::{ModelSource, Services, apply};
 use super::command::Command;
 use super::dialogs::Dialogs;
+use super::errands::Errands;
 use super::keyboard;
-use super::panels::{about, empty, findings, image_list, menu_bar, notice, open_path, shortcuts, status_bar, viewport};
+use super::panels::{
+    about, empty, findings, image_list, menu_bar, notice, open_path, results, shortcuts, status_bar, train, viewport,
+};
 use super::render::Canvas;
-use super::state::{Dialog, ViewerState};
+use super::state::{Dialog, ViewerState, Workspace};
 use super::theme;
+use super::train::TrainCommand;
+use super::train::launcher::Launcher;
 use super::worker::{Loader, LoaderEvent, PictureCache, Wake};
 
 /// The window.
@@ -45,6 +50,8 @@ impl ViewerApp {
     pub fn new(
         creation: &eframe::CreationContext<'_>,
         analyser: impl FnOnce(Wake) -> Box<dyn Analyser>,
+        launcher: Box<dyn Launcher>,
+        models: ModelSource,
         paths: Vec<PathBuf>,
     ) -> std::io::Result<Self> {
         let ctx = creation.egui_ctx.clone();
@@ -56,7 +63,12 @@ impl ViewerApp {
             loader: Loader::start(&wake)?,
             cache: PictureCache::default(),
             analyser: analyser(Arc::clone(&wake)),
+            errands: Errands::new(Arc::clone(&wake)),
             dialogs: Dialogs::new(wake),
+            models,
+            launcher,
+            run: None,
+            trial: None,
             ctx,
             largest_side: canvas.as_ref().map_or(u32::MAX, Canvas::largest_side),
         };
@@ -104,8 +116,18 @@ impl ViewerApp {
         while let Some(event) = self.services.analyser.try_recv() {
             self.commands.push(Command::Engine(event));
         }
-        if let Some(chosen) = self.services.dialogs.try_recv() {
-            self.commands.push(Command::Chosen(chosen));
+        if let Some((purpose, chosen)) = self.services.dialogs.try_recv() {
+            self.commands.push(Command::Chosen(purpose, chosen));
+        }
+        while let Some(report) = self.services.errands.try_recv() {
+            self.commands.push(Command::Errand(report));
+        }
+        while let Some(line) = self.services.run.as_mut().and_then(|run| run.next()) {
+            self.commands.push(Command::Train(TrainCommand::Event(Box::new(line))));
+        }
+        while let Some(line) = self.services.trial.as_mut().and_then(|trial| trial.next()) {
+            self.commands
+                .push(Command::Train(TrainCommand::Estimated(Box::new(line))));
         }
     }
 
@@ -122,6 +144,15 @@ impl ViewerApp {
                 .frame(frame)
                 .show(ui, |ui| notice::ui(ui, text, commands));
         }
+        match state.workspace {
+            Workspace::Read => self.read(ui),
+            Workspace::Train => train::ui(ui, state, commands),
+            Workspace::Results => results::ui(ui, state, commands),
+        }
+    }
+
+    fn read(&mut self, ui: &mut Ui) {
+        let Self { state, commands, .. } = self;
         if state.list.entries.is_empty() {
             CentralPanel::no_frame().show(ui, |ui| {
                 ui.painter().rect_filled(ui.max_rect(), 0.0, theme::VIEWPORT);
@@ -161,6 +192,8 @@ impl ViewerApp {
             Some(Dialog::OpenPath { reason }) => open_path::ui(ui, reason.as_deref(), commands),
             Some(Dialog::About) => about::ui(ui, commands),
             Some(Dialog::Shortcuts) => shortcuts::ui(ui, commands),
+            Some(Dialog::DeleteRun) => results::delete::ui(ui, state, commands),
+            Some(Dialog::CloseDuringRun) => train::close::ui(ui, state, commands),
             None => open_path::closed(ui),
         }
         if state.drop_hover {
@@ -203,6 +236,9 @@ impl ViewerApp {
 impl eframe::App for ViewerApp {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.hear_workers();
+        if ctx.input(|input| input.viewport().close_requested()) {
+            self.commands.push(Command::CloseAsked);
+        }
         keyboard::read(ctx, &self.state, &mut self.commands);
         self.apply_all();
     }

@@ -15,6 +15,16 @@ pub enum Choice {
     Folder,
 }
 
+/// What the chosen paths are for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// They are opened.
+    #[default]
+    Open,
+    /// A folder of data to train on.
+    Data,
+}
+
 /// How a dialog ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chosen {
@@ -30,6 +40,7 @@ pub struct Dialogs {
     receiver: Receiver<Chosen>,
     wake: Wake,
     open: bool,
+    purpose: Purpose,
 }
 
 impl Dialogs {
@@ -41,17 +52,20 @@ impl Dialogs {
             receiver,
             wake,
             open: false,
+            purpose: Purpose::Open,
         }
     }
 
     /// Shows a dialog, unless one is open.
-    pub fn show(&mut self, choice: Choice) {
+    pub fn show(&mut self, choice: Choice, purpose: Purpose) {
         if self.open {
             return;
         }
-        let dialog = rfd::AsyncFileDialog::new().set_title(match choice {
-            Choice::Files => "Open chest X-rays",
-            Choice::Folder => "Open a folder of chest X-rays",
+        self.purpose = purpose;
+        let dialog = rfd::AsyncFileDialog::new().set_title(match (choice, purpose) {
+            (Choice::Files, _) => "Open chest X-rays",
+            (Choice::Folder, Purpose::Open) => "Open a folder of chest X-rays",
+            (Choice::Folder, Purpose::Data) => "Choose data to train on",
         });
         // The plural forms tell 'cancelled' (no path) from 'no dialog could be shown' (none at all).
         let (sender, wake) = (self.sender.clone(), self.wake.clone());
@@ -77,10 +91,10 @@ impl Dialogs {
             .is_ok();
     }
 
-    /// How the dialog ended, if it has.
-    pub fn try_recv(&mut self) -> Option<Chosen> {
+    /// How the dialog ended, if it has, and what it was for.
+    pub fn try_recv(&mut self) -> Option<(Purpose, Chosen)> {
         let chosen = self.receiver.try_recv().ok()?;
         self.open = false;
-        Some(chosen)
+        Some((self.purpose, chosen))
     }
 }

@@ -3,7 +3,8 @@
 use egui::{Context, Event, InputState, Key, KeyboardShortcut, Modifiers, Popup};
 
 use super::command::{ACTIONS, BARE_KEY, Command};
-use super::state::ViewerState;
+use super::state::{ViewerState, Workspace};
+use super::train::TrainCommand;
 
 /// Reads the keyboard, and files that were dropped.
 pub fn read(ctx: &Context, state: &ViewerState, commands: &mut Vec<Command>) {
@@ -41,7 +42,10 @@ fn dropped(ctx: &Context, state: &ViewerState, commands: &mut Vec<Command>) {
     if hovering != state.drop_hover {
         commands.push(Command::DropHover(hovering));
     }
-    if !paths.is_empty() {
+    if state.workspace == Workspace::Train {
+        let folders = paths.into_iter().map(TrainCommand::DataFolder);
+        commands.extend(folders.map(Command::Train));
+    } else if !paths.is_empty() {
         commands.push(Command::Open(paths));
     }
 }
@@ -69,7 +73,7 @@ fn keys(input: &mut InputState, focus: Focus, state: &ViewerState, commands: &mu
             .iter()
             .find(|info| info.shortcuts.iter().any(|shortcut| hit(*shortcut, *key, *modifiers)));
         let Some(info) = info else { return true };
-        if (!*repeat || info.repeats) && (info.enabled)(state) {
+        if (!*repeat || info.repeats) && info.can(state) {
             commands.push(Command::Do(info.action));
         }
         false
@@ -90,6 +94,6 @@ fn belongs_to_focus(focus: Focus, key: Key, modifiers: Modifiers) -> bool {
     match focus {
         Focus::Nothing => false,
         Focus::Widget => moves && modifiers.is_none(),
-        Focus::Text => !modifiers.command && !matches!(key, Key::F1 | Key::F5 | Key::F11),
+        Focus::Text => !modifiers.command && !matches!(key, Key::F1 | Key::F2 | Key::F3 | Key::F4 | Key::F5 | Key::F11),
     }
 }

@@ -6,6 +6,7 @@ pub mod app;
 pub mod apply;
 pub mod command;
 pub mod dialogs;
+pub mod errands;
 pub mod icon;
 pub mod keyboard;
 pub mod listing;
@@ -13,9 +14,11 @@ pub mod overlays;
 pub mod panels;
 pub mod picture;
 pub mod render;
+pub mod results;
 pub mod state;
 pub mod theme;
 pub mod tools;
+pub mod train;
 pub mod viewport;
 pub mod wording;
 pub mod worker;
@@ -29,6 +32,7 @@ use egui::ViewportBuilder;
 use crate::inference::engine::{Engine, EngineConfig};
 
 pub use app::ViewerApp;
+use train::launcher::ProgramLauncher;
 
 /// Title of the window.
 pub const TITLE: &str = "ReCovNet Viewer";
@@ -67,9 +71,16 @@ pub fn run(paths: Vec<PathBuf>, engine: EngineConfig) -> Result<(), Error> {
         TITLE,
         options,
         Box::new(|creation| {
+            let models = apply::ModelSource {
+                weights: engine.weights.clone(),
+                device: engine.device.clone(),
+            };
             let analyser =
                 |wake: worker::Wake| Box::new(Engine::start(engine, move || wake())) as Box<dyn analysis::Analyser>;
-            Ok(Box::new(ViewerApp::new(creation, analyser, paths)?))
+            // Where the system does not say which program this is, its name is looked for as in a shell.
+            let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("recovnet"));
+            let launcher = Box::new(ProgramLauncher(program));
+            Ok(Box::new(ViewerApp::new(creation, analyser, launcher, models, paths)?))
         }),
     )?;
     Ok(())

@@ -11,12 +11,46 @@ use crate::imaging::VoiTransform;
 use super::analysis::{Analysis, EngineStatus};
 use super::overlays::{OverlayPixels, OverlaySettings};
 use super::picture::{Picture, PictureKey, Preset};
+use super::results::ResultsState;
 use super::tools::Tool;
+use super::train::TrainState;
 use super::viewport::{ImageTransform, PictureShape, Placement, Screen};
+
+/// What the window is used for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Workspace {
+    /// Pictures and what was found on them.
+    #[default]
+    Read,
+    /// Data, network and a run.
+    Train,
+    /// Runs that are done.
+    Results,
+}
+
+impl Workspace {
+    /// In the order of the bar.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Train, Self::Results];
+
+    /// Its name in the bar.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Read => "Read",
+            Self::Train => "Train",
+            Self::Results => "Results",
+        }
+    }
+}
 
 /// The window's state.
 #[derive(Default)]
 pub struct ViewerState {
+    /// What it is used for now.
+    pub workspace: Workspace,
+    /// The workspace 'Train'.
+    pub train: TrainState,
+    /// The workspace 'Results'.
+    pub results: ResultsState,
     /// The pictures that can be stepped through.
     pub list: ImageList,
     /// The picture on the screen.
@@ -175,6 +209,10 @@ pub enum Dialog {
     About,
     /// Keys and mouse.
     Shortcuts,
+    /// What becomes of the run when the window is closed.
+    CloseDuringRun,
+    /// Whether a run is to be moved to the trash.
+    DeleteRun,
 }
 
 impl Shown {

@@ -36,6 +36,8 @@ pub const MERGED_LUNG: Color32 = ACCENT;
 pub const ON_PICTURE: Color32 = Color32::from_rgb(0xF0, 0xF2, 0xF4);
 /// Halo of text on the picture: legible on black and on white.
 pub const HALO: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 0xC8);
+/// Curves of a chart in their order; each has its own dash as well.
+pub const CURVES: [Color32; 6] = [ACCENT, CAUTION, GOOD, LEFT_LUNG, ALARM, RIGHT_LUNG];
 /// No colour.
 pub const NOTHING: Color32 = Color32::TRANSPARENT;
 
@@ -47,6 +49,8 @@ pub const RADIUS: u8 = 4;
 pub const IMAGE_LIST_WIDTH: f32 = 200.0;
 /// Width of the findings panel, in ui points.
 pub const FINDINGS_WIDTH: f32 = 316.0;
+/// Width of the steps of the workspace 'Train', in ui points.
+pub const STEPS_WIDTH: f32 = 372.0;
 /// Height of the status bar, in ui points.
 pub const STATUS_HEIGHT: f32 = 28.0;
 /// Height of the menu bar, in ui points.
@@ -79,6 +83,11 @@ pub fn grey(level: u8) -> Color32 {
     Color32::from_gray(level)
 }
 
+/// A colour that stands behind others, such as the batches behind their mean.
+pub fn faint(colour: Color32) -> Color32 {
+    colour.gamma_multiply(0.35)
+}
+
 /// An entry of a colour map.
 pub fn mapped([r, g, b]: [u8; 3]) -> Color32 {
     Color32::from_rgb(r, g, b)
@@ -102,6 +111,11 @@ pub fn panel_frame() -> Frame {
 /// Frame of a bar at the top or bottom.
 pub fn bar_frame() -> Frame {
     Frame::new().fill(PANEL).inner_margin(Margin::symmetric(12, 0))
+}
+
+/// Frame of the middle zone where it is no picture.
+pub fn zone_frame() -> Frame {
+    Frame::new().fill(PANEL).inner_margin(Margin::symmetric(16, 12))
 }
 
 /// Frame of a block on a panel.

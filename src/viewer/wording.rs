@@ -80,6 +80,105 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// A time in seconds, in the two largest units that say something: `2 h 5 min`, `12 min`, `40 s`.
+pub fn seconds(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0..=89 => format!("{whole} s"),
+        90..=5399 => format!("{} min", (whole + 30) / 60),
+        5400..=172_799 => {
+            let minutes = (whole + 30) / 60;
+            format!("{} h {} min", minutes / 60, minutes % 60)
+        }
+        _ => format!("{} d {} h", whole / 86_400, whole % 86_400 / 3600),
+    }
+}
+
+/// How much time is left between a least and a most, in seconds.
+pub fn time_left(least: f64, most: f64) -> String {
+    let (least, most) = (seconds(least), seconds(most));
+    if least == most {
+        format!("about {most} left")
+    } else {
+        format!("{least} to {most} left")
+    }
+}
+
+/// A share as a percentage: a decimal below ten.
+pub fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent < 9.95 {
+        format!("{percent:.1} %")
+    } else {
+        format!("{percent:.0} %")
+    }
+}
+
+/// A whole number with its thousands set off: `124,616`.
+pub fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Memory in MiB, in GiB from one on.
+pub fn memory(mib: f64) -> String {
+    if mib < 1024.0 {
+        format!("{mib:.0} MiB")
+    } else {
+        format!("{:.1} GiB", mib / 1024.0)
+    }
+}
+
+/// A metric's name as it is printed: `roc_auc` as 'ROC AUC'.
+pub fn metric(name: &str) -> String {
+    match name {
+        "roc_auc" => "ROC AUC".to_owned(),
+        "iou" => "IoU".to_owned(),
+        "hd95_px" => "HD95 in pixels".to_owned(),
+        "hd95_mm" => "HD95 in mm".to_owned(),
+        other => {
+            let other = other.replace('_', " ");
+            let mut letters = other.chars();
+            let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+            first.unwrap_or_default() + letters.as_str()
+        }
+    }
+}
+
+/// Seconds since 1970 as date and time, UTC: `2026-11-25 16:04`.
+pub fn moment(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // The civil calendar with years that begin in March (Howard Hinnant's algorithm).
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02} {:02}:{:02}", rest / 3600, rest % 3600 / 60)
+}
+
+/// A figure with its 95 % interval: `0.912 [0.880, 0.940]`.
+pub fn with_interval(value: Option<f64>, interval: Option<(f64, f64)>) -> String {
+    match (value, interval) {
+        (Some(value), Some((low, high))) => format!("{value:.3} [{low:.3}, {high:.3}]"),
+        (value, _) => number_or_unknown(value),
+    }
+}
+
 /// The first eight characters of a hash.
 pub fn short_hash(hash: &str) -> &str {
     hash.get(..8).unwrap_or(hash)
@@ -122,5 +221,30 @@ pub fn zoom(zoom: f64) -> String {
         "1:1".to_owned()
     } else {
         format!("{:.0} %", zoom * 100.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_in_the_unit_that_matters() {
+        let said = [0.4, 40.0, 100.0, 3600.0, 7500.0, 200_000.0].map(seconds);
+        assert_eq!(said, ["0 s", "40 s", "2 min", "60 min", "2 h 5 min", "2 d 7 h"]);
+        assert_eq!(time_left(60.0, 60.2), "about 60 s left");
+        assert_eq!(time_left(600.0, 900.0), "10 min to 15 min left");
+    }
+
+    #[test]
+    fn moments_are_dates_of_the_calendar() {
+        let said = [0, 951_782_400, 1_795_622_640].map(moment);
+        assert_eq!(said, ["1970-01-01 00:00", "2000-02-29 00:00", "2026-11-25 16:04"]);
+    }
+
+    #[test]
+    fn thousands_are_set_off() {
+        let said = [0, 999, 1000, 124_616, 1_000_000].map(count);
+        assert_eq!(said, ["0", "999", "1,000", "124,616", "1,000,000"]);
     }
 }

@@ -44,7 +44,10 @@ const MAY_USE: [(&str, &[&str]); 11] = [
         "report",
         &["imaging", "findings", "training::evaluation", "training::audit"],
     ),
-    ("viewer", &["imaging", "findings", "inference", "training", "report"]),
+    (
+        "viewer",
+        &["atomic_file", "imaging", "findings", "inference", "training", "report"],
+    ),
     (
         "cli",
         &[

@@ -20,11 +20,13 @@ mod input_cache;
 mod loss;
 mod metrics;
 mod phantoms;
+mod preview;
 mod recipe;
 #[path = "../support/reference.rs"]
 mod reference;
 mod runs;
 mod shortcut;
+mod start_weights;
 mod step;
 #[path = "../support/mod.rs"]
 mod support;

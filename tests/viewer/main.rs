@@ -5,8 +5,12 @@
 
 mod alignment;
 mod commands;
+mod finished_runs;
 mod fixtures;
 mod gpu;
 mod panels;
+mod results;
+mod runs;
 mod shader;
 mod stepping;
+mod training;

@@ -12,19 +12,23 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use recovnet::imaging::Radiograph;
 use recovnet::inference::engine::{Event, Loaded, RequestId};
+use recovnet::inference::models::ClassifierName;
 use recovnet::inference::pipeline::Stage;
 use recovnet::viewer::ViewerApp;
 use recovnet::viewer::analysis::{Analyser, Analysis};
+use recovnet::viewer::apply::ModelSource;
 use recovnet::viewer::state::{IdentityDisplay, ViewerState};
 
 use crate::fixtures::findings;
 use crate::gpu;
+use crate::runs::{RunScript, ScriptedLauncher};
 
 /// What the window asked the engine, and what the engine is to answer.
 #[derive(Default)]
 pub struct Script {
     pub submitted: Vec<Arc<Radiograph>>,
     pub cancelled: Vec<RequestId>,
+    pub switched: Vec<ClassifierName>,
     pub events: VecDeque<Event>,
 }
 
@@ -44,12 +48,17 @@ impl Analyser for Scripted {
     fn try_recv(&mut self) -> Option<Event> {
         self.0.borrow_mut().events.pop_front()
     }
+
+    fn switch(&mut self, classifier: ClassifierName) {
+        self.0.borrow_mut().switched.push(classifier);
+    }
 }
 
 /// The window under test.
 pub struct Window {
     pub harness: Harness<'static, ViewerApp>,
     pub script: Rc<RefCell<Script>>,
+    pub run: Rc<RefCell<RunScript>>,
 }
 
 impl Window {
@@ -58,11 +67,22 @@ impl Window {
         gpu::device()?;
         let script = Rc::new(RefCell::new(Script::default()));
         let engine = Scripted(Rc::clone(&script));
+        let run = Rc::new(RefCell::new(RunScript::default()));
+        let launcher = ScriptedLauncher(Rc::clone(&run));
         let harness = Harness::builder()
             .with_size(vec2(size[0], size[1]))
             .wgpu()
-            .build_eframe(move |creation| ViewerApp::new(creation, |_| Box::new(engine), paths).unwrap());
-        Some(Self { harness, script })
+            .build_eframe(move |creation| {
+                ViewerApp::new(
+                    creation,
+                    |_| Box::new(engine),
+                    Box::new(launcher),
+                    ModelSource::default(),
+                    paths,
+                )
+                .unwrap()
+            });
+        Some(Self { harness, script, run })
     }
 
     pub fn state(&self) -> &ViewerState {

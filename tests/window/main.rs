@@ -5,9 +5,13 @@
 
 mod accessibility;
 mod desktop;
+mod driver;
+#[path = "../training/phantoms.rs"]
+mod phantoms;
 mod placement;
 mod screen;
 mod session;
+mod training;
 
 use desktop::await_some;
 use placement::Placement;
@@ -106,7 +110,7 @@ fn window_greys_are_those_of_the_look_up() {
     compare_greys(&mut session, &Placement::fit(size, viewport), "after the drag");
 
     session.press("ctrl+1");
-    await_value(&mut session, "Zoom factor", "1:1");
+    session.await_value("Zoom factor", "1:1");
     let placement = compare_greys(&mut session, &Placement::one_to_one(size, viewport), "at 1:1");
 
     let at = (middle.0 + 101, middle.1 - 57);
@@ -136,7 +140,7 @@ fn window_mask_and_map_lie_on_their_pixels() {
     let viewport = session.viewport();
     let size = (session.phantom.width, session.phantom.height);
     session.press("ctrl+1");
-    await_value(&mut session, "Zoom factor", "1:1");
+    session.await_value("Zoom factor", "1:1");
     let placement = Placement::one_to_one(size, viewport);
     let placement = compare_greys(&mut session, &placement, "bare at 1:1");
     let bare = session.shot();
@@ -171,17 +175,6 @@ fn bare_session() -> Session {
     session.press("space");
     session.press("space");
     session
-}
-
-fn await_value(session: &mut Session, name: &str, expected: &str) {
-    await_some(name, || {
-        let now = session.value_now(name)?;
-        if now == expected {
-            Ok(())
-        } else {
-            Err(format!("{now}, not {expected}"))
-        }
-    });
 }
 
 /// The window that the status bar names.

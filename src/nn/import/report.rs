@@ -76,6 +76,26 @@ pub struct Entry {
     pub note: String,
 }
 
+impl Entry {
+    /// It in a line: names, shape, type, note.
+    pub fn words(&self) -> String {
+        let shape: Vec<String> = self.shape.iter().map(ToString::to_string).collect();
+        let names = match (&self.source, &self.name) {
+            (Some(source), Some(name)) if source != name => format!("{source} -> {name}"),
+            (Some(name), _) | (None, Some(name)) => name.clone(),
+            (None, None) => String::new(),
+        };
+        let stored = self.stored.unwrap_or_default();
+        let words = format!("{names}  [{}] {stored}  {}", shape.join(", "), self.note);
+        // A name from a file must not drive the terminal.
+        words
+            .trim_end()
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .collect()
+    }
+}
+
 /// An import from beginning to end.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Services;
+use super::{Services, results};
 use crate::findings::Findings;
 use crate::imaging::{Samples, Scope};
 use crate::inference::engine::{Event, RequestId};
@@ -59,7 +59,10 @@ pub(super) fn abandon(state: &mut ViewerState, services: &mut Services) {
 pub(super) fn event(state: &mut ViewerState, services: &mut Services, event: Event) {
     let is_current = |state: &ViewerState, id: RequestId| state.analysis.running() == Some(id);
     match event {
-        Event::Loaded(loaded) => state.engine = EngineStatus::Ready(Box::new(loaded)),
+        Event::Loaded(loaded) => {
+            state.engine = EngineStatus::Ready(Box::new(loaded));
+            results::look_at_models(state, services);
+        }
         Event::LoadFailed(reason) => state.engine = EngineStatus::Failed(reason),
         Event::SwitchFailed(reason) => state.notice = Some(reason),
         Event::Progress(id, at) if is_current(state, id) => {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use egui::{ColorImage, TextureHandle, TextureOptions, ViewportCommand};
 
-use super::{Services, analysis};
+use super::{Services, analysis, training};
 use crate::viewer::command::Action;
-use crate::viewer::dialogs::{Choice, Chosen};
+use crate::viewer::dialogs::{Choice, Chosen, Purpose};
 use crate::viewer::listing::Listing;
 use crate::viewer::picture::{Picture, PictureKey, Thumbnail};
-use crate::viewer::state::{Dialog, EntryStatus, ImageEntry, ImageList, Shown, ViewSettings, ViewerState};
+use crate::viewer::state::{Dialog, EntryStatus, ImageEntry, ImageList, Shown, ViewSettings, ViewerState, Workspace};
+use crate::viewer::train::TrainCommand;
 use crate::viewer::worker::PictureCache;
 use crate::viewer::{TITLE, theme};
 
@@ -23,10 +24,11 @@ const THUMBNAILS: usize = 256;
 
 pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
     match action {
-        Action::OpenFiles => services.dialogs.show(Choice::Files),
-        Action::OpenFolder => services.dialogs.show(Choice::Folder),
+        Action::OpenFiles => services.dialogs.show(Choice::Files, Purpose::Open),
+        Action::OpenFolder => services.dialogs.show(Choice::Folder, Purpose::Open),
         Action::OpenPath => state.dialog = Some(Dialog::OpenPath { reason: None }),
         Action::OpenSample => {
+            state.workspace = Workspace::Read;
             state.list.request += 1;
             state.list.listing = false;
             state.list.entries = vec![ImageEntry::new(PictureKey::Sample)];
@@ -54,6 +56,7 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
 
 pub(super) fn open(state: &mut ViewerState, services: &mut Services, paths: Vec<PathBuf>) {
     if !paths.is_empty() {
+        state.workspace = Workspace::Read;
         state.list.listing = true;
         state.list.request += 1;
         state.list.reread = true;
@@ -62,10 +65,20 @@ pub(super) fn open(state: &mut ViewerState, services: &mut Services, paths: Vec<
     }
 }
 
-pub(super) fn chosen(state: &mut ViewerState, services: &mut Services, chosen: Chosen) {
-    match chosen {
-        Chosen::Paths(paths) => open(state, services, paths),
-        Chosen::Unavailable => {
+pub(super) fn chosen(state: &mut ViewerState, services: &mut Services, purpose: Purpose, chosen: Chosen) {
+    match (chosen, purpose) {
+        (Chosen::Paths(paths), Purpose::Open) => open(state, services, paths),
+        (Chosen::Paths(paths), Purpose::Data) => {
+            for path in paths {
+                training::command(state, services, TrainCommand::DataFolder(path));
+            }
+        }
+        (Chosen::Unavailable, Purpose::Data) => {
+            let reason =
+                "This system offers no file dialog. Type or paste the folder into its field, or drop it there.";
+            state.notice = Some(reason.to_owned());
+        }
+        (Chosen::Unavailable, Purpose::Open) => {
             let reason =
                 "This system offers no file dialog. Type or paste a path instead, or drop files on the window.";
             state.dialog = Some(Dialog::OpenPath {
@@ -174,7 +187,7 @@ pub(super) fn decoded(
         Ok(picture) => {
             entry.status = EntryStatus::Good;
             if entry.thumbnail.is_none() {
-                entry.thumbnail = Some(load(services, &picture.thumbnail));
+                entry.thumbnail = Some(load_texture(services, "thumbnail", &picture.thumbnail));
                 forget_thumbnails(state);
             }
             if state.list.current.is_some_and(|current| current.abs_diff(index) <= 2) {
@@ -263,10 +276,11 @@ fn fits_adapter(picture: Arc<Picture>, largest_side: u32) -> Result<Arc<Picture>
     ))
 }
 
-fn load(services: &Services, thumbnail: &Thumbnail) -> TextureHandle {
-    let pixels = thumbnail.rgb.iter().map(|&rgb| theme::mapped(rgb)).collect();
-    let image = ColorImage::new(thumbnail.size, pixels);
-    services.ctx.load_texture("thumbnail", image, TextureOptions::LINEAR)
+/// Brings a small picture to the screen.
+pub(super) fn load_texture(services: &Services, name: &str, picture: &Thumbnail) -> TextureHandle {
+    let pixels = picture.rgb.iter().map(|&rgb| theme::mapped(rgb)).collect();
+    let image = ColorImage::new(picture.size, pixels);
+    services.ctx.load_texture(name, image, TextureOptions::LINEAR)
 }
 
 /// Bounds the memory of a long list: rows out of sight lose their thumbnails, and get them back when seen.

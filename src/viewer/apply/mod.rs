@@ -1,17 +1,27 @@
 //! The only place that changes the window's state: one handler a subject.
 
 mod analysis;
+mod data_check;
+mod data_folders;
 mod display;
 mod files;
 mod layout;
 mod placement;
+mod results;
+mod run;
+mod run_pictures;
+mod training;
+
+use std::path::PathBuf;
 
 use eframe::egui;
 
 use super::analysis::Analyser;
 use super::command::{Action, Command};
 use super::dialogs::Dialogs;
-use super::state::ViewerState;
+use super::errands::{Errands, Report};
+use super::state::{ViewerState, Workspace};
+use super::train::launcher::{Launcher, RunProcess};
 use super::worker::{Loader, PictureCache};
 
 /// What handlers reach beside the state.
@@ -24,10 +34,29 @@ pub struct Services {
     pub analyser: Box<dyn Analyser>,
     /// The system's file dialogs.
     pub dialogs: Dialogs,
+    /// Works in the background.
+    pub errands: Errands,
+    /// Where models are looked for, and what computes.
+    pub models: ModelSource,
+    /// Starts runs.
+    pub launcher: Box<dyn Launcher>,
+    /// The run under way.
+    pub run: Option<Box<dyn RunProcess>>,
+    /// The process that measures some steps.
+    pub trial: Option<Box<dyn RunProcess>>,
     /// For textures of the list, the clipboard and the window itself.
     pub ctx: egui::Context,
     /// Longest side of a picture that the graphics adapter can show, in pixels.
     pub largest_side: u32,
+}
+
+/// Where models are looked for, and what computes.
+#[derive(Debug, Clone, Default)]
+pub struct ModelSource {
+    /// Folder that is searched first.
+    pub weights: Option<PathBuf>,
+    /// `auto`, `cpu` or `cuda:N`.
+    pub device: String,
 }
 
 /// Carries out one command.
@@ -40,7 +69,7 @@ pub fn apply(state: &mut ViewerState, services: &mut Services, command: Command)
         Command::RowsInSight(rows) => files::rows_in_sight(state, services, rows),
         Command::Listed(request, listing) => files::listed(state, services, request, listing),
         Command::Decoded(key, result) => files::decoded(state, services, &key, result),
-        Command::Chosen(chosen) => files::chosen(state, services, chosen),
+        Command::Chosen(purpose, chosen) => files::chosen(state, services, purpose, chosen),
         Command::Screen(screen) => state.screen = screen,
         Command::Pointer(pointer) => state.pointer = pointer,
         Command::Zoom { factor, anchor } => placement::zoom(state, factor, anchor),
@@ -54,12 +83,21 @@ pub fn apply(state: &mut ViewerState, services: &mut Services, command: Command)
         Command::Dialog(dialog) => state.dialog = dialog,
         Command::DismissNotice => state.notice = None,
         Command::Copy(text) => services.ctx.copy_text(text),
+        Command::Train(command) => training::command(state, services, command),
+        Command::Results(command) => results::command(state, services, command),
+        Command::Errand(report) => errand(state, services, &report),
+        Command::CloseAsked => run::close_asked(state, services),
         Command::ToggleCard => state.layout.card = !state.layout.card,
     }
 }
 
+/// Gives a report to whoever sent for it; one that nobody waits for any more is dropped.
+fn errand(state: &mut ViewerState, services: &mut Services, report: &Report) {
+    let _heard = training::errand(state, services, report) || results::errand(state, services, report);
+}
+
 fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
-    if !(action.info().enabled)(state) {
+    if !action.info().can(state) {
         return;
     }
     match action {
@@ -81,6 +119,34 @@ fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
         Action::ToggleMask | Action::ToggleMap | Action::Analyse | Action::CancelAnalysis => {
             analysis::act(state, services, action);
         }
+        Action::ChooseData
+        | Action::ImportEncoder
+        | Action::CheckData
+        | Action::CancelCheck
+        | Action::SaveCheck
+        | Action::Estimate
+        | Action::CancelEstimate
+        | Action::PreviewBatch
+        | Action::StartRun
+        | Action::PauseRun
+        | Action::ContinueRun
+        | Action::StopAfterBatch
+        | Action::StopAfterEpoch => training::act(state, services, action),
+        Action::Show(workspace) => {
+            state.workspace = workspace;
+            if workspace == Workspace::Results {
+                results::enter(state, services);
+            }
+        }
+        Action::ReadRuns
+        | Action::ResumeRun
+        | Action::EvaluateRun
+        | Action::AuditRun
+        | Action::CancelWork
+        | Action::ExportEvaluation
+        | Action::ExportAudit
+        | Action::PromoteRun
+        | Action::DeleteRun => results::act(state, services, action),
         Action::Use(_)
         | Action::ToggleImageList
         | Action::ToggleFindings

@@ -1,22 +1,49 @@
 //! Everything the user can do, once: menus, keyboard and buttons read this table and send what it names.
 
+mod conditions;
+mod results_table;
 mod table;
+mod training_table;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::{Key, KeyboardShortcut, Pos2, Vec2};
 
-use super::dialogs::Chosen;
+use super::dialogs::{Chosen, Purpose};
+use super::errands::Report;
 use super::listing::Listing;
 use super::overlays::{OverlayPixels, OverlaySettings};
 use super::picture::{Picture, PictureKey};
-use super::state::{Dialog, ViewerState};
+use super::results::ResultsCommand;
+use super::state::{Dialog, ViewerState, Workspace};
 use super::tools::Tool;
+use super::train::TrainCommand;
 use super::viewport::Screen;
 use crate::inference::engine::Event;
 
-pub use table::ACTIONS;
+/// Every action, in the order of the menus.
+pub const ACTIONS: &[ActionInfo] = &JOINED;
+
+const PARTS: [&[ActionInfo]; 3] = [table::ACTIONS, training_table::ACTIONS, results_table::ACTIONS];
+
+const JOINED: [ActionInfo; PARTS[0].len() + PARTS[1].len() + PARTS[2].len()] = {
+    let mut joined = [table::PLAIN; PARTS[0].len() + PARTS[1].len() + PARTS[2].len()];
+    let (mut part, mut first, mut at) = (0, 0, 0);
+    while at < joined.len() {
+        if at - first == PARTS[part].len() {
+            first = at;
+            part += 1;
+        } else {
+            joined[at] = PARTS[part][at - first];
+            at += 1;
+        }
+    }
+    joined
+};
+
+/// Group of the menu 'View' with what is there in every workspace.
+const WINDOW_GROUP: u8 = 4;
 
 /// A change of the window's state; `apply` alone carries it out.
 #[derive(Debug, Clone)]
@@ -69,7 +96,15 @@ pub enum Command {
     /// The engine says something.
     Engine(Event),
     /// The system's file dialog ended.
-    Chosen(Chosen),
+    Chosen(Purpose, Chosen),
+    /// Something in the workspace 'Train'.
+    Train(TrainCommand),
+    /// Something in the workspace 'Results'.
+    Results(ResultsCommand),
+    /// Work in the background came further or ended.
+    Errand(Report),
+    /// The user wants to close the window.
+    CloseAsked,
 }
 
 /// What menus, keys and buttons offer.
@@ -111,6 +146,8 @@ pub enum Action {
     Pan(Direction),
     /// Change the window.
     Window(WindowStep),
+    /// Go to a workspace.
+    Show(Workspace),
     /// Exchange black and white.
     Invert,
     /// Window and placement as opened.
@@ -141,6 +178,50 @@ pub enum Action {
     Shortcuts,
     /// What this program is.
     About,
+    /// Choose a data folder.
+    ChooseData,
+    /// Make an encoder trained elsewhere initial weights.
+    ImportEncoder,
+    /// Read every image of the data.
+    CheckData,
+    /// End the check.
+    CancelCheck,
+    /// Write the report of the check to a file.
+    SaveCheck,
+    /// Measure time and memory by a few steps.
+    Estimate,
+    /// End the estimate.
+    CancelEstimate,
+    /// Draw the next batch as the network will see it.
+    PreviewBatch,
+    /// Begin the run.
+    StartRun,
+    /// Let the run wait.
+    PauseRun,
+    /// Let a waiting run go on.
+    ContinueRun,
+    /// End the run after the batch under way.
+    StopAfterBatch,
+    /// End the run after the epoch under way.
+    StopAfterEpoch,
+    /// Look through the folder of runs once more.
+    ReadRuns,
+    /// Go on with the chosen run.
+    ResumeRun,
+    /// Measure the chosen run's best weights.
+    EvaluateRun,
+    /// Find out whether they need the lungs.
+    AuditRun,
+    /// End the evaluation or audit.
+    CancelWork,
+    /// Write the evaluation's figures.
+    ExportEvaluation,
+    /// Write the audit's figures.
+    ExportAudit,
+    /// Put the chosen run's best weights into the model list.
+    PromoteRun,
+    /// Move the chosen run to the trash, after asking.
+    DeleteRun,
 }
 
 /// Where the picture moves.
@@ -179,14 +260,23 @@ pub enum Menu {
     /// The window.
     View,
     /// Predictions.
-    Results,
+    Prediction,
+    /// Training.
+    Training,
     /// Help.
     Help,
 }
 
 impl Menu {
     /// In the order of the menu bar.
-    pub const ALL: [Self; 5] = [Self::File, Self::Image, Self::View, Self::Results, Self::Help];
+    pub const ALL: [Self; 6] = [
+        Self::File,
+        Self::Image,
+        Self::View,
+        Self::Prediction,
+        Self::Training,
+        Self::Help,
+    ];
 
     /// Its title.
     pub fn title(self) -> &'static str {
@@ -194,13 +284,15 @@ impl Menu {
             Self::File => "File",
             Self::Image => "Image",
             Self::View => "View",
-            Self::Results => "Results",
+            Self::Prediction => "Prediction",
+            Self::Training => "Training",
             Self::Help => "Help",
         }
     }
 }
 
 /// One line of the table.
+#[derive(Clone, Copy)]
 pub struct ActionInfo {
     /// What it does.
     pub action: Action,
@@ -218,6 +310,22 @@ pub struct ActionInfo {
     pub enabled: fn(&ViewerState) -> bool,
     /// Whether it is on, for what is on or off.
     pub checked: Option<fn(&ViewerState) -> bool>,
+}
+
+impl ActionInfo {
+    /// Whether it can be done now: it belongs to the workspace in sight, and there is something to do it with.
+    pub fn can(&self, state: &ViewerState) -> bool {
+        self.belongs_to(state.workspace) && (self.enabled)(state)
+    }
+
+    /// What concerns pictures is there in 'Read' only.
+    fn belongs_to(&self, workspace: Workspace) -> bool {
+        match self.menu.0 {
+            Menu::Image | Menu::Prediction => workspace == Workspace::Read,
+            Menu::View => workspace == Workspace::Read || self.menu.1 == WINDOW_GROUP,
+            Menu::File | Menu::Training | Menu::Help => true,
+        }
+    }
 }
 
 /// The key that shows the bare picture while it is held.

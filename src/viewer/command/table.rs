@@ -2,25 +2,28 @@
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
-use super::{Action, ActionInfo, Direction, Menu, WindowStep};
-use crate::viewer::picture::PictureKey;
-use crate::viewer::state::{Annotations, IdentityDisplay, ViewerState};
+use super::conditions::{
+    always, can_analyse, has_next, has_next_frame, has_preset, has_previous, has_previous_frame, is_analysing,
+    with_findings, with_grey, with_list, with_picture,
+};
+use super::{Action, ActionInfo, Direction, Menu, WINDOW_GROUP, WindowStep};
+use crate::viewer::state::{Annotations, IdentityDisplay, Workspace};
 use crate::viewer::tools::Tool;
 use crate::viewer::viewport::Placement;
 
-const fn key(key: Key) -> KeyboardShortcut {
+pub(super) const fn key(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::NONE, key)
 }
 
-const fn ctrl(key: Key) -> KeyboardShortcut {
+pub(super) const fn ctrl(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::COMMAND, key)
 }
 
-const fn shift(key: Key) -> KeyboardShortcut {
+pub(super) const fn shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::SHIFT, key)
 }
 
-const fn alt(key: Key) -> KeyboardShortcut {
+pub(super) const fn alt(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::ALT, key)
 }
 
@@ -29,80 +32,12 @@ const CTRL_SHIFT: Modifiers = Modifiers {
     ..Modifiers::COMMAND
 };
 
-const fn ctrl_shift(key: Key) -> KeyboardShortcut {
+pub(super) const fn ctrl_shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(CTRL_SHIFT, key)
 }
 
-fn always(_: &ViewerState) -> bool {
-    true
-}
-
-fn with_list(state: &ViewerState) -> bool {
-    !state.list.entries.is_empty()
-}
-
-fn with_picture(state: &ViewerState) -> bool {
-    state.shown.is_some()
-}
-
-fn with_grey(state: &ViewerState) -> bool {
-    state.shown.as_ref().is_some_and(crate::viewer::state::Shown::is_grey)
-}
-
-fn with_findings(state: &ViewerState) -> bool {
-    state.shown.as_ref().is_some_and(|shown| shown.findings.is_some())
-}
-
-fn has_previous(state: &ViewerState) -> bool {
-    state.list.current.is_some_and(|current| current > 0)
-}
-
-fn has_next(state: &ViewerState) -> bool {
-    state
-        .list
-        .current
-        .is_some_and(|current| current + 1 < state.list.entries.len())
-}
-
-fn frame_of(state: &ViewerState) -> Option<(u32, u32)> {
-    state
-        .shown
-        .as_ref()
-        .map(|shown| (shown.picture.radiograph.frame, shown.picture.radiograph.frames))
-}
-
-fn has_previous_frame(state: &ViewerState) -> bool {
-    match frame_of(state) {
-        Some((frame, _)) => frame > 1,
-        // A frame that cannot be shown must not be a dead end.
-        None => state
-            .list
-            .current_entry()
-            .is_some_and(|entry| matches!(entry.key, PictureKey::File { frame, .. } if frame > 1)),
-    }
-}
-
-fn has_next_frame(state: &ViewerState) -> bool {
-    frame_of(state).is_some_and(|(frame, frames)| frame < frames)
-}
-
-fn has_preset<const N: usize>(state: &ViewerState) -> bool {
-    state
-        .shown
-        .as_ref()
-        .is_some_and(|shown| N < shown.picture.presets.len())
-}
-
-fn can_analyse(state: &ViewerState) -> bool {
-    use crate::viewer::analysis::Analysis::{Cancelled, Failed};
-    with_picture(state) && matches!(state.analysis, Cancelled | Failed(_))
-}
-
-fn is_analysing(state: &ViewerState) -> bool {
-    state.analysis.running().is_some()
-}
-
-const PLAIN: ActionInfo = ActionInfo {
+/// What the lines of the tables have in common.
+pub(super) const PLAIN: ActionInfo = ActionInfo {
     action: Action::About,
     menu: (Menu::Help, 0),
     text: "",
@@ -133,8 +68,8 @@ macro_rules! preset {
     };
 }
 
-/// Every action, in the order of the menus.
-pub const ACTIONS: &[ActionInfo] = &[
+/// Actions on pictures and on the window, in the order of the menus.
+pub(super) const ACTIONS: &[ActionInfo] = &[
     ActionInfo {
         action: Action::OpenFiles,
         menu: (Menu::File, 0),
@@ -408,9 +343,24 @@ pub const ACTIONS: &[ActionInfo] = &[
         checked: Some(|state| state.layout.identity == IdentityDisplay::Shown),
         ..PLAIN
     },
+    workspace(
+        Workspace::Read,
+        "Read pictures, with what the networks found",
+        &[key(Key::F2)],
+    ),
+    workspace(
+        Workspace::Train,
+        "Check a data set, choose a network, train it",
+        &[key(Key::F3)],
+    ),
+    workspace(
+        Workspace::Results,
+        "What trained networks can do, and which of them the viewer uses",
+        &[key(Key::F4)],
+    ),
     ActionInfo {
         action: Action::ToggleFullScreen,
-        menu: (Menu::View, 3),
+        menu: (Menu::View, WINDOW_GROUP),
         text: "Full screen",
         tooltip: "Use the whole screen",
         shortcuts: &[key(Key::F11)],
@@ -419,7 +369,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     },
     ActionInfo {
         action: Action::ToggleMask,
-        menu: (Menu::Results, 0),
+        menu: (Menu::Prediction, 0),
         text: "Lung mask",
         tooltip: "Show the lungs that were found; hold X for the bare picture",
         shortcuts: &[key(Key::O)],
@@ -429,7 +379,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     },
     ActionInfo {
         action: Action::ToggleMap,
-        menu: (Menu::Results, 0),
+        menu: (Menu::Prediction, 0),
         text: "Activation map",
         tooltip: "Show where the network responded; hold X for the bare picture",
         shortcuts: &[key(Key::U)],
@@ -439,7 +389,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     },
     ActionInfo {
         action: Action::Analyse,
-        menu: (Menu::Results, 1),
+        menu: (Menu::Prediction, 1),
         text: "Predict again",
         tooltip: "Run the networks on this picture once more",
         shortcuts: &[key(Key::F5)],
@@ -448,7 +398,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     },
     ActionInfo {
         action: Action::CancelAnalysis,
-        menu: (Menu::Results, 1),
+        menu: (Menu::Prediction, 1),
         text: "Cancel prediction",
         tooltip: "Stop after the stage under way",
         shortcuts: &[ctrl(Key::Period)],
@@ -471,6 +421,22 @@ pub const ACTIONS: &[ActionInfo] = &[
         ..PLAIN
     },
 ];
+
+const fn workspace(workspace: Workspace, tooltip: &'static str, shortcuts: &'static [KeyboardShortcut]) -> ActionInfo {
+    ActionInfo {
+        action: Action::Show(workspace),
+        menu: (Menu::View, WINDOW_GROUP),
+        text: workspace.title(),
+        tooltip,
+        shortcuts,
+        checked: Some(match workspace {
+            Workspace::Read => |state| state.workspace == Workspace::Read,
+            Workspace::Train => |state| state.workspace == Workspace::Train,
+            Workspace::Results => |state| state.workspace == Workspace::Results,
+        }),
+        ..PLAIN
+    }
+}
 
 const fn pan(direction: Direction, text: &'static str, shortcuts: &'static [KeyboardShortcut]) -> ActionInfo {
     ActionInfo {

@@ -47,7 +47,7 @@ fn buttons(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         for action in actions {
             let info = action.info();
             let button = Button::new(info.text).min_size(vec2(width, 36.0));
-            let response = with_tooltip(ui.add_enabled((info.enabled)(state), button), action);
+            let response = with_tooltip(ui.add_enabled(info.can(state), button), action);
             if response.clicked() {
                 commands.push(Command::Do(action));
             }

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use egui::{Button, ComboBox, Label, RichText, ScrollArea, Slider, Ui};
 
-use super::card;
 use super::widgets::{block, caption, coloured_row, name_value, tick_bar, triangle, value_row, with_tooltip};
+use super::{card, model_choice};
 use crate::findings::{Decision, Findings, Lungs};
 use crate::imaging::Radiograph;
 use crate::inference::pipeline::Stage;
@@ -351,7 +351,9 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
             }
         }
     };
+    let mut chosen = Vec::new();
     block(ui, "Model", fold, |ui| {
+        model_choice::ui(ui, state, &id.name, &mut chosen);
         value_row(ui, "Classifier", &id.name, &id.name);
         value_row(ui, "Version", &id.version, &id.version);
         value_row(
@@ -373,6 +375,7 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
             value_row(ui, "Computed on", device, device);
         }
     });
+    commands.append(&mut chosen);
     if let Some(loaded) = loaded.filter(|_| state.layout.card) {
         card::ui(ui, &loaded.card, commands);
     }

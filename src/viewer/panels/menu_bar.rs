@@ -5,7 +5,7 @@ use egui::{self, Align, Button, Layout, MenuBar, RichText, Ui};
 use super::widgets::{action_button, name_value, with_tooltip};
 use crate::viewer::analysis::EngineStatus;
 use crate::viewer::command::{ACTIONS, Action, ActionInfo, Command, Menu};
-use crate::viewer::state::ViewerState;
+use crate::viewer::state::{ViewerState, Workspace};
 use crate::viewer::theme;
 use crate::viewer::tools::Tool;
 
@@ -16,7 +16,11 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         for menu in Menu::ALL {
             ui.menu_button(menu.title(), |ui| items(ui, menu, state, commands));
         }
-        if state.shown.is_some() {
+        ui.separator();
+        for workspace in Workspace::ALL {
+            action_button(ui, state, Action::Show(workspace), commands);
+        }
+        if state.shown.is_some() && state.workspace == Workspace::Read {
             ui.separator();
             toolbar(ui, state, commands);
         }
@@ -41,7 +45,7 @@ fn items(ui: &mut Ui, menu: Menu, state: &ViewerState, commands: &mut Vec<Comman
 
 /// Windows that the picture does not have are left out, not shown as dead lines.
 fn is_offered(info: &ActionInfo, state: &ViewerState) -> bool {
-    !matches!(info.action, Action::Preset(_)) || (info.enabled)(state)
+    !matches!(info.action, Action::Preset(_)) || info.can(state)
 }
 
 fn item(ui: &mut Ui, info: &ActionInfo, state: &ViewerState, commands: &mut Vec<Command>) {
@@ -59,7 +63,7 @@ fn item(ui: &mut Ui, info: &ActionInfo, state: &ViewerState, commands: &mut Vec<
     if let Some(checked) = info.checked {
         button = button.selected(checked(state));
     }
-    let response = with_tooltip(ui.add_enabled((info.enabled)(state), button), info.action);
+    let response = with_tooltip(ui.add_enabled(info.can(state), button), info.action);
     if response.clicked() {
         commands.push(Command::Do(info.action));
         ui.close();

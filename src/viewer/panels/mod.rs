@@ -2,14 +2,18 @@
 
 pub mod about;
 pub mod card;
+pub mod chart;
 pub mod corner_text;
 pub mod empty;
 pub mod findings;
 pub mod image_list;
 pub mod menu_bar;
+pub mod model_choice;
 pub mod notice;
 pub mod open_path;
+pub mod results;
 pub mod shortcuts;
 pub mod status_bar;
+pub mod train;
 pub mod viewport;
 pub mod widgets;

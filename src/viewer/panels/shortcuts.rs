@@ -71,7 +71,7 @@ fn of_menu(ui: &Ui, menu: Menu) -> Vec<(String, &'static str)> {
             _ => (keys(info.shortcuts), info.text),
         })
         .collect();
-    if menu == Menu::Results {
+    if menu == Menu::Prediction {
         lines.push((format!("Hold {}", BARE_KEY.name()), "Bare picture"));
     }
     lines

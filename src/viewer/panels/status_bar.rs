@@ -2,8 +2,9 @@
 
 use egui::{Align, Label, Layout, RichText, Ui};
 
+use super::train::run::short;
 use super::widgets::name_value;
-use crate::viewer::state::{Shown, ViewerState};
+use crate::viewer::state::{Shown, ViewerState, Workspace};
 use crate::viewer::viewport::zoom;
 use crate::viewer::{theme, wording};
 
@@ -14,7 +15,10 @@ pub fn ui(ui: &mut Ui, state: &ViewerState) {
         ui.add(Label::new(
             RichText::new(wording::RESEARCH_ONLY).color(theme::CAUTION).strong(),
         ));
-        let Some(shown) = &state.shown else { return };
+        run(ui, state);
+        let Some(shown) = state.shown.as_ref().filter(|_| state.workspace == Workspace::Read) else {
+            return;
+        };
         ui.separator();
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let zoom = wording::zoom(zoom(shown.view.placement, shown.shape(), state.screen));
@@ -29,6 +33,24 @@ pub fn ui(ui: &mut Ui, state: &ViewerState) {
             });
         });
     });
+}
+
+/// How far a run is, in every workspace.
+fn run(ui: &mut Ui, state: &ViewerState) {
+    let session = &state.train.session;
+    if !session.is_active() {
+        return;
+    }
+    ui.separator();
+    let mut text = format!("Run: {}", short(session));
+    if let Some((done, total)) = session.steps() {
+        text += &format!(", {}", wording::percent(done as f64 / total.max(1) as f64));
+    }
+    if let Some(left) = session.left() {
+        text += &format!(", {}", wording::time_left(left.least, left.most));
+    }
+    let response = ui.label(RichText::new(&text).color(theme::MUTED));
+    name_value(&response, "Run under way", &text);
 }
 
 fn named(ui: &mut Ui, name: &str, text: &str) {

@@ -1,13 +1,14 @@
 //! What several panels are built from: buttons of actions, values with names, bars with ticks, blocks.
 
 use egui::{
-    Button, Color32, CornerRadius, InnerResponse, Label, Painter, Pos2, Rect, Response, RichText, Role, Sense, Shape,
-    Stroke, Ui, Vec2, WidgetInfo, pos2, vec2,
+    Align2, Button, Color32, CornerRadius, Grid, InnerResponse, Label, Painter, Pos2, Rect, Response, RichText, Role,
+    ScrollArea, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
 use crate::viewer::command::{Action, Command};
+use crate::viewer::errands::Sent;
 use crate::viewer::state::ViewerState;
-use crate::viewer::theme;
+use crate::viewer::{theme, wording};
 
 /// A button of the command table: text, tooltip with keys, enabled when it can be done.
 pub fn action_button(ui: &mut Ui, state: &ViewerState, action: Action, commands: &mut Vec<Command>) -> Response {
@@ -16,7 +17,7 @@ pub fn action_button(ui: &mut Ui, state: &ViewerState, action: Action, commands:
     if let Some(checked) = info.checked {
         button = button.selected(checked(state));
     }
-    let response = ui.add_enabled((info.enabled)(state), button);
+    let response = ui.add_enabled(info.can(state), button);
     let response = with_tooltip(response, action);
     if response.clicked() {
         commands.push(Command::Do(action));
@@ -70,15 +71,20 @@ pub fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
 
 /// A caption left, a named value right, on one line.
 pub fn value_row(ui: &mut Ui, name: &str, shown: &str, plain: &str) {
-    row(ui, name, None, shown, plain);
+    row(ui, name, name, None, shown, plain);
+}
+
+/// As [`value_row`], where the caption alone would not tell it from others of the window.
+pub fn value_row_named(ui: &mut Ui, caption: &str, name: &str, shown: &str, plain: &str) {
+    row(ui, caption, name, None, shown, plain);
 }
 
 /// As [`value_row`], with a square of colour before the caption.
 pub fn coloured_row(ui: &mut Ui, colour: Color32, name: &str, shown: &str, plain: &str) {
-    row(ui, name, Some(colour), shown, plain);
+    row(ui, name, name, Some(colour), shown, plain);
 }
 
-fn row(ui: &mut Ui, name: &str, colour: Option<Color32>, shown: &str, plain: &str) {
+fn row(ui: &mut Ui, caption: &str, name: &str, colour: Option<Color32>, shown: &str, plain: &str) {
     let height = 18.0;
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let mut left = rect.min.x;
@@ -91,7 +97,7 @@ fn row(ui: &mut Ui, name: &str, colour: Option<Color32>, shown: &str, plain: &st
     let value = painter.layout_no_wrap(shown.to_owned(), theme::body(), theme::TEXT);
     let value_left = rect.max.x - value.size().x;
     let name_space = (value_left - left - 2.0 * theme::STEP).max(0.0);
-    let caption = elided(ui, name, name_space);
+    let caption = elided(ui, caption, name_space);
     painter.galley(
         pos2(left, rect.center().y - caption.size().y / 2.0),
         caption,
@@ -133,6 +139,21 @@ pub fn tick_bar(ui: &mut Ui, share: f64, tick: Option<f64>, colour: Color32) -> 
     response
 }
 
+/// How far an errand is: a bar with its share, what is left, and its words.
+pub fn progress_line(ui: &mut Ui, name: &str, sent: &Sent) {
+    ui.allocate_ui(vec2(140.0, 20.0), |ui| {
+        let bar = tick_bar(ui, sent.share().unwrap_or(0.02), None, theme::ACCENT);
+        name_value(&bar, name, &format!("{} of {}", sent.done, sent.total));
+    });
+    let left = sent.left().map(|left| left.as_secs_f64());
+    let left = left.map(|left| wording::time_left(left, left)).unwrap_or_default();
+    ui.weak(format!(
+        "{} of {}  {left}",
+        wording::count(sent.done),
+        wording::count(sent.total)
+    ));
+}
+
 /// A titled block of the findings panel, with something at the right end of its title.
 pub fn block<R>(
     ui: &mut Ui,
@@ -150,4 +171,75 @@ pub fn block<R>(
         });
         contents(ui)
     })
+}
+
+/// What a sign says by its shape as well as by its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// A disc: in order.
+    Good,
+    /// A triangle with '!': worth a second look.
+    Caution,
+    /// An octagon with '×': not in order.
+    Alarm,
+}
+
+/// Draws a sign.
+pub fn sign(ui: &mut Ui, sign: Sign) -> Response {
+    let side = 20.0;
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
+    let painter = ui.painter();
+    let (center, radius) = (rect.center(), side / 2.0);
+    let (letter, below) = match sign {
+        Sign::Good => {
+            painter.circle_filled(center, radius, theme::GOOD);
+            return response;
+        }
+        Sign::Caution => {
+            polygon(painter, (center, radius), 3, -90.0, theme::CAUTION);
+            ("!", 2.0)
+        }
+        Sign::Alarm => {
+            polygon(painter, (center, radius), 8, 22.5, theme::ALARM);
+            ("×", 0.0)
+        }
+    };
+    painter.text(
+        center + vec2(0.0, below),
+        Align2::CENTER_CENTER,
+        letter,
+        theme::body(),
+        theme::VIEWPORT,
+    );
+    response
+}
+
+/// A regular polygon; its first corner lies at the angle.
+fn polygon(painter: &Painter, (center, radius): (Pos2, f32), corners: usize, first_deg: f32, colour: Color32) {
+    let corner = |index: usize| {
+        let angle = (first_deg + 360.0 * index as f32 / corners as f32).to_radians();
+        center + radius * vec2(angle.cos(), angle.sin())
+    };
+    let points = (0..corners).map(corner).collect();
+    painter.add(Shape::convex_polygon(points, colour, Stroke::NONE));
+}
+
+/// A table with heads in a titled block; it scrolls sideways where it is wide.
+pub fn table(ui: &mut Ui, title: &str, id: &str, heads: &[&str], rows: impl FnOnce(&mut Ui)) {
+    block(
+        ui,
+        title,
+        |_| {},
+        |ui| {
+            ScrollArea::horizontal().id_salt(id).show(ui, |ui| {
+                Grid::new(id).striped(true).spacing([18.0, 4.0]).show(ui, |ui| {
+                    for name in heads {
+                        ui.label(RichText::new(*name).color(theme::MUTED));
+                    }
+                    ui.end_row();
+                    rows(ui);
+                });
+            });
+        },
+    );
 }

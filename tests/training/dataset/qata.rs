@@ -29,8 +29,13 @@ pub fn fixture(number: u32) -> Fixture {
             2..4,
         );
         let control = format!("{ROOT}/Control_Group/Control_Group_II");
-        let set = if i % 4 == 0 { "Test" } else { "Train" };
-        fixture.picture(&format!("{control}/CHESTXRAY-14/{set}/{:08}_000.png", i / 2), 2000 + i);
+        // Two images a patient, every other patient in the test folder.
+        let (patient, follow_up) = (i.div_ceil(2), (i - 1) % 2);
+        let set = if patient % 2 == 0 { "Test" } else { "Train" };
+        fixture.picture(
+            &format!("{control}/CHESTXRAY-14/{set}/{patient:08}_{follow_up:03}.png"),
+            2000 + i,
+        );
         fixture.picture(
             &format!(
                 "{control}/Pediatric_Bacterial_Pneumonia/person{}_bacteria_{i}.jpeg",

@@ -1,0 +1,332 @@
+//! The workspace 'Results': runs, their evaluations and audits, the model list.
+
+use std::path::{Path, PathBuf};
+
+use super::{Services, analysis, run};
+use crate::inference::models::ClassifierName;
+use crate::training::runs;
+use crate::training::runs::promotion::{self, Standing};
+use crate::viewer::command::Action;
+use crate::viewer::errands::{Errand, Pending, Report};
+use crate::viewer::results::evaluated::{Cell, Found, files_of};
+use crate::viewer::results::work::{self, Task};
+use crate::viewer::results::{ResultsCommand, Tab, Work, models};
+use crate::viewer::state::{Dialog, ViewerState, Workspace};
+use crate::viewer::train::Step;
+
+pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
+    match action {
+        Action::ReadRuns => refresh(state, services),
+        Action::EvaluateRun => compute(state, services, Work::Evaluation),
+        Action::AuditRun => compute(state, services, Work::Audit),
+        Action::CancelWork => {
+            if let Some(sent) = state.results.working.running() {
+                sent.cancel();
+            }
+        }
+        Action::ExportEvaluation => export_evaluation(state, services),
+        Action::ExportAudit => export_audit(state, services),
+        Action::PromoteRun => promote(state, services),
+        Action::ResumeRun => resume(state, services),
+        Action::DeleteRun => state.dialog = Some(Dialog::DeleteRun),
+        _ => {}
+    }
+}
+
+pub(super) fn command(state: &mut ViewerState, services: &mut Services, command: ResultsCommand) {
+    let results = &mut state.results;
+    match command {
+        ResultsCommand::Root(root) => results.root = root,
+        ResultsCommand::Refresh => refresh(state, services),
+        ResultsCommand::Sort(column) => {
+            let (now, falling) = results.sort;
+            results.sort = (column, if now == column { !falling } else { false });
+        }
+        ResultsCommand::Select(folder) => select(state, services, folder),
+        ResultsCommand::Second(second) => {
+            results.second = second;
+            results.tab = Tab::Compare;
+            compare(state, services);
+        }
+        ResultsCommand::Tab(tab) => {
+            results.tab = tab;
+            if tab == Tab::Models {
+                look_at_models(state, services);
+            }
+        }
+        ResultsCommand::Notes(notes) => results.notes = notes,
+        ResultsCommand::KeepNotes => keep_notes(state, services),
+        ResultsCommand::Data(folder) => results.data = folder,
+        ResultsCommand::Split(split) => {
+            results.split = split;
+            read_evaluation(state, services);
+        }
+        ResultsCommand::Threshold(threshold) => results.threshold = threshold.clamp(0.0, 1.0),
+        ResultsCommand::OpenCell(cell) => open_cell(state, services, cell),
+        ResultsCommand::Delete => delete(state, services),
+        ResultsCommand::Reason(reason) => results.reason = reason,
+        ResultsCommand::RollBack(name, to) => {
+            let back = move |_: &Errand<'_>| work::roll_back(&name, to.as_deref());
+            change(state, services, "roll-back", back);
+            state.results.changes_models = true;
+        }
+        ResultsCommand::Use(classifier) => choose(state, services, classifier),
+    }
+}
+
+/// Takes a report of one of the workspace's errands; `true` if it was one.
+pub(super) fn errand(state: &mut ViewerState, services: &mut Services, report: &Report) -> bool {
+    let results = &mut state.results;
+    if results.reading.hear(report) {
+        if let Some(runs) = results.reading.done() {
+            results.runs = runs.clone();
+            read_chosen(state, services);
+        }
+        return true;
+    }
+    if results.evaluation.hear(report) {
+        if let Some(evaluated) = results.evaluated() {
+            results.threshold = evaluated.report.threshold;
+        }
+        return true;
+    }
+    if results.working.hear(report) {
+        // Whatever came of it lies on the disk now.
+        refresh(state, services);
+        return true;
+    }
+    if results.change.hear(report) {
+        let changed_models = results.changes_models && results.change.done().is_some();
+        refresh(state, services);
+        if changed_models {
+            read_models(state, services);
+            // What is in use may be another version now.
+            if let Some(name) = state.engine.classifier().and_then(|name| name.parse().ok()) {
+                choose(state, services, name);
+            }
+        }
+        return true;
+    }
+    if results.cell.hear(report) {
+        if let Pending::Done(files) = std::mem::take(&mut results.cell) {
+            super::files::open(state, services, files.to_vec());
+        }
+        return true;
+    }
+    results.audit.hear(report)
+        || results.standing.hear(report)
+        || results.comparison.hear(report)
+        || results.models.hear(report)
+}
+
+/// The workspace comes into sight: what it shows is read if it was not.
+pub(super) fn enter(state: &mut ViewerState, services: &mut Services) {
+    let results = &mut state.results;
+    if results.root.is_empty() {
+        let run = PathBuf::from(state.train.form.run_folder.trim());
+        let parent = run.parent().filter(|parent| !parent.as_os_str().is_empty());
+        results.root = parent.unwrap_or(Path::new("runs")).display().to_string();
+    }
+    if results.data.is_empty() {
+        results.data = state.train.data.named().next().unwrap_or_default().to_owned();
+    }
+    refresh(state, services);
+}
+
+fn refresh(state: &mut ViewerState, services: &mut Services) {
+    let root = PathBuf::from(state.results.root.trim());
+    if root.as_os_str().is_empty() {
+        return;
+    }
+    let read = move |_: &Errand<'_>| runs::list(&root).map_err(|e| e.to_string());
+    state.results.reading = Pending::Running(services.errands.send("read-runs", read));
+}
+
+fn select(state: &mut ViewerState, services: &mut Services, folder: PathBuf) {
+    let results = &mut state.results;
+    if results.second.as_ref() == Some(&folder) {
+        results.second = None;
+    }
+    results.selected = Some(folder);
+    results.notes = results.run().map_or_else(String::new, |run| run.notes.clone());
+    results.reason.clear();
+    results.change = Pending::Nothing;
+    read_chosen(state, services);
+}
+
+/// Reads everything that belongs to the chosen run.
+fn read_chosen(state: &mut ViewerState, services: &mut Services) {
+    if state.results.run().is_none() {
+        state.results.selected = None;
+        return;
+    }
+    read_evaluation(state, services);
+    read_audit(state, services);
+    compare(state, services);
+}
+
+fn read_evaluation(state: &mut ViewerState, services: &mut Services) {
+    let results = &mut state.results;
+    let Some(run) = results.selected.clone() else { return };
+    let split = results.split;
+    let read = move |_: &Errand<'_>| Found::read(&run, split);
+    results.evaluation = Pending::Running(services.errands.send("read-evaluation", read));
+}
+
+fn read_audit(state: &mut ViewerState, services: &mut Services) {
+    let results = &mut state.results;
+    let Some(run) = results.selected.clone() else { return };
+    let of_standing = run.clone();
+    let audit = move |_: &Errand<'_>| work::read_audit(&run);
+    results.audit = Pending::Running(services.errands.send("read-audit", audit));
+    let standing = move |_: &Errand<'_>| promotion::standing(&of_standing).map_err(|e| e.to_string());
+    results.standing = Pending::Running(services.errands.send("standing", standing));
+}
+
+fn compare(state: &mut ViewerState, services: &mut Services) {
+    let results = &mut state.results;
+    let (Some(first), Some(second)) = (results.selected.clone(), results.second.clone()) else {
+        results.comparison = Pending::Nothing;
+        return;
+    };
+    let compare = move |_: &Errand<'_>| runs::compare(&first, &second).map_err(|e| e.to_string());
+    results.comparison = Pending::Running(services.errands.send("compare-runs", compare));
+}
+
+/// Looks at the models that can be chosen, if that was not done.
+pub(super) fn look_at_models(state: &mut ViewerState, services: &mut Services) {
+    if matches!(state.results.models, Pending::Nothing) {
+        read_models(state, services);
+    }
+}
+
+fn read_models(state: &mut ViewerState, services: &mut Services) {
+    let weights = services.models.weights.clone();
+    let read = move |_: &Errand<'_>| Ok(models::read(weights.as_deref()));
+    state.results.models = Pending::Running(services.errands.send("read-models", read));
+}
+
+fn compute(state: &mut ViewerState, services: &mut Services, kind: Work) {
+    let options = match state.train.data.source() {
+        // The same data as in the first step are parted as they are there.
+        Some((folder, options)) if folder.display().to_string() == state.results.data.trim() => options,
+        _ => Default::default(),
+    };
+    let (weights, device) = (services.models.weights.clone(), services.models.device.clone());
+    let results = &mut state.results;
+    let Some(run) = results.selected.clone() else { return };
+    let task = Task {
+        run,
+        data: PathBuf::from(results.data.trim()),
+        options,
+        split: results.split.to_owned(),
+        weights,
+        device,
+    };
+    results.work = kind;
+    results.working = Pending::Running(services.errands.send("evaluate-run", move |errand| match kind {
+        Work::Evaluation => task.evaluate(errand),
+        Work::Audit => task.audit(errand),
+    }));
+}
+
+/// Something that changes the disk, one at a time.
+fn change(
+    state: &mut ViewerState,
+    services: &mut Services,
+    name: &str,
+    work: impl FnOnce(&Errand<'_>) -> Result<String, String> + Send + 'static,
+) {
+    if state.results.change.running().is_none() {
+        state.results.changes_models = false;
+        state.results.change = Pending::Running(services.errands.send(name, work));
+    }
+}
+
+fn export_evaluation(state: &mut ViewerState, services: &mut Services) {
+    let (Some(evaluation), threshold) = (state.results.evaluation.done().cloned(), state.results.threshold) else {
+        return;
+    };
+    change(state, services, "export-evaluation", move |_| {
+        match evaluation.as_ref() {
+            Found::Classifier(evaluated) => work::export_evaluation(evaluated, threshold),
+            Found::Segmenter(_) | Found::Nothing => Err("there is no curve to export".to_owned()),
+        }
+    });
+}
+
+fn export_audit(state: &mut ViewerState, services: &mut Services) {
+    let (Some(run), Some(audit)) = (state.results.selected.clone(), state.results.audit.done().cloned()) else {
+        return;
+    };
+    change(state, services, "export-audit", move |_| match audit.as_ref() {
+        Some(audit) => work::export_audit(&run, audit),
+        None => Err("there is no audit to export".to_owned()),
+    });
+}
+
+fn promote(state: &mut ViewerState, services: &mut Services) {
+    let Some(run) = state.results.selected.clone() else {
+        return;
+    };
+    let needs = matches!(
+        state.results.standing.done().map(AsRef::as_ref),
+        Some(Standing::NeedsReason(_))
+    );
+    let reason = needs.then(|| state.results.reason.clone());
+    change(state, services, "promote-run", move |_| work::promote(&run, reason));
+    state.results.changes_models = true;
+}
+
+/// Goes on with an interrupted run from its row in the table.
+fn resume(state: &mut ViewerState, services: &mut Services) {
+    let Some(folder) = state.results.selected.clone() else {
+        return;
+    };
+    run::resume(state, services, &folder);
+    state.workspace = Workspace::Train;
+    state.train.step = Step::Run;
+}
+
+fn delete(state: &mut ViewerState, services: &mut Services) {
+    state.dialog = None;
+    let Some(run) = state.results.selected.take() else {
+        return;
+    };
+    change(state, services, "delete-run", move |_| {
+        runs::delete(&run).map_err(|e| e.to_string())?;
+        Ok(format!("{} is in the trash.", run.display()))
+    });
+}
+
+fn keep_notes(state: &mut ViewerState, services: &mut Services) {
+    let Some(run) = state.results.run() else { return };
+    if run.notes == state.results.notes.trim_end() {
+        return;
+    }
+    let (run, notes) = (run.folder.clone(), state.results.notes.clone());
+    change(state, services, "keep-notes", move |_| {
+        runs::write_notes(&run, &notes).map_err(|e| e.to_string())?;
+        Ok("The notes are kept.".to_owned())
+    });
+}
+
+fn open_cell(state: &mut ViewerState, services: &mut Services, cell: Cell) {
+    let threshold = state.results.threshold;
+    let Some(evaluation) = state.results.evaluation.done().cloned() else {
+        return;
+    };
+    let find = move |_: &Errand<'_>| match evaluation.as_ref() {
+        Found::Classifier(evaluated) => files_of(evaluated, cell, threshold),
+        Found::Segmenter(_) | Found::Nothing => Err("there is no confusion matrix".to_owned()),
+    };
+    state.results.cell = Pending::Running(services.errands.send("open-cell", find));
+}
+
+/// Predicts with another installed classifier from now on.
+fn choose(state: &mut ViewerState, services: &mut Services, classifier: ClassifierName) {
+    services.analyser.switch(classifier);
+    if state.shown.is_some() {
+        analysis::begin(state, services);
+    }
+}

@@ -1,0 +1,202 @@
+//! The workspace 'Results' as data: the runs in a folder, what one of them can do, two of them side by side, and the
+//! models that the viewer offers. Changed by `apply` alone.
+
+pub mod evaluated;
+pub mod models;
+pub mod rows;
+pub mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::errands::Pending;
+use crate::inference::models::ClassifierName;
+use crate::training::audit::Audit;
+use crate::training::runs::promotion::Standing;
+use crate::training::runs::{Comparison, Run};
+use evaluated::{Cell, Evaluated, Found};
+use models::ModelList;
+use rows::Column;
+
+/// What stands below the table of runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Tab {
+    /// Settings, curves, notes.
+    #[default]
+    Run,
+    /// Confusion matrix, curves, threshold, strata.
+    Evaluation,
+    /// Whether it needs the lungs.
+    Audit,
+    /// Two runs side by side.
+    Compare,
+    /// What the viewer offers.
+    Models,
+}
+
+impl Tab {
+    /// In the order of the bar.
+    pub const ALL: [Self; 5] = [Self::Run, Self::Evaluation, Self::Audit, Self::Compare, Self::Models];
+
+    /// Its name.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Run => "Run",
+            Self::Evaluation => "Evaluation",
+            Self::Audit => "Shortcut audit",
+            Self::Compare => "Compare two",
+            Self::Models => "Installed models",
+        }
+    }
+}
+
+/// Parts of the data that a model is evaluated on, in the order of the menu.
+pub const SPLITS: [&str; 4] = ["test", "val", "train", "all"];
+
+/// The workspace's state.
+pub struct ResultsState {
+    /// Folder that runs are looked for in, as it is typed.
+    pub root: String,
+    /// The runs there; the former ones stay until they are read again.
+    pub runs: Arc<Vec<Run>>,
+    /// They are being read.
+    pub reading: Pending<Vec<Run>>,
+    /// Column that they are sorted by, and whether its largest value comes first.
+    pub sort: (Column, bool),
+    /// The run that is looked at.
+    pub selected: Option<PathBuf>,
+    /// The run beside it.
+    pub second: Option<PathBuf>,
+    /// What stands below.
+    pub tab: Tab,
+    /// Notes of the selected run, as they are typed.
+    pub notes: String,
+    /// Data folder for evaluations and audits, as it is typed.
+    pub data: String,
+    /// Part of the data that is looked at.
+    pub split: &'static str,
+    /// The selected run's evaluation on it.
+    pub evaluation: Pending<Found>,
+    /// An evaluation or audit under way.
+    pub working: Pending<()>,
+    /// What it is, for its place.
+    pub work: Work,
+    /// Threshold of the slider.
+    pub threshold: f64,
+    /// The selected run's audit; `None` inside where it was not audited.
+    pub audit: Pending<Option<Audit>>,
+    /// Whether it may be promoted.
+    pub standing: Pending<Standing>,
+    /// Reason for promoting it against a red light, as it is typed.
+    pub reason: String,
+    /// Changes of the model list and the disk: promotion, roll back, deletion, notes, export; a sentence when done.
+    pub change: Pending<String>,
+    /// The change is one of the model list.
+    pub changes_models: bool,
+    /// Files of a cell of the confusion matrix, while they are looked up.
+    pub cell: Pending<Vec<PathBuf>>,
+    /// Both runs side by side.
+    pub comparison: Pending<Comparison>,
+    /// The models that the viewer offers.
+    pub models: Pending<ModelList>,
+}
+
+/// What is computed in the background.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Work {
+    /// An evaluation.
+    #[default]
+    Evaluation,
+    /// An audit.
+    Audit,
+}
+
+impl Default for ResultsState {
+    fn default() -> Self {
+        Self {
+            root: String::new(),
+            runs: Arc::default(),
+            reading: Pending::default(),
+            sort: (Column::Changed, true),
+            selected: None,
+            second: None,
+            tab: Tab::default(),
+            notes: String::new(),
+            data: String::new(),
+            split: SPLITS[0],
+            evaluation: Pending::default(),
+            working: Pending::default(),
+            work: Work::default(),
+            threshold: 0.5,
+            audit: Pending::default(),
+            standing: Pending::default(),
+            reason: String::new(),
+            change: Pending::default(),
+            changes_models: false,
+            cell: Pending::default(),
+            comparison: Pending::default(),
+            models: Pending::default(),
+        }
+    }
+}
+
+impl ResultsState {
+    /// The run that is looked at.
+    pub fn run(&self) -> Option<&Run> {
+        self.by_folder(self.selected.as_deref()?)
+    }
+
+    /// The run beside it.
+    pub fn other(&self) -> Option<&Run> {
+        self.by_folder(self.second.as_deref()?)
+    }
+
+    fn by_folder(&self, folder: &Path) -> Option<&Run> {
+        self.runs.iter().find(|run| run.folder == folder)
+    }
+
+    /// The evaluation on the screen, if it is a classifier's.
+    pub fn evaluated(&self) -> Option<&Evaluated> {
+        match self.evaluation.done().map(AsRef::as_ref) {
+            Some(Found::Classifier(evaluated)) => Some(evaluated),
+            _ => None,
+        }
+    }
+}
+
+/// A change in the workspace.
+#[derive(Debug, Clone)]
+pub enum ResultsCommand {
+    /// Type the folder of runs.
+    Root(String),
+    /// Read the runs again.
+    Refresh,
+    /// Sort by a column; a second time the other way round.
+    Sort(Column),
+    /// Look at a run.
+    Select(PathBuf),
+    /// Put a run beside it, or none.
+    Second(Option<PathBuf>),
+    /// Show something else below.
+    Tab(Tab),
+    /// Type the notes.
+    Notes(String),
+    /// Keep the notes.
+    KeepNotes,
+    /// Type the data folder.
+    Data(String),
+    /// Look at another part of the data.
+    Split(&'static str),
+    /// Move the threshold.
+    Threshold(f64),
+    /// Open the images of a cell of the confusion matrix.
+    OpenCell(Cell),
+    /// Move the chosen run to the trash.
+    Delete,
+    /// Type the reason for a promotion.
+    Reason(String),
+    /// Go back to another version of a model, by its hash; `None` for the one before.
+    RollBack(String, Option<String>),
+    /// Predict with another installed model.
+    Use(ClassifierName),
+}

@@ -1,0 +1,87 @@
+//! The next batch as pictures: made on a thread, exactly as the network will be given it.
+
+use std::path::Path;
+
+use crate::training::dataset::{self, Options};
+use crate::training::manifest::Class;
+use crate::training::preview::{PreviewImage, preview};
+use crate::training::recipe::Config;
+use crate::viewer::errands::Errand;
+use crate::viewer::picture::Thumbnail;
+
+use super::watch::is_edge;
+
+/// Images that are drawn of a batch.
+const MOST: usize = 32;
+
+/// A batch, ready to be drawn.
+#[derive(Debug, Clone)]
+pub struct BatchTiles {
+    /// Which one it is, in words.
+    pub words: String,
+    /// Its images.
+    pub tiles: Vec<BatchTile>,
+}
+
+/// An image of a batch.
+#[derive(Debug, Clone)]
+pub struct BatchTile {
+    /// The image as the manifest names it.
+    pub file: String,
+    /// Whether it is one of COVID-19.
+    pub covid19: bool,
+    /// Whether it is transformed.
+    pub transformed: bool,
+    /// Its picture, with the outline of its mask.
+    pub picture: Thumbnail,
+}
+
+/// Makes the pictures of a batch; `place` is epoch and batch, from 0.
+///
+/// # Errors
+/// In a sentence.
+pub fn make(
+    (folder, options): (&Path, &Options),
+    config: &Config,
+    place: (usize, usize),
+    outline: [u8; 3],
+    errand: &Errand<'_>,
+) -> Result<BatchTiles, String> {
+    let manifest = dataset::open(folder, options).map_err(|e| e.to_string())?;
+    let shown = preview(&manifest, config, place, MOST, errand.cancel()).map_err(|e| e.to_string())?;
+    let words = format!(
+        "Epoch {}, batch {} of {}: {} of {} images at {} px",
+        shown.epoch,
+        shown.batch,
+        shown.batches,
+        shown.images.len(),
+        shown.total,
+        shown.side
+    );
+    Ok(BatchTiles {
+        words,
+        tiles: shown
+            .images
+            .iter()
+            .map(|image| tile(image, shown.side, outline))
+            .collect(),
+    })
+}
+
+fn tile(image: &PreviewImage, side: usize, outline: [u8; 3]) -> BatchTile {
+    let inside = |x: u32, y: u32| image.mask[y as usize * side + x as usize] != 0;
+    let rgb = image.grey.iter().enumerate().map(|(index, &grey)| {
+        let (x, y) = ((index % side) as u32, (index / side) as u32);
+        let on_outline = !image.mask.is_empty() && is_edge(inside, (side as u32, side as u32), x, y);
+        if on_outline { outline } else { [grey; 3] }
+    });
+    BatchTile {
+        file: image.file.clone(),
+        covid19: image.class == Class::Covid19,
+        transformed: image.transformed,
+        picture: Thumbnail {
+            size: [side, side],
+            rgb: rgb.collect(),
+        },
+    }
+}

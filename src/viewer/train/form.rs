@@ -1,0 +1,303 @@
+//! What is to be trained, as it is being filled in: a configuration that is always valid, and beside it the typed
+//! texts that are not.
+
+use std::collections::BTreeMap;
+
+use super::settings::{SETTINGS, Setting, setting};
+use crate::training::recipe::{Config, Recipe};
+use crate::training::{BackboneKind, Region, Task};
+use crate::viewer::wording;
+
+/// Images that are watched if nobody says otherwise.
+const WATCHED: usize = 8;
+/// Images that are watched at most: each is drawn after every epoch.
+const MOST_WATCHED: usize = 64;
+/// Threads offered at most.
+const MOST_THREADS: usize = 1024;
+
+/// Where a run begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Initial {
+    /// Random weights.
+    #[default]
+    Random,
+    /// The best weights of a run.
+    Run,
+    /// A weights file.
+    File,
+}
+
+impl Initial {
+    /// In the order of the panel.
+    pub const ALL: [Self; 3] = [Self::Random, Self::Run, Self::File];
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Random => "None: random weights",
+            Self::Run => "The best weights of a run",
+            Self::File => "A weights file",
+        }
+    }
+}
+
+/// How a run shares the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// Behind everything else, so that reading stays quick.
+    #[default]
+    Low,
+    /// As every program.
+    Normal,
+}
+
+impl Priority {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Low => "Low: reading goes first",
+            Self::Normal => "Normal",
+        }
+    }
+}
+
+/// Texts of the form that are no part of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Text {
+    /// Folder that the run is kept in.
+    RunFolder,
+    /// Run or file of the initial weights.
+    Initial,
+    /// Weights of a segmenter.
+    Segmenter,
+    /// Number of watched images.
+    Watched,
+    /// Where it is computed.
+    Device,
+    /// Threads it computes with.
+    Threads,
+}
+
+/// What is to be trained.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// Every setting that is valid.
+    pub config: Config,
+    /// Typed texts of settings that are not valid, with what is wrong.
+    pub wrong: BTreeMap<&'static str, (String, String)>,
+    /// Settings are unfolded.
+    pub unfolded: bool,
+    /// Where it begins.
+    pub initial: Initial,
+    /// Its run or file.
+    pub initial_path: String,
+    /// Weights of the segmenter that finds the lungs.
+    pub segmenter: String,
+    /// Images that are looked at after every epoch, as it is typed.
+    pub watch: String,
+    /// Folder that the run is kept in.
+    pub run_folder: String,
+    /// Go on with the run in the folder.
+    pub resume: bool,
+    /// Where it is computed: `auto`, `cpu`, `cuda:N`.
+    pub device: String,
+    /// Threads it computes with; empty for the program's own choice.
+    pub threads: String,
+    /// How it shares the machine.
+    pub priority: Priority,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self {
+            config: Recipe::Scratch.config(Task::Segmenter, BackboneKind::DenseNet121),
+            wrong: BTreeMap::new(),
+            unfolded: false,
+            initial: Initial::Random,
+            initial_path: String::new(),
+            segmenter: String::new(),
+            watch: WATCHED.to_string(),
+            run_folder: String::new(),
+            resume: false,
+            device: "auto".to_owned(),
+            threads: String::new(),
+            priority: Priority::Low,
+        }
+    }
+}
+
+impl Form {
+    /// Another network or recipe: its settings, all of them; the seed stays.
+    pub fn choose(&mut self, task: Task, encoder: BackboneKind, recipe: Recipe) {
+        let seed = self.config.seed;
+        self.config = Config {
+            seed,
+            graph: self.config.graph,
+            ..recipe.config(task, encoder)
+        };
+        self.wrong.clear();
+        if task == Task::Recovnet && self.initial == Initial::Random {
+            self.initial = Initial::Run;
+        }
+    }
+
+    /// Types a setting's text: valid, it is the setting from now on; otherwise it stands in its field with what is
+    /// wrong.
+    pub fn edit(&mut self, name: &str, text: &str) {
+        let Some(setting) = setting(name) else { return };
+        match setting.set(&mut self.config, text) {
+            Ok(()) => {
+                self.wrong.remove(setting.name);
+            }
+            Err(problem) => {
+                self.wrong.insert(setting.name, (text.to_owned(), problem));
+            }
+        }
+    }
+
+    /// The text in a setting's field, and what is wrong with it.
+    pub fn shown(&self, setting: &Setting) -> (String, Option<&str>) {
+        match self.wrong.get(setting.name) {
+            Some((text, problem)) => (text.clone(), Some(problem)),
+            None => (setting.get(&self.config).unwrap_or_default(), None),
+        }
+    }
+
+    /// The recipe's own value of a setting, if the form has another.
+    pub fn recipe_value(&self, setting: &Setting) -> Option<String> {
+        let config = self.config.recipe.config(self.config.task, self.config.encoder);
+        let own = setting.get(&self.config)?;
+        // What the recipe does not have at all is another because of the setting that brought it.
+        setting.get(&config).filter(|value| *value != own)
+    }
+
+    /// Number of settings that are not the recipe's.
+    pub fn changed(&self) -> usize {
+        let changed = |setting: &&Setting| self.recipe_value(setting).is_some();
+        SETTINGS.iter().filter(changed).count()
+    }
+
+    /// Changes a text that is no setting.
+    pub fn type_text(&mut self, field: Text, text: String) {
+        match field {
+            Text::RunFolder => self.run_folder = text,
+            Text::Initial => self.initial_path = text,
+            Text::Segmenter => self.segmenter = text,
+            Text::Watched => self.watch = text,
+            Text::Device => self.device = text,
+            Text::Threads => self.threads = text,
+        }
+    }
+
+    /// What is wrong with the threads, if anything.
+    pub fn threads_problem(&self) -> Option<String> {
+        let text = self.threads.trim();
+        let valid = text.is_empty()
+            || text
+                .parse()
+                .is_ok_and(|number: usize| (1..=MOST_THREADS).contains(&number));
+        (!valid).then(|| format!("a whole number between 1 and {MOST_THREADS}, or nothing"))
+    }
+
+    /// Images that are looked at after every epoch.
+    pub fn watched(&self) -> usize {
+        self.watch.trim().parse().unwrap_or(0)
+    }
+
+    /// What is wrong with their number, if anything.
+    pub fn watch_problem(&self) -> Option<String> {
+        let valid = self
+            .watch
+            .trim()
+            .parse()
+            .is_ok_and(|number: usize| number <= MOST_WATCHED);
+        (!valid).then(|| format!("a whole number between 0 and {MOST_WATCHED}"))
+    }
+
+    /// What is wrong with the device, if anything.
+    pub fn device_problem(&self) -> Option<&'static str> {
+        let device = self.device.trim();
+        let gpu = device
+            .strip_prefix("cuda:")
+            .and_then(|number| number.parse::<u16>().ok());
+        let valid = matches!(device, "auto" | "cpu") || gpu.is_some();
+        (!valid).then_some("auto, cpu or cuda:N")
+    }
+
+    /// What keeps the run from being started, in a sentence.
+    pub fn problem(&self) -> Option<String> {
+        if let Some((name, (_, problem))) = self.wrong.first_key_value() {
+            return Some(format!("{name}: {problem}."));
+        }
+        if let Some(problem) = self.threads_problem() {
+            return Some(format!("Threads: {problem}."));
+        }
+        if let Some(problem) = self.device_problem() {
+            return Some(format!("Device: {problem}."));
+        }
+        if let Some(problem) = self.watch_problem() {
+            return Some(format!("Watched images: {problem}."));
+        }
+        if self.run_folder.trim().is_empty() {
+            return Some("Name a folder for the run.".to_owned());
+        }
+        // A run that is gone on with has its settings already.
+        if self.resume {
+            return None;
+        }
+        if let Err(setting) = self.config.check() {
+            return Some(wording::sentence(&setting.to_string()));
+        }
+        if self.config.region != Region::Full && self.segmenter.trim().is_empty() {
+            return Some("Name the segmenter that finds the lungs: this part of the picture needs one.".to_owned());
+        }
+        let needs_path = self.initial != Initial::Random;
+        if needs_path && self.initial_path.trim().is_empty() {
+            return Some("Name the initial weights.".to_owned());
+        }
+        if self.config.task == Task::Recovnet && self.initial == Initial::Random {
+            return Some("ReCovNet begins with a trained segmenter: name its run or weights.".to_owned());
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_value_stays_in_its_field_and_out_of_the_configuration() {
+        let mut form = Form {
+            run_folder: "run".to_owned(),
+            ..Form::default()
+        };
+        let before = form.config.clone();
+        form.edit("Batch", "one");
+        assert_eq!(form.config, before);
+        assert_eq!(
+            form.problem().as_deref(),
+            Some("Batch: a whole number from 2 to 4096 is needed.")
+        );
+        form.edit("Batch", "1");
+        assert_eq!(
+            form.problem().as_deref(),
+            Some("Batch: a whole number from 2 to 4096 is needed.")
+        );
+        form.edit("Batch", "8");
+        assert_eq!((form.config.batch, form.problem()), (8, None));
+        assert_eq!(form.changed(), 1);
+    }
+
+    #[test]
+    fn recovnet_needs_a_segmenter() {
+        let mut form = Form {
+            run_folder: "run".to_owned(),
+            ..Form::default()
+        };
+        form.choose(Task::Recovnet, BackboneKind::ResNet50, Recipe::Paper);
+        assert_eq!(form.problem().as_deref(), Some("Name the initial weights."));
+        form.initial = Initial::Random;
+        assert!(form.problem().is_some_and(|problem| problem.contains("segmenter")));
+    }
+}

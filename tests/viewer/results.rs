@@ -1,0 +1,276 @@
+//! The workspace 'Results' on run folders made by hand: table, evaluation, audit, comparison, models.
+
+use std::path::PathBuf;
+
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+use recovnet::inference::models::ClassifierName;
+use recovnet::training::audit::Light;
+use recovnet::viewer::command::Command;
+use recovnet::viewer::results::evaluated::Cell;
+use recovnet::viewer::results::rows::Column;
+use recovnet::viewer::results::{ResultsCommand, Tab};
+use recovnet::viewer::state::{Dialog, Workspace};
+
+use crate::finished_runs::{THRESHOLD, write_audit, write_data, write_evaluation, write_run};
+use crate::panels::Window;
+
+/// A window in the workspace 'Results' on two finished runs.
+struct Finished {
+    window: Window,
+    folder: tempfile::TempDir,
+}
+
+impl Finished {
+    fn open() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        write_data(&data);
+        let runs = folder.path().join("runs");
+        for (name, rate, skill, needs_lungs) in [("fast", 1e-3, 0.9, true), ("slow", 1e-4, 0.4, false)] {
+            let run = write_run(&runs, name, rate);
+            write_evaluation(&run, &data, skill);
+            write_audit(&run, needs_lungs);
+        }
+        let mut window = Window::open(Vec::new(), [1280.0, 720.0])?;
+        window.press(Modifiers::NONE, Key::F4);
+        assert_eq!(window.state().workspace, Workspace::Results);
+        let mut finished = Self { window, folder };
+        finished.send(ResultsCommand::Root(runs.display().to_string()));
+        finished.send(ResultsCommand::Refresh);
+        finished.window.until("the runs", |state| state.results.runs.len() == 2);
+        Some(finished)
+    }
+
+    fn run(&self, name: &str) -> PathBuf {
+        self.folder.path().join("runs").join(name)
+    }
+
+    fn send(&mut self, command: ResultsCommand) {
+        self.window.harness.state_mut().send(Command::Results(command));
+        self.window.harness.run_steps(2);
+    }
+
+    /// Looks at a run, and waits for what belongs to it.
+    fn select(&mut self, name: &str, tab: Tab) {
+        let run = self.run(name);
+        self.send(ResultsCommand::Select(run));
+        self.send(ResultsCommand::Tab(tab));
+        self.window.until("what belongs to the run", |state| {
+            let results = &state.results;
+            results.evaluation.done().is_some()
+                && results.audit.done().is_some()
+                && results.standing.running().is_none()
+        });
+    }
+}
+
+#[test]
+fn runs_are_listed_and_sorted() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.window.harness.check_accessibility();
+    let order = |finished: &Finished| -> Vec<String> {
+        let results = &finished.window.state().results;
+        let rows = recovnet::viewer::results::rows::sorted(&results.runs, results.sort);
+        rows.iter().map(|run| run.name.clone()).collect()
+    };
+    finished.window.harness.get_by_label("Sort by run").click();
+    finished.window.harness.run_steps(2);
+    assert_eq!(order(&finished), ["fast", "slow"]);
+    finished.send(ResultsCommand::Sort(Column::Name));
+    assert_eq!(order(&finished), ["slow", "fast"]);
+    finished.window.harness.get_by_label("Run fast").click();
+    finished.window.harness.run_steps(2);
+    let selected = finished.window.state().results.selected.clone();
+    assert_eq!(selected.as_deref(), Some(finished.run("fast").as_path()));
+    finished.window.keep_picture("results-run.png");
+    finished.window.harness.check_accessibility();
+}
+
+#[test]
+fn an_evaluation_is_shown_with_its_threshold_live() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.select("fast", Tab::Evaluation);
+    let counts = {
+        let evaluated = finished.window.state().results.evaluated().unwrap();
+        evaluated.scores.confusion(THRESHOLD)
+    };
+    let value = |finished: &Finished, name: &str| finished.window.value(name).unwrap();
+    assert_eq!(value(&finished, "True positives"), counts.tp.to_string());
+    assert_eq!(value(&finished, "False positives"), counts.fp.to_string());
+    let sensitivity = format!("{:.3}", counts.sensitivity().unwrap());
+    assert_eq!(value(&finished, "Sensitivity at the threshold"), sensitivity);
+    finished.window.keep_picture("results-evaluation.png");
+    finished.window.harness.check_accessibility();
+
+    finished.send(ResultsCommand::Threshold(0.9));
+    let evaluated = finished.window.state().results.evaluated().unwrap();
+    let strict = evaluated.scores.confusion(0.9);
+    assert!(strict.tp < counts.tp, "{strict:?}");
+    assert_eq!(value(&finished, "True positives"), strict.tp.to_string());
+    let specificity = format!("{:.3}", strict.specificity().unwrap());
+    assert_eq!(value(&finished, "Specificity at the threshold"), specificity);
+}
+
+#[test]
+fn a_cell_of_the_matrix_opens_its_images() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.select("fast", Tab::Evaluation);
+    let cell = Cell {
+        covid19: false,
+        positive: true,
+    };
+    let expected: Vec<String> = {
+        let evaluated = finished.window.state().results.evaluated().unwrap();
+        evaluated
+            .images(cell, THRESHOLD)
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    };
+    assert!(expected.len() > 1, "the fixture has several false positives");
+    finished.window.harness.get_by_label("False positives").click();
+    finished.window.until("the images", |state| {
+        state.workspace == Workspace::Read && !state.list.entries.is_empty()
+    });
+    let opened: Vec<String> = finished
+        .window
+        .state()
+        .list
+        .entries
+        .iter()
+        .map(|entry| entry.key.label())
+        .collect();
+    assert_eq!(opened, expected);
+}
+
+#[test]
+fn figures_are_exported_beside_the_tables() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.select("fast", Tab::Evaluation);
+    finished.window.harness.get_by_label("Export figures").click();
+    finished
+        .window
+        .until("the figures", |state| state.results.change.done().is_some());
+    let folder = finished.run("fast").join("evaluation/test");
+    for name in ["roc", "precision_recall", "reliability", "confusion_matrix"] {
+        for ending in ["png", "svg"] {
+            assert!(folder.join(format!("{name}.{ending}")).is_file(), "{name}.{ending}");
+        }
+    }
+    assert!(folder.join("roc.csv").is_file());
+    let said = finished.window.value("Done").unwrap();
+    assert!(said.contains("PNG and SVG"), "{said}");
+}
+
+#[test]
+fn a_red_audit_needs_a_reason() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.select("slow", Tab::Audit);
+    assert_eq!(finished.window.value("Audit light").as_deref(), Some(Light::Red.name()));
+    finished.window.harness.get_by_label("Red: it does not need the lungs");
+    let may_promote = |finished: &Finished| {
+        recovnet::viewer::command::Action::PromoteRun
+            .info()
+            .can(finished.window.state())
+    };
+    assert!(!may_promote(&finished), "a reason is needed");
+    finished.window.keep_picture("results-audit-red.png");
+    finished.window.harness.check_accessibility();
+    finished.send(ResultsCommand::Reason("For a comparison in a paper.".to_owned()));
+    assert!(may_promote(&finished));
+    finished.select("fast", Tab::Audit);
+    assert_ne!(finished.window.value("Audit light").as_deref(), Some(Light::Red.name()));
+    finished.window.keep_picture("results-audit.png");
+}
+
+#[test]
+fn two_runs_are_compared() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.select("fast", Tab::Run);
+    let second = finished.run("slow");
+    finished.send(ResultsCommand::Second(Some(second)));
+    finished
+        .window
+        .until("the comparison", |state| state.results.comparison.done().is_some());
+    assert_eq!(finished.window.state().results.tab, Tab::Compare);
+    let comparison = finished.window.state().results.comparison.done().unwrap().clone();
+    assert!(
+        comparison.settings.iter().any(|pair| pair.name == "rate"),
+        "{:?}",
+        comparison.settings
+    );
+    let test = comparison.mcnemar.unwrap();
+    assert_eq!(finished.window.value("Both right"), Some(test.both_right.to_string()));
+    finished.window.keep_picture("results-compare.png");
+    finished.window.harness.check_accessibility();
+}
+
+#[test]
+fn notes_are_kept_in_the_run() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.select("fast", Tab::Run);
+    finished.send(ResultsCommand::Notes("with the larger rate".to_owned()));
+    finished.send(ResultsCommand::KeepNotes);
+    finished.window.until("the notes", |state| {
+        state.results.runs.iter().any(|run| run.notes == "with the larger rate")
+    });
+    assert!(finished.run("fast").join("notes.txt").is_file());
+}
+
+#[test]
+fn deleting_asks_first() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.select("slow", Tab::Run);
+    finished.window.harness.get_by_label("Delete run…").click();
+    finished.window.harness.run_steps(2);
+    assert_eq!(finished.window.state().dialog, Some(Dialog::DeleteRun));
+    finished.window.harness.check_accessibility();
+    finished.window.harness.get_by_label("Cancel").click();
+    finished.window.harness.run_steps(2);
+    assert!(finished.run("slow").is_dir());
+}
+
+#[test]
+fn a_folder_without_runs_says_so() {
+    let Some(mut finished) = Finished::open() else { return };
+    let nowhere = finished.folder.path().join("nowhere");
+    finished.send(ResultsCommand::Root(nowhere.display().to_string()));
+    finished.send(ResultsCommand::Refresh);
+    finished
+        .window
+        .until("the reason", |state| state.results.reading.running().is_none());
+    let problem = finished.window.value("Runs problem").unwrap();
+    assert!(problem.contains("nowhere"), "{problem}");
+}
+
+#[test]
+fn missing_models_say_how_to_train_them() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.send(ResultsCommand::Tab(Tab::Models));
+    finished
+        .window
+        .until("the models", |state| state.results.models.done().is_some());
+    let list = finished.window.state().results.models.done().unwrap().clone();
+    let missing = list
+        .models
+        .iter()
+        .find(|model| model.words().contains("recovnet train"));
+    let missing = missing.expect("not every network is installed here");
+    let said = finished
+        .window
+        .value(&format!("Model {}", missing.installed.name))
+        .unwrap();
+    assert!(said.contains("recovnet train"), "{said}");
+    finished.window.keep_picture("results-models.png");
+    finished.window.harness.check_accessibility();
+    finished.send(ResultsCommand::Use(ClassifierName::Resnet50));
+    assert_eq!(finished.window.script.borrow().switched, [ClassifierName::Resnet50]);
+}
+
+#[test]
+fn the_table_stays_when_the_folder_is_typed() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.send(ResultsCommand::Root("elsewhere".to_owned()));
+    assert_eq!(finished.window.state().results.runs.len(), 2, "until it is read");
+}

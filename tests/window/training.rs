@@ -1,0 +1,80 @@
+//! A run on synthetic chests, driven from the window as a person would: data, settings, start, pause, continue, stop,
+//! resume to the end.
+
+use std::path::{Path, PathBuf};
+
+use crate::can_drive;
+use crate::desktop::{Desktop, await_some};
+use crate::driver::Driver;
+use crate::phantoms;
+use crate::session::weights;
+
+/// Pixels of the display: the smallest that everything must be readable on.
+const DISPLAY: (u32, u32) = (1280, 720);
+/// Synthetic chests.
+const CHESTS: u32 = 24;
+
+/// Keeps a picture of the window for whoever wants to look at it.
+fn keep_picture(driver: &Driver, name: &str) {
+    if let Some(folder) = std::env::var_os("RECOVNET_TEST_PICTURES") {
+        driver.shot().save(&Path::new(&folder).join(name));
+    }
+}
+
+fn await_progress(driver: &mut Driver, at_least: usize) -> usize {
+    await_some("the run's progress", || {
+        let text = driver.value_now("Progress of the run")?;
+        let done = text.split(' ').next().and_then(|word| word.parse::<usize>().ok());
+        done.filter(|done| *done >= at_least).ok_or(text)
+    })
+}
+
+#[test]
+fn window_trains_pauses_resumes_and_finishes() {
+    if !can_drive() {
+        return;
+    }
+    let chests = phantoms::folder(CHESTS);
+    let desktop = Desktop::start(DISPLAY.0, DISPLAY.1);
+    let run: PathBuf = desktop.folder().join("runs").join("segmenter");
+    let mut driver = Driver::open(desktop, &["--weights".as_ref(), &weights()]);
+    await_some("the window", || driver.elements().map(|elements| !elements.is_empty()));
+    driver.focus();
+
+    driver.press("F3");
+    driver.type_into("Data folder", &chests.path().display().to_string());
+    driver.await_value("Recognised as", "manifest.csv");
+    driver.await_value("Labelled images", &CHESTS.to_string());
+    keep_picture(&driver, "window-train-data.png");
+
+    driver.click("2  Model");
+    driver.click("Settings");
+    driver.type_into("Schedule", "32x8");
+    driver.type_into("Batch", "8");
+    keep_picture(&driver, "window-train-model.png");
+
+    driver.click("3  Train");
+    driver.type_into("Folder of the run", &run.display().to_string());
+    driver.click("Start training");
+    driver.await_value("Run state", "training");
+    driver.click("Pause");
+    driver.await_value("Run state", "paused");
+    let paused = await_progress(&mut driver, 1);
+    keep_picture(&driver, "window-train-paused.png");
+    driver.click("Continue");
+    let further = await_progress(&mut driver, paused + 1);
+    assert!(further > paused);
+
+    driver.click("Stop after this epoch");
+    driver.await_value("Run state", "stopped");
+    assert_eq!(driver.is_checked("Go on with the run in this folder"), Ok(true));
+    driver.click("Start training");
+    driver.await_value("Run state", "finished");
+    assert_eq!(driver.value("Progress of the run"), "16 of 16");
+    keep_picture(&driver, "window-train-finished.png");
+    for file in ["best.safetensors", "best.json", "metrics.jsonl", "events.jsonl"] {
+        assert!(run.join(file).is_file(), "{file} is missing");
+    }
+    let epochs = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    assert_eq!(epochs.lines().count(), 8, "{epochs}");
+}
