@@ -1,4 +1,4 @@
-//! Event files that `TensorBoard` reads: TFRecords of `Event` messages with scalars. Written by hand, because it is
+//! Event files that `TensorBoard` reads: records of `Event` messages with scalars. Written by hand, because it is
 //! short: a record is a length, a payload and their masked CRC-32C; a message is a few tagged fields.
 
 use std::fs::{File, OpenOptions};
