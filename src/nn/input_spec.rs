@@ -52,7 +52,6 @@ pub enum Region {
 
 impl Region {
     /// Whether no segmenter is needed.
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub fn is_full(&self) -> bool {
         *self == Self::Full
     }

@@ -97,10 +97,19 @@ pub enum Error {
     Diverged {
         /// Epoch, from 1.
         epoch: usize,
-        /// Step in the epoch, from 1; 0 is its validation.
+        /// Step in the epoch, from 1.
         step: usize,
         /// The images of its batch.
         files: Vec<String>,
+    },
+    /// The loss on the validation part, or its score, left the numbers.
+    #[error(
+        "the loss on the validation part is no longer a number after epoch {epoch}; try a smaller learning rate, or \
+         more steps for the running statistics to settle"
+    )]
+    DivergedOnValidation {
+        /// Epoch, from 1.
+        epoch: usize,
     },
     /// Pictures or groups lie in more than one part of the data, or the check of that failed.
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! Event files that `TensorBoard` reads: TFRecords of `Event` messages with scalars. Written by hand, because it is
+//! Event files that `TensorBoard` reads: records of `Event` messages with scalars. Written by hand, because it is
 //! short: a record is a length, a payload and their masked CRC-32C; a message is a few tagged fields.
 
 use std::fs::{File, OpenOptions};
@@ -127,12 +127,21 @@ impl EventFile {
     /// If it cannot be written.
     pub fn create(folder: &Path, time: f64) -> io::Result<Self> {
         // The names sort by time, which is how they are read.
-        let name = format!(
-            "events.out.tfevents.{:010}.recovnet.{}",
-            time as u64,
-            std::process::id()
-        );
-        let file = OpenOptions::new().append(true).create(true).open(folder.join(name))?;
+        let name = |number| {
+            let process = std::process::id();
+            format!("events.out.tfevents.{:010}.recovnet.{process}.{number}", time as u64)
+        };
+        let mut number = 0;
+        let file = loop {
+            match OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(folder.join(name(number)))
+            {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                opened => break opened?,
+            }
+        };
         let mut begun = Self {
             file: BufWriter::new(file),
             flushed: Instant::now(),

@@ -77,12 +77,11 @@ fn fields(mut rest: &[u8]) -> Vec<(u64, Field)> {
 }
 
 fn bytes(fields: &[(u64, Field)], wanted: u64) -> Vec<&[u8]> {
-    let of_field = |(number, field): &'_ (u64, Field)| *number == wanted && matches!(field, Field::Bytes(_));
-    let found = fields.iter().filter(|field| of_field(field));
+    let found = fields.iter().filter(|(number, _)| *number == wanted);
     found
-        .map(|(_, field)| match field {
-            Field::Bytes(bytes) => bytes.as_slice(),
-            Field::Number(_) => &[],
+        .filter_map(|(_, field)| match field {
+            Field::Bytes(bytes) => Some(bytes.as_slice()),
+            Field::Number(_) => None,
         })
         .collect()
 }

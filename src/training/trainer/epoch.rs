@@ -7,7 +7,7 @@ use crate::nn::{self, DType, Tape};
 #[cfg(feature = "cuda")]
 use crate::training::step::Readings;
 
-use super::data::Data;
+use super::loading::Data;
 use super::{Run, augmentation};
 use crate::training::batches::{Batch, Plan};
 use crate::training::checkpoint::Within;
@@ -106,11 +106,7 @@ impl<P: Phase> Run<'_, '_, P> {
             outcome => outcome?,
         };
         let score = P::score(&tally).filter(|score| score.is_finite() && tally.loss.is_finite());
-        let score = score.ok_or_else(|| Error::Diverged {
-            epoch: epoch + 1,
-            step: 0,
-            files: Vec::new(),
-        })?;
+        let score = score.ok_or(Error::DivergedOnValidation { epoch: epoch + 1 })?;
         let record = EpochRecord {
             epoch: epoch + 1,
             epochs: self.config.epochs(),

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Job;
-use super::data::rows;
+use super::loading::rows;
 use super::room::{Room, TRIAL};
 use crate::nn::card::Task;
 use crate::nn::{self, Tape, Workspace};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Run;
-use super::data::Data;
+use super::loading::Data;
+use crate::nn;
 use crate::training::Error;
 use crate::training::card;
 use crate::training::checkpoint::{Best, EPOCH, Within};
@@ -16,6 +17,22 @@ use crate::training::watch::Watch;
 
 /// A checkpoint inside an epoch may take this share of the time at most.
 const MOST_SHARE: f64 = 0.02;
+
+/// What to do where an epoch's files cannot be written.
+fn advised(error: Error) -> Error {
+    match error {
+        Error::Network(nn::Error::Weights { path, reason }) | Error::Run { path, reason }
+            if reason.starts_with("cannot be written") =>
+        {
+            let reason = format!(
+                "{reason}; what was trained up to the last checkpoint is kept: free some space, or make the folder \
+                 writable, and go on with 'recovnet resume'"
+            );
+            Error::Run { path, reason }
+        }
+        other => other,
+    }
+}
 
 /// When the next checkpoint is due.
 pub(super) struct Checkpoints {
@@ -63,7 +80,7 @@ impl<P: Phase> Run<'_, '_, P> {
     /// As [`Run::save_within`], where the run can go on without: what is in memory is worth more than a file.
     pub(super) fn try_save_within(&mut self, done: Within) -> Result<(), Error> {
         match self.save_within(done) {
-            Err(error @ (Error::Run { .. } | Error::Network(crate::nn::Error::Weights { .. }))) => {
+            Err(error @ (Error::Run { .. } | Error::Network(nn::Error::Weights { .. }))) => {
                 self.checkpoints.done(Duration::ZERO);
                 let text = format!("{error}; the run goes on without this checkpoint and tries again later");
                 self.outlet.note(NoteKind::NotWritten, text);
@@ -109,9 +126,9 @@ impl<P: Phase> Run<'_, '_, P> {
         let rates = (self.rate_after(&record), record.rate);
         self.progress.records.push(record.clone());
         self.progress.within = Within::default();
-        self.save()?;
+        self.save().map_err(advised)?;
         if record.best {
-            self.save_best(reached, tally, described)?;
+            self.save_best(reached, tally, described).map_err(advised)?;
         }
         let (epoch, size) = (record.epoch, record.size);
         self.outlet.emit(TrainingEvent::Epoch(record));

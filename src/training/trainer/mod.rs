@@ -1,10 +1,10 @@
 //! The training loop. It tells a callback what happens and knows no listener; a run that was stopped or killed goes on
 //! after its last checkpoint as if nothing had been.
 
-mod data;
 mod epoch;
 mod estimate;
 mod keep;
+mod loading;
 mod room;
 
 use std::collections::BTreeSet;
@@ -39,8 +39,8 @@ use super::record::Recorder;
 use super::request::Request;
 use super::split::Part;
 use super::watch::{Watch, WatchList};
-use data::{Data, lungs, permitted, rows};
 use keep::Checkpoints;
+use loading::{Data, lungs, permitted, rows};
 
 pub use estimate::estimate;
 

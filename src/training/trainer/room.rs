@@ -2,7 +2,7 @@
 //! because the system ends a process that asks for too much instead of telling it.
 
 use super::Run;
-use super::data::Data;
+use super::loading::Data;
 use crate::nn::{self, Device, Tape, Tensor, Workspace};
 use crate::training::Error;
 use crate::training::batches::Batch;

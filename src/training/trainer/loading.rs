@@ -72,25 +72,24 @@ pub(super) fn permitted<P: Phase>(
     } else {
         None
     };
-    let record = match kept {
-        Some(record) => record,
-        None => {
-            let request = gate::Request {
-                rows: &manifest.rows,
-                uses: &|row| P::takes(row),
-                on_leakage,
-                reports: job.session.reports.as_deref(),
-                options: &check::Options::default(),
-            };
-            let mut tell = |progress: check::Progress| {
-                outlet.emit(TrainingEvent::Checking {
-                    stage: words(progress.stage).to_owned(),
-                    done: progress.done,
-                    total: progress.total,
-                });
-            };
-            gate::gate(&request, controls.at_once(), &mut tell)?
-        }
+    let record = if let Some(record) = kept {
+        record
+    } else {
+        let request = gate::Request {
+            rows: &manifest.rows,
+            uses: &|row| P::takes(row),
+            on_leakage,
+            reports: job.session.reports.as_deref(),
+            options: &check::Options::default(),
+        };
+        let mut tell = |progress: check::Progress| {
+            outlet.emit(TrainingEvent::Checking {
+                stage: words(progress.stage).to_owned(),
+                done: progress.done,
+                total: progress.total,
+            });
+        };
+        gate::gate(&request, controls.at_once(), &mut tell)?
     };
     if on_leakage == OnLeakage::LeaveOut && !record.left_out.is_empty() {
         rows.retain(|row| !record.left_out.contains(&row.file));
