@@ -15,7 +15,7 @@ use super::candidates::{self, Candidate, Index, Relation};
 use super::hash::{Describer, Frequencies};
 use super::look::Look;
 use super::plane::{Plane, PlaneFile, SIDE};
-use super::{CHUNK, Error, Listener, Progress, Stage, go_on, part_of};
+use super::{CHUNK, Error, Listener, Progress, Stage, go_on};
 
 /// Two pictures that are one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,7 +120,7 @@ impl Search<'_> {
         listener: Listener<'_>,
     ) -> Result<io::Result<Vec<Candidate>>, Error> {
         let index = Index::new(described);
-        let parts: Vec<Part> = self.rows.iter().map(part_of).collect();
+        let parts: Vec<Part> = self.rows.iter().map(Row::part).collect();
         let mut numbers: HashMap<&str, usize> = HashMap::new();
         let groups: Vec<usize> = self
             .rows

@@ -11,7 +11,7 @@ use crate::atomic_file;
 use crate::training::manifest::Row;
 
 use super::report::{CheckReport, CopyPair, Leakage, VERSION};
-use super::{Listener, Options, fingerprint, part_of, run, summary};
+use super::{Listener, Options, fingerprint, run, summary};
 
 /// Largest report that is read.
 const MOST_BYTES: u64 = 256 << 20;
@@ -153,8 +153,8 @@ pub fn left_out(report: &CheckReport, rows: &[Row], uses: &dyn Fn(&Row) -> bool)
     bound.extend(groups.into_values());
     let mut names = BTreeSet::new();
     for together in bound {
-        let last = together.iter().map(|row| part_of(row)).max();
-        let others = together.iter().filter(|row| Some(part_of(row)) != last);
+        let last = together.iter().map(|row| row.part()).max();
+        let others = together.iter().filter(|row| Some(row.part()) != last);
         names.extend(others.map(|row| row.file.clone()));
     }
     Some(names)

@@ -28,7 +28,6 @@ pub use report::{CheckReport, Leakage};
 pub use thumbnail::Thumbnail;
 
 use super::manifest::Row;
-use super::split::Part;
 use hash::Describer;
 use look::{Look, Seen};
 use plane::PlaneFile;
@@ -94,11 +93,6 @@ pub struct Progress {
 
 /// Receives the progress of a check.
 pub type Listener<'a> = &'a mut (dyn FnMut(Progress) + Send);
-
-/// The part that a row belongs to.
-pub(super) fn part_of(row: &Row) -> Part {
-    Part::of(&row.group)
-}
 
 /// Checks all rows. Setting `cancel` ends it within a moment.
 ///
@@ -184,7 +178,7 @@ pub fn fingerprint(rows: &[Row]) -> String {
                 .mask
                 .as_ref()
                 .map(|mask| (stamp(&mask.path), &mask.style, &mask.origin));
-            let part = part_of(row).name();
+            let part = row.part().name();
             let line = format!(
                 "{:?}",
                 (

@@ -9,7 +9,6 @@ use super::copies::Pair;
 use super::hash::{BITS, Frequencies, dot};
 use super::histogram::Histograms;
 use super::look::{Look, Seen};
-use super::part_of;
 use super::plane::PlaneFile;
 use super::report::{
     CheckReport, CopyPair, Count, Leakage, Listed, MaskCount, Odd, OddKind, PairCounts, Place, SharedGroup, Unreadable,
@@ -50,7 +49,7 @@ impl Summary {
         for row in rows {
             let source = row.source.clone().unwrap_or_default();
             let key = (
-                part_of(row),
+                row.part(),
                 row.label.clone(),
                 source.clone(),
                 row.view.clone().unwrap_or_default(),
@@ -151,7 +150,7 @@ fn pair_counts<'a>(rows: &[Row], pairs: impl Iterator<Item = &'a Pair>) -> PairC
     for pair in pairs {
         let (one, two) = (&rows[pair.first], &rows[pair.second]);
         counts.pairs += 1;
-        if part_of(one) != part_of(two) {
+        if one.part() != two.part() {
             counts.across_parts += 1;
         } else if one.group != two.group {
             counts.across_groups += 1;
@@ -164,7 +163,7 @@ fn pair_counts<'a>(rows: &[Row], pairs: impl Iterator<Item = &'a Pair>) -> PairC
 fn place(row: &Row) -> Place {
     Place {
         file: row.file.clone(),
-        part: part_of(row).name().to_owned(),
+        part: row.part().name().to_owned(),
         label: row.label.clone(),
         source: row.source.clone().unwrap_or_default(),
     }
@@ -178,7 +177,7 @@ fn thumbnail(planes: &PlaneFile, number: usize) -> Option<Thumbnail> {
 fn copies(rows: &[Row], pairs: &[Pair], planes: &PlaneFile) -> Listed<CopyPair> {
     let gravity = |pair: &Pair| {
         let (one, two) = (&rows[pair.first], &rows[pair.second]);
-        if part_of(one) != part_of(two) {
+        if one.part() != two.part() {
             0
         } else if one.group != two.group {
             1
@@ -218,7 +217,7 @@ pub fn shared_groups<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<SharedGroup
     let mut groups: HashMap<&str, (BTreeMap<Part, &Row>, usize)> = HashMap::new();
     for row in rows {
         let (parts, images) = groups.entry(row.group.as_str()).or_default();
-        parts.entry(part_of(row)).or_insert(row);
+        parts.entry(row.part()).or_insert(row);
         *images += 1;
     }
     let mut shared: Vec<SharedGroup> = groups

@@ -282,7 +282,14 @@ fn parting(ui: &mut Ui, data: &DataState, wishes: &mut Vec<TrainCommand>) {
             }
             let problem = parting.seed_problem();
             let tooltip = "The split follows from it";
-            setting_rows::field(ui, "Seed of the split", tooltip, "the program's", &mut parting.seed, problem);
+            setting_rows::field(
+                ui,
+                "Seed of the split",
+                tooltip,
+                "the program's",
+                &mut parting.seed,
+                problem,
+            );
             let tooltip = "The split is read from this file if it is there, else written to it; it can be shared";
             setting_rows::field(ui, "Split file", tooltip, "none", &mut parting.file, None);
             let is_qata = |folder: &Folder| folder.kind.done().is_some_and(|kind| **kind == DatasetKind::Qata);
