@@ -12,8 +12,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::training::check::{self, CheckReport, Options, Progress, Stage, Thumbnail, gate, html, words};
-use crate::training::manifest::Manifest;
+use crate::training::dataset::paper_table::Comparison;
 
+use super::dataset::DatasetArgs;
 use super::output::{self, Lines};
 use super::{Usage, folders, options};
 
@@ -23,9 +24,8 @@ const INTERRUPTED: u8 = 130;
 /// Options of `recovnet check-data`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Folder with manifest.csv and the files it names
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
+    #[command(flatten)]
+    dataset: DatasetArgs,
     /// Where the JSON goes: - for standard output (the default unless that is a terminal), or a file
     #[arg(long, value_name = "-|FILE")]
     json: Option<PathBuf>,
@@ -53,8 +53,8 @@ enum Form {
 /// If the manifest cannot be used, the check cannot be made, or something not be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let form = args.report.as_deref().map(form_of).transpose()?;
-    let manifest = Manifest::read(&args.data)?;
-    anyhow::ensure!(!manifest.rows.is_empty(), "{}: no images", args.data.display());
+    let manifest = args.dataset.open()?;
+    anyhow::ensure!(!manifest.rows.is_empty(), "{}: no images", args.dataset.display());
     let cancel = cancel_on_ctrl_c()?;
     let mut lines = Lines::open(args.json.as_deref())?;
     let scratch = folders::checks().filter(|folder| std::fs::create_dir_all(folder).is_ok());
@@ -89,6 +89,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let sound = report.leakage().is_none() && report.unreadable.total == 0;
     if matches!(lines, Lines::Words) {
         print!("{}", words::text(&report));
+        if !args.dataset.is_plain() {
+            println!("{}", Comparison::of_table_1(&manifest.rows));
+        }
         println!("{}.", words::NOTICE);
     }
     lines.write(&report.without_thumbnails())?;

@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 
 use crate::nn::InputSpec;
 
-use super::dataset::Sample;
 use super::input_pack::{EXTENSION, Entry, Key, MappedLevels, Pack, Shape};
+use super::sample::Sample;
 
 /// Version of what `imaging` and `preprocess` make of a file. Whoever changes a pixel of an input raises it.
 pub const PREPROCESSING: u32 = 1;
@@ -294,10 +294,17 @@ fn geometry(spec: &InputSpec, with_mask: bool) -> String {
         aspect,
         mean: _,
         std: _,
+        region,
     } = spec;
     let aspect = format!("{aspect:?}").to_lowercase();
     let masks = if with_mask { "-masks" } else { "" };
-    format!("{PREPROCESSING}-{width}x{height}-{aspect}{masks}")
+    // Parts of pictures, which depend on a segmenter, are made anew each time; should one come here, it lies apart.
+    let part = if region.is_full() {
+        String::new()
+    } else {
+        format!("-{region}").replace(' ', "-")
+    };
+    format!("{PREPROCESSING}-{width}x{height}-{aspect}{masks}{part}")
 }
 
 /// What names, sizes and times of files say, and whether the times are old enough to be trusted.

@@ -2,7 +2,6 @@
 //! at the end. Knows nothing of what is done.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::worker::Wake;
 
@@ -64,7 +65,7 @@ pub struct Errand<'a> {
     cancel: &'a AtomicBool,
     sender: &'a Sender<Report>,
     wake: &'a Wake,
-    last: Cell<Option<Instant>>,
+    last: Mutex<Option<Instant>>,
 }
 
 impl Errand<'_> {
@@ -75,10 +76,12 @@ impl Errand<'_> {
 
     /// Says how far it is; a `total` of 0 is not known yet.
     pub fn progress(&self, done: usize, total: usize) {
-        if self.last.get().is_some_and(|last| last.elapsed() < PAUSE) {
+        let mut last = self.last.lock();
+        if last.is_some_and(|last| last.elapsed() < PAUSE) {
             return;
         }
-        self.last.set(Some(Instant::now()));
+        *last = Some(Instant::now());
+        drop(last);
         let news = News::Progress { done, total };
         // The window may be gone; then nobody listens.
         let _ = self.sender.send(Report {
@@ -132,7 +135,7 @@ impl Errands {
                 cancel: &cancel,
                 sender: &sender,
                 wake: &wake,
-                last: Cell::new(None),
+                last: Mutex::new(None),
             };
             let result = catch_unwind(AssertUnwindSafe(|| work(&errand)));
             let result =

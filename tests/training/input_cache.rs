@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 use recovnet::imaging::{self, phantom};
 use recovnet::nn::{Aspect, InputSpec};
 use recovnet::preprocess;
-use recovnet::training::dataset::{self, Sample};
 use recovnet::training::input_cache::{DEFAULT_LIMIT, InputCache, PREPROCESSING, Stats};
 use recovnet::training::manifest::{Manifest, Row};
+use recovnet::training::sample::{self, Sample};
 
 use crate::phantoms;
 
@@ -47,7 +47,7 @@ fn load_with(root: &Path, limit: u64, rows: &[Row], masks: bool) -> (Vec<Sample>
     let cache = InputCache::open(root, limit, &spec(), masks);
     let rows: Vec<&Row> = rows.iter().collect();
     let never = AtomicBool::new(false);
-    let samples = dataset::load_through(Some(&cache), &rows, &spec(), masks, &never, &mut |_| {});
+    let samples = sample::load_through(Some(&cache), &rows, &spec(), masks, &never, &mut |_| {});
     (samples.expect("all load"), cache.stats())
 }
 
@@ -57,7 +57,7 @@ fn load(root: &Path, rows: &[Row]) -> (Vec<Sample>, Stats) {
 
 fn plain(rows: &[Row]) -> Vec<Sample> {
     let rows: Vec<&Row> = rows.iter().collect();
-    dataset::load(&rows, &spec(), true, &AtomicBool::new(false), &mut |_| {}).expect("all load")
+    sample::load(&rows, &spec(), true, &AtomicBool::new(false), &mut |_| {}).expect("all load")
 }
 
 fn packs(root: &Path) -> Vec<PathBuf> {
@@ -195,7 +195,7 @@ fn a_cache_that_cannot_be_used_is_no_obstacle() {
     let cache = InputCache::open(root.path(), DEFAULT_LIMIT, &spec(), true);
     let all: Vec<&Row> = rows.iter().collect();
     let never = AtomicBool::new(false);
-    let error = dataset::load_through(Some(&cache), &all, &spec(), true, &never, &mut |_| {});
+    let error = sample::load_through(Some(&cache), &all, &spec(), true, &never, &mut |_| {});
     assert!(error.expect_err("one is missing").to_string().contains("chest2.png"));
 }
 

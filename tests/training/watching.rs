@@ -64,8 +64,8 @@ fn every_epoch_draws_masks_then_maps_with_their_in_lung_ratio() {
                 "{watched:?}"
             );
             let mask = picture(&first.run, watched.mask.as_deref().expect("a mask")).to_luma8();
-            let agree = map
-                .to_luma16()
+            let levels = map.to_luma16();
+            let agree = levels
                 .pixels()
                 .zip(mask.pixels())
                 .filter(|(p, m)| (p.0[0] >= 32768) == (m.0[0] == 255));

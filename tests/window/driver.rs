@@ -47,11 +47,6 @@ impl Driver {
         self.reader.elements()
     }
 
-    /// How the program ended, if it has.
-    pub fn ended(&mut self) -> Option<String> {
-        self.program.ended()
-    }
-
     /// The text that the window gives a value, by its name; waits until there is one.
     pub fn value(&mut self, name: &str) -> String {
         await_some(name, || self.value_now(name))

@@ -5,8 +5,8 @@ use std::io;
 use crate::imaging;
 use crate::nn::{Aspect, InputSpec};
 use crate::preprocess;
-use crate::training::dataset;
 use crate::training::manifest::Row;
+use crate::training::sample;
 
 use super::hash::{Describer, Frequencies};
 use super::histogram::GREYS;
@@ -54,9 +54,9 @@ pub fn look_at(row: &Row, number: usize, describer: &Describer, planes: &PlaneFi
         }
     };
     let mask = row.mask.as_ref().and_then(|mask| {
-        let read = dataset::read_mask(&mask.path, image.width, image.height);
+        let read = sample::read_masks(mask, image.width, image.height);
         read.err().map(|error| match error {
-            dataset::Error::Mask { reason, .. } => reason,
+            sample::Error::Mask { reason, .. } => reason,
             other => other.to_string(),
         })
     });

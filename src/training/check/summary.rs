@@ -258,12 +258,9 @@ fn odd(rows: &[Row], looks: &[Option<Look>], planes: &PlaneFile) -> Listed<Odd> 
             found.push((OddKind::Small, short as f32, number));
         }
     }
-    let common = |kind: OddKind| {
-        let many = found.iter().filter(|(other, ..)| *other == kind).count();
-        many as f64 > RARE * looks.len() as f64
-    };
     for kind in [OddKind::Small, OddKind::Long] {
-        if common(kind) {
+        let many = found.iter().filter(|(other, ..)| *other == kind).count();
+        if many as f64 > RARE * looks.len() as f64 {
             found.retain(|(other, ..)| *other != kind);
         }
     }

@@ -36,10 +36,10 @@ impl Folders {
         for entry in walk.into_iter().filter_entry(is_visible) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => all.push((entry.depth(), entry.into_path())),
-                Ok(_) => {}
-                // A link to nowhere is no folder; a folder that cannot be read might be the one that is needed.
+                // A folder that cannot be read might be the one that is needed.
                 Err(error) if is_folder(&error) => return Err(unreadable(root, &error)),
-                Err(_) => {}
+                // Files, and links to nowhere.
+                Ok(_) | Err(_) => {}
             }
         }
         all.sort();

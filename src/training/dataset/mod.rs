@@ -217,11 +217,11 @@ fn look(folder: &Path) -> Result<(DatasetKind, Folders), Error> {
         Ok(_) => {}
     }
     // A table says what counts, whatever else lies around it.
-    let folders = if (MANIFEST.is_here)(&Folders::only(folder)) {
-        return Ok((DatasetKind::Manifest, Folders::only(folder)));
-    } else {
-        Folders::of(folder)?
-    };
+    let itself = Folders::only(folder);
+    if (MANIFEST.is_here)(&itself) {
+        return Ok((DatasetKind::Manifest, itself));
+    }
+    let folders = Folders::of(folder)?;
     let here = DatasetKind::ALL[1..]
         .iter()
         .filter(|kind| (kind.source().is_here)(&folders));
@@ -269,7 +269,8 @@ fn join(folder: &Path, parts: Vec<(DatasetKind, Found)>) -> Result<Manifest, Err
         rows.append(&mut found.rows);
         notes.append(&mut found.notes);
     }
-    if kinds.len() > 1 {
+    // Tables may call different images alike; known sources do not.
+    if kinds.len() > 1 && kinds.iter().any(|kind| *kind != DatasetKind::Manifest) {
         refuse_twice(&rows)?;
     }
     if kinds.contains(&DatasetKind::Qata) && !kinds.contains(&DatasetKind::Indiana) {
@@ -294,18 +295,19 @@ fn refuse_twice(rows: &[Row]) -> Result<(), Error> {
     for row in rows {
         let Some(source) = &row.source else { continue };
         let folder = |row: &Row| row.file.split('/').next().unwrap_or_default().to_owned();
-        if let Some(other) = seen.insert((source, layout::file_name(&row.path)), row) {
-            if folder(other) != folder(row) {
-                return Err(Error::Layout {
-                    path: row.path.clone(),
-                    reason: format!(
-                        "this is the same image of {source} as {}: {} and {} overlap; name one of the two",
-                        other.path.display(),
-                        folder(other),
-                        folder(row)
-                    ),
-                });
-            }
+        let name = layout::file_name(&row.path);
+        if let Some(other) = seen.insert((source, name), row)
+            && folder(other) != folder(row)
+        {
+            return Err(Error::Layout {
+                path: row.path.clone(),
+                reason: format!(
+                    "this is the same image of {source} as {}: {} and {} overlap; name one of the two",
+                    other.path.display(),
+                    folder(other),
+                    folder(row)
+                ),
+            });
         }
     }
     Ok(())

@@ -35,11 +35,11 @@ fn read(folders: &Folders, _: &Options) -> Result<Found, Error> {
     let nested: Vec<Vec<PathBuf>> = nested.map(pictures).collect::<Result<_, _>>()?;
     for path in walked.into_iter().chain(nested.into_iter().flatten()) {
         let name = stem(&path).to_owned();
-        match name.strip_suffix(MASK) {
-            Some(image) => masks.entry(image.to_owned()).or_insert(path),
-            None if is_image(&name) => images.entry(name).or_insert(path),
-            None => continue,
-        };
+        if let Some(image) = name.strip_suffix(MASK) {
+            masks.entry(image.to_owned()).or_insert(path);
+        } else if is_image(&name) {
+            images.entry(name).or_insert(path);
+        }
     }
     for (name, path) in images {
         let patient = patient_of(file_name(&path));

@@ -88,10 +88,10 @@ fn unreadable(path: &Path, error: &csv::Error) -> Error {
 
 /// What to do about a missing column.
 fn hint(column: &str, names: &[&str]) -> String {
-    if let [only] = names {
-        if let Some(separator) = [';', '\t', '|'].into_iter().find(|&separator| only.contains(separator)) {
-            return format!("its cells seem to be parted by {separator:?}; save it with commas");
-        }
+    if let [only] = names
+        && let Some(separator) = [';', '\t', '|'].into_iter().find(|&separator| only.contains(separator))
+    {
+        return format!("its cells seem to be parted by {separator:?}; save it with commas");
     }
     match nearest(column, names) {
         Some(name) => format!("the nearest that it has is '{name}': is that meant? then call it '{column}'"),

@@ -6,12 +6,9 @@ use sha2::{Digest, Sha256};
 /// Groups among which the count is met exactly; those before them are drawn one by one.
 const POOL: usize = 1000;
 
-/// Groups with their numbers of images.
-pub(super) type Sizes<'a> = Vec<(&'a str, usize)>;
-
-/// Picks groups whose images come as near to `target` as whole groups allow; `true` for those picked, in the order
+/// Picks groups (names and numbers of images) whose images come as near to `target` as whole groups allow; `true` for those picked, in the order
 /// given. The same names, sizes, `key` and target always give the same groups.
-pub(super) fn choose(groups: &Sizes<'_>, target: usize, key: &str) -> Vec<bool> {
+pub(super) fn choose(groups: &[(&str, usize)], target: usize, key: &str) -> Vec<bool> {
     let mut order: Vec<(u64, f64, usize)> = (0..groups.len())
         .map(|index| {
             let (place, share) = numbers(key, groups[index].0);
@@ -115,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_count_is_the_nearest_that_whole_groups_allow() {
-        let groups = vec![("a", 7), ("b", 5), ("c", 11), ("d", 64), ("e", 130)];
+        let groups = [("a", 7), ("b", 5), ("c", 11), ("d", 64), ("e", 130)];
         for target in 0..=217 {
             let best = (0..32)
                 .map(|set: usize| (0..5).filter(|i| set >> i & 1 == 1).map(|i| groups[i].1).sum())

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::choose::{Sizes, choose};
+use super::choose::choose;
 use super::{Error, Part, SPLIT_SEED, SPLIT_VERSION};
 use crate::training::dataset::{Category, paper_table};
 use crate::training::manifest::Row;
@@ -125,7 +125,11 @@ impl Split {
     /// If the rule is [`SplitRule::Predefined`] and a row has no predefined part.
     pub fn assign(rows: &mut [Row], rule: SplitRule, seed: u64) -> Result<Self, Error> {
         match rule {
-            SplitRule::Hash => rows.iter_mut().for_each(|row| row.assigned = None),
+            SplitRule::Hash => {
+                for row in rows.iter_mut() {
+                    row.assigned = None;
+                }
+            }
             SplitRule::Predefined => {
                 if let Some(row) = rows.iter().find(|row| row.predefined.is_none()) {
                     return Err(Error::NotPredefined {
@@ -133,7 +137,9 @@ impl Split {
                         count: rows.iter().filter(|row| row.predefined.is_none()).count(),
                     });
                 }
-                rows.iter_mut().for_each(|row| row.assigned = row.predefined);
+                for row in rows.iter_mut() {
+                    row.assigned = row.predefined;
+                }
                 keep_validation(rows, seed);
             }
             SplitRule::Paper => {
@@ -198,7 +204,7 @@ fn by_ratio(rows: &mut [Row], seed: u64, unit: impl Fn(&Row) -> &str) {
             }
         }
         let target = (all as f64 * paper_table::train_share(category)).round() as usize;
-        let groups: Sizes<'_> = sizes.into_iter().collect();
+        let groups: Vec<(&str, usize)> = sizes.into_iter().collect();
         let picked = choose(&groups, target.saturating_sub(before), &format!("{seed}:{category}"));
         let part = |picked| if picked { Part::Train } else { Part::Test };
         placed.extend(
@@ -230,7 +236,7 @@ fn keep_validation(rows: &mut [Row], seed: u64) {
             }
         }
         let target = ((all as f64 * VALIDATION_SHARE).round() as usize).max(usize::from(all > 1));
-        let groups: Sizes<'_> = sizes.into_iter().collect();
+        let groups: Vec<(&str, usize)> = sizes.into_iter().collect();
         let picked = choose(
             &groups,
             target.saturating_sub(before),
@@ -245,7 +251,8 @@ fn keep_validation(rows: &mut [Row], seed: u64) {
     }
     let kept: BTreeSet<String> = decided
         .into_iter()
-        .filter_map(|(group, kept)| kept.then_some(group))
+        .filter(|(_, kept)| *kept)
+        .map(|(group, _)| group)
         .collect();
     let training = |row: &&mut Row| row.assigned == Some(Part::Train) && kept.contains(&row.group);
     for row in rows.iter_mut().filter(training) {

@@ -21,7 +21,7 @@ pub(super) fn type_folder(state: &mut ViewerState, number: usize, text: String) 
 
 /// A folder that was chosen or dropped takes the first empty field.
 pub(super) fn data_folder(state: &mut ViewerState, services: &mut Services, path: &Path) {
-    let folders = &mut state.train.data.folders;
+    let folders = &state.train.data.folders;
     let empty = folders.iter().position(|folder| folder.text.trim().is_empty());
     type_folder(state, empty.unwrap_or(0), path.display().to_string());
     look(state, services);
@@ -60,8 +60,8 @@ pub(super) fn remove_folder(state: &mut ViewerState, services: &mut Services, nu
     }
 }
 
-pub(super) fn part(state: &mut ViewerState, services: &mut Services, parting: Parting) {
+/// The panel has the data looked at once nothing is typed any more.
+pub(super) fn part(state: &mut ViewerState, parting: Parting) {
     state.train.data.parting = parting;
     data_check::forget(state);
-    look(state, services);
 }

@@ -1,11 +1,12 @@
 //! The workspace 'Results': runs, their evaluations and audits, the model list.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Services, analysis, run};
 use crate::inference::models::ClassifierName;
-use crate::training::runs;
 use crate::training::runs::promotion::{self, Standing};
+use crate::training::{dataset, runs};
 use crate::viewer::command::Action;
 use crate::viewer::errands::{Errand, Pending, Report};
 use crate::viewer::results::evaluated::{Cell, Found, files_of};
@@ -40,7 +41,7 @@ pub(super) fn command(state: &mut ViewerState, services: &mut Services, command:
         ResultsCommand::Refresh => refresh(state, services),
         ResultsCommand::Sort(column) => {
             let (now, falling) = results.sort;
-            results.sort = (column, if now == column { !falling } else { false });
+            results.sort = (column, now == column && !falling);
         }
         ResultsCommand::Select(folder) => select(state, services, folder),
         ResultsCommand::Second(second) => {
@@ -79,8 +80,10 @@ pub(super) fn errand(state: &mut ViewerState, services: &mut Services, report: &
     let results = &mut state.results;
     if results.reading.hear(report) {
         if let Some(runs) = results.reading.done() {
-            results.runs = runs.clone();
-            read_chosen(state, services);
+            results.runs = Arc::clone(runs);
+            if std::mem::take(&mut results.reread) {
+                read_chosen(state, services);
+            }
         }
         return true;
     }
@@ -92,10 +95,14 @@ pub(super) fn errand(state: &mut ViewerState, services: &mut Services, report: &
     }
     if results.working.hear(report) {
         // Whatever came of it lies on the disk now.
-        refresh(state, services);
+        results.reread |= results.working.running().is_none();
+        refresh_after(state, services);
         return true;
     }
     if results.change.hear(report) {
+        if results.change.running().is_some() {
+            return true;
+        }
         let changed_models = results.changes_models && results.change.done().is_some();
         refresh(state, services);
         if changed_models {
@@ -124,13 +131,19 @@ pub(super) fn enter(state: &mut ViewerState, services: &mut Services) {
     let results = &mut state.results;
     if results.root.is_empty() {
         let run = PathBuf::from(state.train.form.run_folder.trim());
-        let parent = run.parent().filter(|parent| !parent.as_os_str().is_empty());
-        results.root = parent.unwrap_or(Path::new("runs")).display().to_string();
+        results.root = run.parent().unwrap_or(Path::new("")).display().to_string();
     }
     if results.data.is_empty() {
         results.data = state.train.data.named().next().unwrap_or_default().to_owned();
     }
     refresh(state, services);
+}
+
+/// Once the work is over, the table is read again; progress alone changes nothing.
+fn refresh_after(state: &mut ViewerState, services: &mut Services) {
+    if state.results.working.running().is_none() {
+        refresh(state, services);
+    }
 }
 
 fn refresh(state: &mut ViewerState, services: &mut Services) {
@@ -210,7 +223,7 @@ fn compute(state: &mut ViewerState, services: &mut Services, kind: Work) {
     let options = match state.train.data.source() {
         // The same data as in the first step are parted as they are there.
         Some((folder, options)) if folder.display().to_string() == state.results.data.trim() => options,
-        _ => Default::default(),
+        _ => dataset::Options::default(),
     };
     let (weights, device) = (services.models.weights.clone(), services.models.device.clone());
     let results = &mut state.results;

@@ -26,7 +26,7 @@ pub(super) fn command(state: &mut ViewerState, services: &mut Services, command:
         TrainCommand::Open(step) => train.step = step,
         TrainCommand::Folder(number, text) => data_folders::type_folder(state, number, text),
         TrainCommand::Look => data_folders::look(state, services),
-        TrainCommand::Part(parting) => data_folders::part(state, services, parting),
+        TrainCommand::Part(parting) => data_folders::part(state, parting),
         TrainCommand::OnLeakage(choice) => train.data.on_leakage = choice,
         TrainCommand::ReportFile(file) => train.data.report_file = file,
         TrainCommand::AddFolder => train.data.folders.push(Folder::default()),

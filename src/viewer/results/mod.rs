@@ -61,6 +61,8 @@ pub struct ResultsState {
     pub runs: Arc<Vec<Run>>,
     /// They are being read.
     pub reading: Pending<Vec<Run>>,
+    /// What belongs to the chosen run is read again after them.
+    pub reread: bool,
     /// Column that they are sorted by, and whether its largest value comes first.
     pub sort: (Column, bool),
     /// The run that is looked at.
@@ -117,6 +119,7 @@ impl Default for ResultsState {
             root: String::new(),
             runs: Arc::default(),
             reading: Pending::default(),
+            reread: false,
             sort: (Column::Changed, true),
             selected: None,
             second: None,

@@ -85,6 +85,9 @@ pub struct Form {
     pub config: Config,
     /// Typed texts of settings that are not valid, with what is wrong.
     pub wrong: BTreeMap<&'static str, (String, String)>,
+    /// Typed texts of settings that are valid, with the value as the form would write it: a field must not change
+    /// under the cursor.
+    typed: BTreeMap<&'static str, (String, String)>,
     /// Settings are unfolded.
     pub unfolded: bool,
     /// Where it begins.
@@ -112,6 +115,7 @@ impl Default for Form {
         Self {
             config: Recipe::Scratch.config(Task::Segmenter, BackboneKind::DenseNet121),
             wrong: BTreeMap::new(),
+            typed: BTreeMap::new(),
             unfolded: false,
             initial: Initial::Random,
             initial_path: String::new(),
@@ -136,6 +140,7 @@ impl Form {
             ..recipe.config(task, encoder)
         };
         self.wrong.clear();
+        self.typed.clear();
         if task == Task::Recovnet && self.initial == Initial::Random {
             self.initial = Initial::Run;
         }
@@ -148,6 +153,8 @@ impl Form {
         match setting.set(&mut self.config, text) {
             Ok(()) => {
                 self.wrong.remove(setting.name);
+                let value = setting.get(&self.config).unwrap_or_default();
+                self.typed.insert(setting.name, (text.to_owned(), value));
             }
             Err(problem) => {
                 self.wrong.insert(setting.name, (text.to_owned(), problem));
@@ -157,9 +164,13 @@ impl Form {
 
     /// The text in a setting's field, and what is wrong with it.
     pub fn shown(&self, setting: &Setting) -> (String, Option<&str>) {
-        match self.wrong.get(setting.name) {
-            Some((text, problem)) => (text.clone(), Some(problem)),
-            None => (setting.get(&self.config).unwrap_or_default(), None),
+        if let Some((text, problem)) = self.wrong.get(setting.name) {
+            return (text.clone(), Some(problem));
+        }
+        let value = setting.get(&self.config).unwrap_or_default();
+        match self.typed.get(setting.name) {
+            Some((text, same)) if *same == value => (text.clone(), None),
+            _ => (value, None),
         }
     }
 
@@ -287,6 +298,19 @@ mod tests {
         form.edit("Batch", "8");
         assert_eq!((form.config.batch, form.problem()), (8, None));
         assert_eq!(form.changed(), 1);
+    }
+
+    #[test]
+    fn a_field_does_not_change_under_the_cursor() {
+        let mut form = Form::default();
+        let rate = setting("Learning rate").expect("there is one");
+        for text in ["0", "0.0", "0.00", "0.0005", "0.00050", "0.000505"] {
+            form.edit("Learning rate", text);
+            assert_eq!(form.shown(rate).0, text);
+        }
+        assert!((form.config.rate - 0.000_505).abs() < 1e-12);
+        form.choose(Task::Segmenter, BackboneKind::DenseNet121, Recipe::Scratch);
+        assert_eq!(form.shown(rate).0, "0.001", "the recipe's own");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! ChestX-ray14.
 
+use std::fmt::Write as _;
+
 use recovnet::training::dataset::{Category, DatasetKind, Options};
 use recovnet::training::manifest::Row;
 use recovnet::training::split::{Part, SplitRule};
@@ -26,9 +28,9 @@ fn fixture() -> Fixture {
             } else {
                 "Cardiomegaly|Emphysema"
             };
-            table += &format!("{name},{finding},{follow_up},{patient},058Y,M,PA\n");
+            writeln!(table, "{name},{finding},{follow_up},{patient},058Y,M,PA").unwrap();
             let list = if patient % 4 == 0 { &mut test } else { &mut train };
-            *list += &format!("{name}\n");
+            writeln!(list, "{name}").unwrap();
         }
     }
     table += "00000013_000.png,No Finding,0,13,058Y,M,PA\n";

@@ -1,5 +1,7 @@
 //! Indiana University.
 
+use std::fmt::Write as _;
+
 use recovnet::training::dataset::{Category, DatasetKind, Options};
 use recovnet::training::phase::{Classification, Phase};
 
@@ -14,14 +16,14 @@ pub fn fixture(studies: u32) -> Fixture {
         for (series, projection) in [(1001, "Frontal"), (2001, "Lateral")] {
             let name = format!("{i}_IM-{i:04}-{series}.dcm.png");
             fixture.picture(&format!("images/images_normalized/{name}"), 7000 + i * 2 + series);
-            projections += &format!("{i},{name},{projection}\n");
+            writeln!(projections, "{i},{name},{projection}").unwrap();
         }
         let problem = if i % 2 == 0 {
             "normal"
         } else {
             "Cardiomegaly;Pulmonary Artery"
         };
-        reports += &format!("{i},{problem},{problem},\"Chest, 2 views\",,,,\n");
+        writeln!(reports, "{i},{problem},{problem},\"Chest, 2 views\",,,,").unwrap();
     }
     fixture.text("indiana_projections.csv", &projections);
     fixture.text("indiana_reports.csv", &reports);

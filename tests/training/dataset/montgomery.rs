@@ -58,7 +58,7 @@ fn one_lung_alone_is_no_mask() {
     let gone = fixture
         .path()
         .join("MontgomerySet/ManualMask/rightMask/MCUCXR_0002_0.png");
-    std::fs::remove_file(&gone).unwrap();
+    std::fs::remove_file(gone).unwrap();
     let error = fixture.refusal(&recovnet::training::dataset::Options::default());
     assert!(
         error.contains("rightMask/MCUCXR_0002_0.png") && error.contains("other lung"),

@@ -1,6 +1,7 @@
 //! Rules and split files on rows without images.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -136,7 +137,8 @@ fn folder(images: u32) -> Fixture {
     let fixture = Fixture::new();
     let mut table = "file,label,patient\n".to_owned();
     for i in 0..images {
-        table += &format!("{i}.png,{},p{}\n", if i % 3 == 0 { "covid" } else { "normal" }, i / 2);
+        let label = if i % 3 == 0 { "covid" } else { "normal" };
+        writeln!(table, "{i}.png,{label},p{}", i / 2).unwrap();
     }
     fixture.text("manifest.csv", &table);
     fixture

@@ -51,7 +51,7 @@ fn heads(ui: &mut Ui, (by, falling): (Column, bool), commands: &mut Vec<Command>
     let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
     for (column, left, width) in columns(area.width()) {
         let rect = Rect::from_min_size(area.min + vec2(left, 0.0), vec2(width, ROW));
-        let response = ui.interact(rect, ui.id().with(("sort", column)), Sense::click());
+        let response = ui.interact(rect, ui.scope_id().with(("sort", column)), Sense::click());
         let is_active = by == column;
         let colour = if is_active || response.hovered() {
             theme::TEXT

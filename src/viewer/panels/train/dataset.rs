@@ -93,9 +93,14 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
             }
         });
         found(ui, data);
-        parting(ui, data, &mut wishes);
     });
     check(ui, state, &mut wishes, commands);
+    ui.add_enabled_ui(!state.train.session.is_active(), |ui| parting(ui, data, &mut wishes));
+    // What was typed is looked at once, when the field is left.
+    let is_typing = ui.ctx().text_edit_focused();
+    if matches!(data.overview, Pending::Nothing) && data.named().next().is_some() && !is_typing {
+        wishes.push(TrainCommand::Look);
+    }
     commands.extend(wishes.into_iter().map(Command::Train));
 }
 
@@ -124,9 +129,6 @@ fn folder_block(ui: &mut Ui, data: &DataState, number: usize, wishes: &mut Vec<T
         let field = ui.add(field).accessible_name(&name);
         if field.changed() {
             wishes.push(TrainCommand::Folder(number, text));
-        }
-        if field.lost_focus() {
-            wishes.push(TrainCommand::Look);
         }
         recognised(ui, folder);
     });
@@ -270,7 +272,6 @@ pub fn right(ui: &mut Ui, state: &ViewerState) {
 
 fn parting(ui: &mut Ui, data: &DataState, wishes: &mut Vec<TrainCommand>) {
     let mut parting = data.parting.clone();
-    let mut left = false;
     block(
         ui,
         "Training, validation and test part",
@@ -280,17 +281,10 @@ fn parting(ui: &mut Ui, data: &DataState, wishes: &mut Vec<TrainCommand>) {
                 parting.rule = rule;
             }
             let problem = parting.seed_problem();
-            let seed = setting_rows::field(
-                ui,
-                "Seed of the split",
-                "The split follows from it",
-                "the program's",
-                &mut parting.seed,
-                problem,
-            );
+            let tooltip = "The split follows from it";
+            setting_rows::field(ui, "Seed of the split", tooltip, "the program's", &mut parting.seed, problem);
             let tooltip = "The split is read from this file if it is there, else written to it; it can be shared";
-            let file = setting_rows::field(ui, "Split file", tooltip, "none", &mut parting.file, None);
-            left = seed || file;
+            setting_rows::field(ui, "Split file", tooltip, "none", &mut parting.file, None);
             let is_qata = |folder: &Folder| folder.kind.done().is_some_and(|kind| **kind == DatasetKind::Qata);
             if data.folders.iter().any(is_qata) {
                 ui.checkbox(&mut parting.control_group_1, "Control group I as well")

@@ -188,7 +188,9 @@ fn draw(ui: &mut Ui, histogram: &Histogram) {
                 .allow_drag(false)
                 .allow_boxed_zoom(false)
                 .x_axis_formatter(move |mark, _| {
-                    let edge = edges.get(mark.value as usize).filter(|_| mark.value.fract() == 0.0);
+                    let edge = edges
+                        .get(mark.value as usize)
+                        .filter(|_| mark.value >= 0.0 && mark.value.fract() == 0.0);
                     edge.map_or_else(String::new, |edge| wording::picture_value(*edge))
                 })
                 .grid_color(theme::MUTED);
