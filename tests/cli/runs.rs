@@ -1,5 +1,6 @@
 //! `recovnet runs`, `models`, `audit` and what `evaluate` keeps: from a run to the model list and back.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -24,7 +25,11 @@ impl Home {
             let source = if number % 4 < 2 { "one" } else { "two" };
             // Patients 11 and 24 are in the validation part, one of each class.
             let patient = number + 11;
-            table += &format!("{number}.png,{label},p{patient},{source},mask.png,lung-field,manual\n");
+            writeln!(
+                table,
+                "{number}.png,{label},p{patient},{source},mask.png,lung-field,manual"
+            )
+            .unwrap();
         }
         fs::write(folder.path().join("manifest.csv"), table).unwrap();
         let mask = image::GrayImage::from_fn(60, 60, |x, _| image::Luma([if x < 30 { 255 } else { 0 }]));

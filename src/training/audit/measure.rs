@@ -73,11 +73,11 @@ fn record(models: &Models, row: &Row) -> Result<AuditRecord, String> {
     })
 }
 
-/// Scores of every region, and the pooled features of the whole picture.
+/// Scores of every region, and the pooled features of the whole picture. A classifier that is given the lungs alone is
+/// shown the regions of that: what it never sees cannot be a shortcut.
 fn regions(models: &Models, image: &Radiograph, findings: &Findings) -> Result<([Option<f64>; 4], Vec<f32>), String> {
     let (network, card) = &models.classifier;
     let spec = &card.input;
-    // What the classifier is given: the whole picture, or the part that its card names.
     let grey = preprocess::grey_of_region(image, spec, &findings.mask.pixels).map_err(|e| e.to_string())?;
     let mask = preprocess::mask(&findings.mask.pixels, &grey.placement);
     let planes = Region::ALL.map(|region| cover(&grey.pixels, &mask, spec.width, region));
