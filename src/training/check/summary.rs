@@ -19,6 +19,8 @@ use super::thumbnail::Thumbnail;
 
 /// Most entries that are kept of a list.
 const MOST_LISTED: usize = 1000;
+/// Most pairs of copies that are kept: what is left out of a run is chosen among them.
+const MOST_COPIES: usize = 20_000;
 /// Most pairs whose pictures are kept.
 const MOST_PAIR_THUMBNAILS: usize = 48;
 /// Most odd images of a kind whose pictures are kept.
@@ -180,10 +182,10 @@ fn copies(rows: &[Row], pairs: &[Pair], planes: &PlaneFile) -> Listed<CopyPair> 
         let (one, two) = (&rows[pair.first], &rows[pair.second]);
         if part_of(one) != part_of(two) {
             0
-        } else if one.group != two.group {
-            1
-        } else {
+        } else if one.group == two.group {
             2
+        } else {
+            1
         }
     };
     let mut sorted: Vec<(u8, &Pair)> = pairs.iter().map(|pair| (gravity(pair), pair)).collect();
@@ -193,7 +195,7 @@ fn copies(rows: &[Row], pairs: &[Pair], planes: &PlaneFile) -> Listed<CopyPair> 
             .then(surest)
             .then((one.first, one.second).cmp(&(two.first, two.second)))
     });
-    let kept = sorted.iter().take(MOST_LISTED).enumerate().map(|(number, (_, pair))| {
+    let kept = sorted.iter().take(MOST_COPIES).enumerate().map(|(number, (_, pair))| {
         let thumbnails = (number < MOST_PAIR_THUMBNAILS)
             .then(|| Some([thumbnail(planes, pair.first)?, thumbnail(planes, pair.second)?]))
             .flatten();
@@ -258,12 +260,9 @@ fn odd(rows: &[Row], looks: &[Option<Look>], planes: &PlaneFile) -> Listed<Odd> 
             found.push((OddKind::Small, short as f32, number));
         }
     }
-    let common = |kind: OddKind| {
-        let many = found.iter().filter(|(other, ..)| *other == kind).count();
-        many as f64 > RARE * looks.len() as f64
-    };
     for kind in [OddKind::Small, OddKind::Long] {
-        if common(kind) {
+        let many = found.iter().filter(|(other, ..)| *other == kind).count();
+        if many as f64 > RARE * looks.len() as f64 {
             found.retain(|(other, ..)| *other != kind);
         }
     }
