@@ -31,7 +31,8 @@ fn data_set() -> tempfile::TempDir {
         });
         picture.save(folder.path().join("set").join(&file)).unwrap();
         let label = if number < 2 { "covid" } else { "normal" };
-        table.push_str(&format!("{file},{label},p{number},hospital,frontal\n"));
+        let line = format!("{file},{label},p{number},hospital,frontal\n");
+        table.push_str(&line);
     }
     fs::write(folder.path().join("set/manifest.csv"), table).unwrap();
     folder

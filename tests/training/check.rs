@@ -217,7 +217,8 @@ fn a_large_set_is_searched_by_hash() {
     let mut table = "file,label,group\n".to_owned();
     for (name, picture, group) in &pictures {
         picture.save(folder.path().join(name)).expect("a picture is written");
-        table.push_str(&format!("{name},covid,{group}\n"));
+        let line = format!("{name},covid,{group}\n");
+        table.push_str(&line);
     }
     folder.add_row("unused.png", "x");
     std::fs::write(folder.path().join("manifest.csv"), table).expect("a table is written");

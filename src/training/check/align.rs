@@ -295,8 +295,8 @@ fn newton(a: &Plane, seen: &Overlap, there: &[f32], warp: Warp) -> Option<[f64; 
             let missing = f64::from(a.values[at] - there[at]);
             for (i, slope) in slopes.iter().enumerate() {
                 right[i] += slope * missing;
-                for j in i..4 {
-                    normal[i][j] += slope * slopes[j];
+                for (sum, other) in normal[i].iter_mut().zip(&slopes).skip(i) {
+                    *sum += slope * other;
                 }
             }
         }

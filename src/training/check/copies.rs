@@ -133,10 +133,10 @@ impl Search<'_> {
         let relation = |a: usize, b: usize| {
             if parts[a] != parts[b] {
                 Relation::AcrossParts
-            } else if groups[a] != groups[b] {
-                Relation::AcrossGroups
-            } else {
+            } else if groups[a] == groups[b] {
                 Relation::SameGroup
+            } else {
+                Relation::AcrossGroups
             }
         };
         let present: Vec<usize> = (0..described.len()).filter(|&i| described[i].is_some()).collect();

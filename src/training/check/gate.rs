@@ -1,5 +1,6 @@
 //! Whether a run may start on its data: not where a picture or a group is in two parts, unless it was told what to do
-//! about it, which its record then says. Reports are kept by the fingerprint of their rows, so that one check serves many runs.
+//! about it, which its record then says. Reports are kept by the fingerprint of their rows, so that one check serves
+//! many runs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -97,21 +98,20 @@ pub struct Request<'a> {
 /// On leakage that is not allowed, or if the check fails or is cancelled.
 pub fn gate(request: &Request<'_>, cancel: &AtomicBool, listener: Listener<'_>) -> Result<Record, Error> {
     let print = fingerprint(request.rows);
-    let report = match request.reports.and_then(|folder| kept(folder, &print)) {
-        Some(report) => report,
-        None => {
-            let report = run(request.rows, request.options, cancel, listener)?;
-            if let Some(folder) = request.reports {
-                // A report that cannot be kept is made again next time; the run can start.
-                let _ = keep(folder, &report);
-            }
-            report
+    let report = if let Some(report) = request.reports.and_then(|folder| kept(folder, &print)) {
+        report
+    } else {
+        let report = run(request.rows, request.options, cancel, listener)?;
+        if let Some(folder) = request.reports {
+            // A report that cannot be kept is made again next time; the run can start.
+            let _ = keep(folder, &report);
         }
+        report
     };
     let (leakage, files) = leakage_of(&report, request.rows, request.uses);
     let left_out = match request.on_leakage {
-        OnLeakage::LeaveOut => left_out(&report, request.rows, request.uses),
-        OnLeakage::Refuse | OnLeakage::Allow => Some(BTreeSet::new()),
+        OnLeakage::LeaveOut if !leakage.is_none() => left_out(&report, request.rows, request.uses),
+        _ => Some(BTreeSet::new()),
     };
     match left_out {
         Some(left_out) if leakage.is_none() || request.on_leakage != OnLeakage::Refuse => Ok(Record {

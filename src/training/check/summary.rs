@@ -18,6 +18,8 @@ use super::thumbnail::Thumbnail;
 
 /// Most entries that are kept of a list.
 const MOST_LISTED: usize = 1000;
+/// Most pairs of copies that are kept: what is left out of a run is chosen among them.
+const MOST_COPIES: usize = 20_000;
 /// Most pairs whose pictures are kept.
 const MOST_PAIR_THUMBNAILS: usize = 48;
 /// Most odd images of a kind whose pictures are kept.
@@ -179,10 +181,10 @@ fn copies(rows: &[Row], pairs: &[Pair], planes: &PlaneFile) -> Listed<CopyPair> 
         let (one, two) = (&rows[pair.first], &rows[pair.second]);
         if one.part() != two.part() {
             0
-        } else if one.group != two.group {
-            1
-        } else {
+        } else if one.group == two.group {
             2
+        } else {
+            1
         }
     };
     let mut sorted: Vec<(u8, &Pair)> = pairs.iter().map(|pair| (gravity(pair), pair)).collect();
@@ -192,7 +194,7 @@ fn copies(rows: &[Row], pairs: &[Pair], planes: &PlaneFile) -> Listed<CopyPair> 
             .then(surest)
             .then((one.first, one.second).cmp(&(two.first, two.second)))
     });
-    let kept = sorted.iter().take(MOST_LISTED).enumerate().map(|(number, (_, pair))| {
+    let kept = sorted.iter().take(MOST_COPIES).enumerate().map(|(number, (_, pair))| {
         let thumbnails = (number < MOST_PAIR_THUMBNAILS)
             .then(|| Some([thumbnail(planes, pair.first)?, thumbnail(planes, pair.second)?]))
             .flatten();
