@@ -32,7 +32,13 @@ fn spec() -> InputSpec {
 }
 
 fn samples() -> Vec<Sample> {
-    let class = |i: usize| if i % 2 == 0 { Class::Control } else { Class::Covid19 };
+    let class = |i: usize| {
+        if i.is_multiple_of(2) {
+            Class::Control
+        } else {
+            Class::Covid19
+        }
+    };
     let grey = |i: usize| {
         (0..SIZE * SIZE)
             .map(|p| ((p * 7 + i * 13) % 101) as f32 / 101.0)
@@ -90,7 +96,7 @@ fn a_batch(criterion: &mut Criterion) {
     criterion.bench_function("an epoch of 4 batches", |b| {
         b.iter(|| {
             plan.for_each((0, 0), |_, _, _| Ok::<(), ()>(()))
-                .expect("no step fails")
+                .expect("no step fails");
         });
     });
 }
@@ -123,7 +129,7 @@ fn events(criterion: &mut Criterion) {
         images_per_second: 12.345_678,
         waited: 0.001_234,
         gradient_norm: Some(1.234_567_891_234),
-        memory_mib: Some(1234.567_8),
+        memory_mib: Some(1_234.567_8),
         gpu_mib: None,
     });
     criterion.bench_function("events of a step", |b| {

@@ -140,7 +140,9 @@ fn update_with<T: Sync>(
     digest: impl Fn(&[T]) -> sha2::digest::Output<Sha256> + Sync + Send,
 ) {
     let digests: Vec<_> = samples.par_chunks(HASH_BLOCK).map(digest).collect();
-    digests.iter().for_each(|digest| sha.update(digest));
+    for digest in &digests {
+        sha.update(digest);
+    }
 }
 
 impl Radiograph {

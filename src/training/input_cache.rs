@@ -312,7 +312,7 @@ fn stamp(files: &[&Path]) -> Option<(Key, bool)> {
     let mut sha = Sha256::new();
     let mut settled = true;
     for file in files {
-        let metadata = fs::metadata(file).ok().filter(|metadata| metadata.is_file())?;
+        let metadata = fs::metadata(file).ok().filter(fs::Metadata::is_file)?;
         let modified = metadata.modified().ok()?;
         settled &= modified.elapsed().is_ok_and(|age| age > UNSETTLED);
         let nanoseconds = modified.duration_since(UNIX_EPOCH).ok()?.as_nanos();

@@ -125,11 +125,11 @@ pub enum Error {
 /// The first few names, and how many more there are.
 fn listed(files: &[String]) -> String {
     const MOST: usize = 16;
-    let mut text = files.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
-    if files.len() > MOST {
-        text += &format!(" and {} more", files.len() - MOST);
+    let text = files.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    match files.len().saturating_sub(MOST) {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
-    text
 }
 
 impl From<check::gate::Error> for Error {

@@ -167,6 +167,9 @@ impl Watch {
     ///
     /// # Errors
     /// If the network fails, or a file cannot be written.
+    ///
+    /// # Panics
+    /// Never: what is written is plain data.
     pub fn look<P: Phase>(
         &self,
         network: &P::Network,

@@ -51,7 +51,7 @@ fn json(output: &Output) -> Value {
 /// A group in another part than `p0`'s.
 fn other_group() -> String {
     use recovnet::training::split::Part;
-    let other = (0..)
+    let other = (0..1000)
         .map(|i| format!("q{i}"))
         .find(|name| Part::of(name) != Part::of("p0"));
     other.unwrap()

@@ -23,8 +23,8 @@ fn spec(size: usize, aspect: Aspect, region: Region) -> InputSpec {
 
 fn open(picture: &GrayImage, folder: &Path) -> Radiograph {
     let path = folder.join("picture.png");
-    picture.save(&path).unwrap();
-    imaging::open(&path).unwrap()
+    picture.save(&path).expect("the picture can be written");
+    imaging::open(&path).expect("the picture opens")
 }
 
 /// A picture with the same levels everywhere, so that every part of it gets the same window.

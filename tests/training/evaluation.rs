@@ -286,7 +286,7 @@ fn record(number: usize) -> Record {
         source: ["one", "two"][number % 2].to_owned(),
         label: if is_covid19 { "covid" } else { "normal" }.to_owned(),
         part: "test".to_owned(),
-        is_child: number % 5 == 0,
+        is_child: number.is_multiple_of(5),
         is_early: number.is_multiple_of(6),
         is_covid19,
         score: sigmoid(margin),

@@ -15,7 +15,7 @@ use recovnet::training::trainer::train;
 use crate::phantoms;
 use crate::runs::{job, run};
 
-/// The payloads of a file of TFRecords, checksums checked.
+/// The payloads of a file of `TFRecord`s, checksums checked.
 fn payloads(path: &Path) -> Vec<Vec<u8>> {
     let bytes = std::fs::read(path).expect("an event file");
     let unmasked = |stored: [u8; 4]| u32::from_le_bytes(stored).wrapping_sub(0xa282_ead8).rotate_left(15);

@@ -226,7 +226,7 @@ fn a_killed_process_goes_on_to_the_last_bit() {
     let (through, killed) = (runs.path().join("through"), runs.path().join("killed run ä"));
     let mut whole = program(&TRAIN, Some(data.path()), &through);
     whole.args(["--checkpoint-every", "60"]);
-    let whole = watch(program_once(whole), None);
+    let whole = watch(program_once(&whole), None);
     watch(program(&TRAIN, Some(data.path()), &killed), Some(2));
     watch(program(&["resume"], None, &killed), Some(3));
     let rest = watch(program(&["resume"], None, &killed), None);
@@ -240,7 +240,7 @@ fn a_killed_process_goes_on_to_the_last_bit() {
 }
 
 /// clap takes an option once: the later one of two replaces the earlier in the command.
-fn program_once(command: Command) -> Command {
+fn program_once(command: &Command) -> Command {
     let mut arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
     if let Some(first) = arguments.iter().position(|argument| argument == "--checkpoint-every") {
         arguments.drain(first..first + 2);

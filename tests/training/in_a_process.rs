@@ -13,7 +13,7 @@ use recovnet::training::request::Request;
 
 use crate::phantoms;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_recovnet"))

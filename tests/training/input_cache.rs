@@ -117,12 +117,15 @@ fn moved_files_are_known_by_their_bytes_and_changed_ones_are_not() {
     assert_eq!(load(root.path(), &moved).1.decoded, 1);
 }
 
+/// What befalls a file.
+type Damage = fn(&mut Vec<u8>);
+
 #[test]
 fn damaged_packs_are_made_again() {
     let data = data();
     let rows = rows(data.path());
     let expected = plain(&rows);
-    let damage: [(&str, fn(&mut Vec<u8>)); 6] = [
+    let damage: [(&str, Damage); 6] = [
         ("cut short", |bytes| bytes.truncate(bytes.len() / 2)),
         ("empty", Vec::clear),
         ("a header only", |bytes| bytes.truncate(64)),

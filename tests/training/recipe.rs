@@ -15,6 +15,9 @@ fn config(task: Task) -> Config {
     Recipe::Scratch.config(task, BackboneKind::DenseNet121)
 }
 
+/// A setting that is wrong.
+type Change = fn(&mut Config);
+
 #[test]
 fn both_recipes_are_allowed_and_every_wrong_value_is_a_sentence() {
     for recipe in [Recipe::Paper, Recipe::Scratch] {
@@ -25,10 +28,10 @@ fn both_recipes_are_allowed_and_every_wrong_value_is_a_sentence() {
                 .expect("a recipe");
         }
     }
-    let wrong: [(&str, &str, fn(&mut Config)); 23] = [
+    let wrong: [(&str, &str, Change); 23] = [
         ("the batch is 1", "from 2 to 4096", |c| c.batch = 1),
         ("the number of accumulated batches is 0", "from 1 to 1024", |c| {
-            c.accumulation = 0
+            c.accumulation = 0;
         }),
         ("the learning rate is -1", "from", |c| c.rate = -1.0),
         ("the learning rate is NaN", "from", |c| c.rate = f64::NAN),
@@ -54,14 +57,14 @@ fn both_recipes_are_allowed_and_every_wrong_value_is_a_sentence() {
         }),
         ("the largest shift is 0.6", "to 0.5", |c| c.augmentation.shift = 0.6),
         ("the largest rotation is -3", "from 0 to 180", |c| {
-            c.augmentation.rotation_deg = -3.0
+            c.augmentation.rotation_deg = -3.0;
         }),
         ("the weight of both losses is 0", "above 0", |c| {
             c.losses.hybrid.focal_weight = 0.0;
             c.losses.hybrid.dice_weight = 0.0;
         }),
         ("the label smoothing is 0.7", "to 0.5", |c| {
-            c.losses.entropy.label_smoothing = 0.7
+            c.losses.entropy.label_smoothing = 0.7;
         }),
         ("the label smoothing is 0.1", "focal", |c| {
             c.losses.entropy = CrossEntropy {
@@ -301,7 +304,7 @@ fn class_weights_are_kerass() {
         plain.of_logits(&logits[2..], &[1], [1.0; 2]),
     );
     let (both, slopes) = plain.of_logits(&logits, &[0, 1], [0.5, 3.0]);
-    assert!((both - (0.5 * one + 3.0 * other) / 2.0).abs() < 1e-12);
+    assert!((both - f64::midpoint(0.5 * one, 3.0 * other)).abs() < 1e-12);
     assert_eq!(slopes.len(), 4);
 }
 

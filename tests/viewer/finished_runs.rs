@@ -1,5 +1,6 @@
 //! Run folders made by hand: settings, curves, a card, an evaluation, an audit.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use recovnet::training::audit::{self, Audit, AuditRecord, Subject};
@@ -67,7 +68,7 @@ fn score(number: usize, skill: f64) -> f64 {
 }
 
 fn is_covid19(number: usize) -> bool {
-    number % 3 == 0
+    number.is_multiple_of(3)
 }
 
 fn record(number: usize, skill: f64) -> Record {
@@ -78,12 +79,12 @@ fn record(number: usize, skill: f64) -> Record {
         source: ["one", "two"][number % 2].to_owned(),
         label: if is_covid19(number) { "covid" } else { "normal" }.to_owned(),
         part: "test".to_owned(),
-        is_child: number % 7 == 0,
-        is_early: number % 9 == 0,
+        is_child: number.is_multiple_of(7),
+        is_early: number.is_multiple_of(9),
         is_covid19: is_covid19(number),
         score,
         margin: (score / (1.0 - score)).ln(),
-        mask: (number % 4 == 0).then(|| MaskRecord {
+        mask: number.is_multiple_of(4).then(|| MaskRecord {
             convention: "lung-field/manual".to_owned(),
             confusion: Confusion {
                 tn: 500,
@@ -106,7 +107,8 @@ pub fn write_data(folder: &Path) {
     for number in 0..IMAGES {
         write_png(folder, &format!("{number}.png"), number as u8);
         let label = if is_covid19(number) { "covid" } else { "normal" };
-        lines += &format!("{number}.png,{label},p{},{}\n", number / 2, ["one", "two"][number % 2]);
+        let source = ["one", "two"][number % 2];
+        writeln!(lines, "{number}.png,{label},p{},{source}", number / 2).unwrap();
     }
     std::fs::write(folder.join("manifest.csv"), lines).unwrap();
 }

@@ -1,6 +1,7 @@
 //! The workspace 'Train' with a scripted process: steps, form, run, charts, watch-list, closing.
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -101,7 +102,7 @@ fn write_manifest(folder: &Path) {
         let name = format!("{number}.png");
         write_png(folder, &name, number);
         let label = if number % 2 == 0 { "covid" } else { "normal" };
-        lines += &format!("{name},{label},p{number},phantom\n");
+        writeln!(lines, "{name},{label},p{number},phantom").unwrap();
     }
     std::fs::write(folder.join("manifest.csv"), lines).unwrap();
 }

@@ -178,7 +178,7 @@ pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
         };
         say(&comparison.to_string());
     }
-    make(args.session.over(request), &args.session)
+    make(&args.session.over(request), &args.session)
 }
 
 /// Goes on with a run as it was begun.
@@ -187,7 +187,7 @@ pub fn run(args: TrainArgs) -> anyhow::Result<ExitCode> {
 /// If there is none, or the run ends without weights.
 pub fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let request = Request::of_run(&args.run_dir)?;
-    make(args.session.over(request), &args.session)
+    make(&args.session.over(request), &args.session)
 }
 
 /// Makes the run that a file describes.
@@ -200,7 +200,7 @@ pub fn run_from(args: TrainFromArgs) -> anyhow::Result<ExitCode> {
     if let Some(folder) = args.run_dir {
         request.run = folder;
     }
-    make(args.session.over(request), &args.session)
+    make(&args.session.over(request), &args.session)
 }
 
 impl SessionArgs {
@@ -221,9 +221,9 @@ impl SessionArgs {
 }
 
 /// Makes a run and tells of it.
-fn make(request: Request, args: &SessionArgs) -> anyhow::Result<ExitCode> {
+fn make(request: &Request, args: &SessionArgs) -> anyhow::Result<ExitCode> {
     let mut events = Events::open(args.pipes.events.as_deref())?;
-    let outcome = prepare(&request).and_then(|job| {
+    let outcome = prepare(request).and_then(|job| {
         let controls = Controls::default();
         pipes::listen(&args.pipes, request.on_hangup, &controls)?;
         if args.estimate {

@@ -301,12 +301,13 @@ fn newton(a: &Plane, seen: &Overlap, there: &[f32], warp: Warp) -> Option<[f64; 
             }
         }
     }
-    for i in 0..4 {
-        for j in 0..i {
-            normal[i][j] = normal[j][i];
+    let upper = normal;
+    for (i, line) in normal.iter_mut().enumerate() {
+        for (value, above) in line.iter_mut().zip(&upper).take(i) {
+            *value = above[i];
         }
         // Keeps the system solvable where the picture is the same along an axis.
-        normal[i][i] = normal[i][i] * 1.001 + 1e-3;
+        line[i] = line[i] * 1.001 + 1e-3;
     }
     solve(normal, right)
 }

@@ -88,7 +88,9 @@ impl Search<'_> {
             .iter()
             .map(|look| look.as_ref().and_then(|look| look.frequencies))
             .collect();
-        exact.iter().for_each(|pair| described[pair.second] = None);
+        for pair in exact {
+            described[pair.second] = None;
+        }
         let candidates = match self.propose(&described, listener)? {
             Ok(candidates) => candidates,
             Err(cause) => return Ok(Err(cause)),

@@ -92,7 +92,9 @@ impl Describer {
             *value = dot(&across[u], &rows[v * SMALL..][..SMALL]);
         }
         let length = dot(&frequencies, &frequencies).sqrt();
-        frequencies.iter_mut().for_each(|value| *value /= length);
+        for value in &mut frequencies {
+            *value /= length;
+        }
         (length > 1e-3).then_some(frequencies)
     }
 }

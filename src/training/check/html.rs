@@ -87,13 +87,12 @@ fn counts(text: &mut String, report: &CheckReport) -> std::fmt::Result {
     );
     let mut sums = [0; 3];
     let mut line = |names: [&str; 3], parts: [usize; 3]| {
-        let names: String = names.iter().map(|name| format!("<td>{}", escaped(name))).collect();
+        let names = names.map(|name| format!("<td>{}", escaped(name))).concat();
         let all: usize = parts.iter().sum();
-        let cells: String = parts
-            .iter()
-            .chain([&all])
+        let [train, val, test] = parts;
+        let cells = [train, val, test, all]
             .map(|count| format!("<td class=\"n\">{count}"))
-            .collect();
+            .concat();
         writeln!(text, "<tr>{names}{cells}</tr>")
     };
     for (names, parts) in count_rows(report) {

@@ -198,6 +198,8 @@ pub fn fingerprint(rows: &[Row]) -> String {
     lines.sort_unstable();
     let mut sha = Sha256::new();
     sha.update(report::VERSION.to_le_bytes());
-    lines.iter().for_each(|line| sha.update(line));
+    for line in &lines {
+        sha.update(line);
+    }
     format!("{:x}", sha.finalize())
 }

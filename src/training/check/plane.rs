@@ -50,7 +50,9 @@ impl Plane {
             }
         }
         let share = 1.0 / (factor * factor) as f32;
-        values.iter_mut().for_each(|value| *value *= share);
+        for value in &mut values {
+            *value *= share;
+        }
         Self { side, values }
     }
 

@@ -178,8 +178,8 @@ fn digest(rows: &[Row]) -> String {
     for (file, part) in lines {
         sha.update(format!("{file}\t{part}\n"));
     }
-    let digest = sha.finalize();
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let digits = format!("{:x}", sha.finalize());
+    digits[..12].to_owned()
 }
 
 /// Training and test part by the paper's ratio in every category. ChestX-ray14 stays as it comes; `unit` is what is

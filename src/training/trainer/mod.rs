@@ -93,7 +93,7 @@ impl Default for Session {
     fn default() -> Self {
         Self {
             device: "CPU".to_owned(),
-            checkpoint_every: Duration::from_secs(60),
+            checkpoint_every: Duration::from_mins(1),
             memory_mib: None,
             reports: None,
             cache: None,

@@ -134,7 +134,8 @@ pub(super) fn enter(state: &mut ViewerState, services: &mut Services) {
         results.root = run.parent().unwrap_or(Path::new("")).display().to_string();
     }
     if results.data.is_empty() {
-        results.data = state.train.data.named().next().unwrap_or_default().to_owned();
+        let named = state.train.data.named().next().unwrap_or_default();
+        named.clone_into(&mut results.data);
     }
     refresh(state, services);
 }

@@ -42,13 +42,15 @@ fn run(ui: &mut Ui, state: &ViewerState) {
         return;
     }
     ui.separator();
-    let mut text = format!("Run: {}", short(session));
-    if let Some((done, total)) = session.steps() {
-        text += &format!(", {}", wording::percent(done as f64 / total.max(1) as f64));
-    }
-    if let Some(left) = session.left() {
-        text += &format!(", {}", wording::time_left(left.least, left.most));
-    }
+    let share = session
+        .steps()
+        .map(|(done, total)| wording::percent(done as f64 / total.max(1) as f64));
+    let left = session.left().map(|left| wording::time_left(left.least, left.most));
+    let words: Vec<String> = [Some(format!("Run: {}", short(session))), share, left]
+        .into_iter()
+        .flatten()
+        .collect();
+    let text = words.join(", ");
     let response = ui.label(RichText::new(&text).color(theme::MUTED));
     name_value(&response, "Run under way", &text);
 }

@@ -1,4 +1,4 @@
-//! Two runs side by side: settings that differ, figures on the same images with McNemar's test, overlaid curves.
+//! Two runs side by side: settings that differ, figures on the same images with the test of `McNemar`, overlaid curves.
 
 use egui::{ComboBox, Ui, Vec2};
 
