@@ -200,6 +200,8 @@ impl Plan<'_> {
                 .name("batches".into())
                 .spawn_scoped(scope, maker)
                 .expect("the system can start a thread");
+            // It goes with this closure, so that a failed step does not leave the maker waiting to be rid of a batch.
+            let receiver = receiver;
             for number in first.. {
                 let asked = Instant::now();
                 let Ok(batch) = receiver.recv() else { break };

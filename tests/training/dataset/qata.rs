@@ -63,7 +63,8 @@ pub fn fixture(number: u32) -> Fixture {
 
 #[test]
 fn the_papers_task_is_found_and_nothing_else() {
-    let manifest = fixture(8).open();
+    let files = fixture(8);
+    let manifest = files.open();
     assert_eq!(manifest.kinds, [DatasetKind::Qata]);
     let expected = [
         (Category::Covid19, 8 + 3),
