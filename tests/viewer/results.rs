@@ -223,7 +223,7 @@ fn deleting_asks_first() {
     let Some(mut finished) = Finished::open() else { return };
     finished.select("slow", Tab::Run);
     finished.window.harness.get_by_label("Delete run…").click();
-    finished.window.harness.run_steps(2);
+    finished.window.harness.run_steps(4);
     assert_eq!(finished.window.state().dialog, Some(Dialog::DeleteRun));
     finished.window.harness.check_accessibility();
     finished.window.harness.get_by_label("Cancel").click();
