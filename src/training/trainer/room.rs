@@ -93,7 +93,7 @@ impl Room<'_> {
         };
         let per_image = (peak - before).max(0.0) / TRIAL as f64;
         let mut micro = self.config.batch;
-        while micro > TRIAL && micro as f64 * per_image > free_mib * USABLE {
+        while micro > TRIAL && micro as f64 * per_image >= free_mib * USABLE {
             micro = micro.div_ceil(2).max(TRIAL);
         }
         Ok(Some(Fit {
