@@ -52,7 +52,7 @@ pub struct Sample<'a> {
 }
 
 /// Predicts the source of every image from the others' features; `None` where there are not two sources with
-/// [`FOLDS`] groups each.
+/// `FOLDS` groups each.
 ///
 /// # Panics
 /// If two images have different numbers of features.
