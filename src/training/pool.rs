@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::dataset::Category;
 use super::manifest::{Class, Row};
-use super::recipe::{Augmenting, Sampling};
+use super::recipe::{Augmenting, Config, Sampling};
 
 /// Uses of random numbers that must not meet.
 #[derive(Clone, Copy)]
@@ -181,7 +181,17 @@ pub struct Order<'a> {
     pub seed: u64,
 }
 
-impl Order<'_> {
+impl<'a> Order<'a> {
+    /// The order that a run's settings say.
+    pub fn of(pool: &'a Pool, config: &Config) -> Self {
+        Self {
+            pool,
+            sampling: config.sampling,
+            batch: config.effective_batch(),
+            seed: config.seed,
+        }
+    }
+
     /// Batches in an epoch.
     pub fn steps(&self) -> usize {
         self.chunks(&vec![0; self.epoch_len()]).len()

@@ -68,12 +68,7 @@ pub fn preview(
     };
     let rows: Vec<&Row> = manifest.rows.iter().filter(takes).collect();
     let pool = Pool::of_rows(&rows, &config.augmenting, config.seed);
-    let order = Order {
-        pool: &pool,
-        sampling: config.sampling,
-        batch: config.effective_batch(),
-        seed: config.seed,
-    };
+    let order = Order::of(&pool, config);
     let batches = order.steps();
     if pool.is_empty() || batches == 0 {
         return Err(Error::TooFew {

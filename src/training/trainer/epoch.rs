@@ -14,6 +14,7 @@ use crate::training::checkpoint::Within;
 use crate::training::control::Next;
 use crate::training::event::{EpochRecord, NoteKind, StepRecord, Stop, TrainingEvent};
 use crate::training::phase::{Phase, Tally};
+use crate::training::pool::Order;
 use crate::training::step::{self, StepConfig, Stepped, images};
 use crate::training::{Error, memory};
 
@@ -131,7 +132,7 @@ impl<P: Phase> Run<'_, '_, P> {
         let pool = Arc::clone(&self.pool);
         let plan = Plan {
             samples: &data.train,
-            order: self.order(&pool),
+            order: Order::of(&pool, &self.config),
             spec: &spec,
             augmentation: augmentation(&self.config),
         };
@@ -178,7 +179,7 @@ impl<P: Phase> Run<'_, '_, P> {
     /// What names the images of a step.
     fn diverged(&self, epoch: usize, step: usize) -> Error {
         let training = self.training_rows();
-        let samples = self.order(&self.pool).samples(epoch, step);
+        let samples = Order::of(&self.pool, &self.config).samples(epoch, step);
         let names = samples.into_iter().filter_map(|sample| training.get(sample));
         Error::Diverged {
             epoch: epoch + 1,

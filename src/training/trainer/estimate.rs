@@ -44,12 +44,7 @@ fn measure<P: Phase>(job: &Job) -> Result<Estimate, Error> {
     let part = |part| rows.iter().filter(move |row| row.part() == part);
     let (training, validation) = (part(Part::Train).collect::<Vec<_>>(), part(Part::Validation).count());
     let pool = Pool::of_rows(&training, &config.augmenting, config.seed);
-    let order = Order {
-        pool: &pool,
-        sampling: config.sampling,
-        batch: config.effective_batch(),
-        seed: config.seed,
-    };
+    let order = Order::of(&pool, config);
     let mut trial = Trial::<P> {
         job,
         network: P::build(config, initial.as_ref().map(|initial| &initial.state), &job.device)?,

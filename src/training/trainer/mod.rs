@@ -262,7 +262,7 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
             run: job.run.clone(),
             device: self.session.device.clone(),
             epochs: self.config.epochs(),
-            steps_per_epoch: self.order(&self.pool).steps(),
+            steps_per_epoch: Order::of(&self.pool, &self.config).steps(),
             parts: [Part::Train, Part::Validation, Part::Test]
                 .map(|part| self.count(part))
                 .into(),
@@ -294,16 +294,6 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
             images: rows.len(),
             covid19: rows.iter().filter(|row| row.class == Class::Covid19).count(),
             groups: groups.len(),
-        }
-    }
-
-    /// The order of the epochs.
-    fn order<'p>(&self, pool: &'p Pool) -> Order<'p> {
-        Order {
-            pool,
-            sampling: self.config.sampling,
-            batch: self.config.effective_batch(),
-            seed: self.config.seed,
         }
     }
 
