@@ -11,7 +11,7 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::gemm::{Packed, Product, Rows, Split};
-use super::tile::{Epilogue, PANEL, Tile};
+use super::tile::{Epilogue, PANEL, STRIP, Tile};
 use super::{Element, on_pool, scratch, threads};
 
 /// Sizes of one convolution; `[n, h, w, c]` to `[n, oh, ow, o]`.
@@ -446,6 +446,7 @@ unsafe fn kernel_block<T: Element>(
                         a_step: CHANNELS,
                         b: staged[column..].as_ptr(),
                         b_step: row,
+                        b_strip: STRIP,
                         next: std::ptr::null(),
                         c: sum.wrapping_add(i * CHANNELS * g.depth() + columns.start + column),
                         c_row: g.depth(),

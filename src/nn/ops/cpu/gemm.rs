@@ -7,20 +7,18 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::tile::{Epilogue, PANEL, Tile};
+use super::tile::{Epilogue, PANEL, STRIP, Tile};
 use super::{Element, on_pool, scratch, threads};
 
 /// Elements of a block of the left-hand side: a quarter of a megabyte in f32, a part of the second cache.
 const BLOCK: usize = 1 << 16;
-/// Lines of a panel that are written together.
+/// Lines of a strip that are written together.
 const LINES: usize = 16;
-/// Products of a sum that are added before the next ones: as much of the left-hand side as a block holds rows of, so
-/// that a long right-hand side is read from memory once for all of them.
-const DEPTH: usize = 1024;
-/// Fewer rows than this for each thread: the panels are split instead, so that none is read twice.
-const FEW_ROWS: usize = 48;
+/// Products of a sum that are added before the next ones, at most: a strip stays in the first cache for all rows of a
+/// block, and a block has rows enough to read the right-hand side from memory once.
+const DEPTH: usize = 256;
 
-/// A right-hand side of `depth x columns`, laid out in panels of [`PANEL`] columns in the order they are read.
+/// A right-hand side of `depth x columns`, laid out in strips of [`STRIP`] columns in the order they are read.
 #[derive(Debug, Clone)]
 pub struct Packed<T> {
     values: Vec<T>,
@@ -35,9 +33,9 @@ impl<T: Element> Packed<T> {
         (depth, columns): (usize, usize),
         row: impl Fn(usize) -> &'a [T] + Sync,
     ) -> Self {
-        Self::fill(buffer, depth, columns, |first, panel| {
-            for (k, target) in panel.chunks_exact_mut(PANEL).enumerate() {
-                let count = PANEL.min(columns - first);
+        Self::fill(buffer, depth, columns, |first, strip| {
+            for (k, target) in strip.chunks_exact_mut(STRIP).enumerate() {
+                let count = STRIP.min(columns - first);
                 target[..count].copy_from_slice(&row(k)[first..first + count]);
             }
         })
@@ -50,12 +48,12 @@ impl<T: Element> Packed<T> {
 
     /// As [`Packed::transposed`], in a buffer that may hold anything; [`Packed::into_buffer`] gives it back.
     pub fn transposed_over(buffer: Vec<T>, values: &[T], depth: usize, columns: usize) -> Self {
-        Self::fill(buffer, depth, columns, |first, panel| {
-            let rows = &values[first * depth..(first + PANEL).min(columns) * depth];
+        Self::fill(buffer, depth, columns, |first, strip| {
+            let rows = &values[first * depth..(first + STRIP).min(columns) * depth];
             // A few lines at a time, so that what is written with gaps stays in the first cache.
-            for (block, panel) in panel.chunks_mut(LINES * PANEL).enumerate() {
+            for (block, strip) in strip.chunks_mut(LINES * STRIP).enumerate() {
                 for (j, row) in rows.chunks_exact(depth).enumerate() {
-                    for (target, value) in panel.chunks_exact_mut(PANEL).zip(&row[block * LINES..]) {
+                    for (target, value) in strip.chunks_exact_mut(STRIP).zip(&row[block * LINES..]) {
                         target[j] = *value;
                     }
                 }
@@ -65,7 +63,7 @@ impl<T: Element> Packed<T> {
 
     /// Elements of the buffer that a matrix needs.
     pub fn len(depth: usize, columns: usize) -> usize {
-        columns.next_multiple_of(PANEL) * depth
+        columns.next_multiple_of(STRIP) * depth
     }
 
     /// The buffer, for another matrix.
@@ -73,15 +71,15 @@ impl<T: Element> Packed<T> {
         self.values
     }
 
-    /// Lets `fill` write each panel, given its first column.
+    /// Lets `fill` write each strip, given its first column.
     pub fn fill(mut values: Vec<T>, depth: usize, columns: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Self {
         values.resize(Self::len(depth, columns), T::zero());
         if depth > 0 {
             on_pool(|| {
                 values
-                    .par_chunks_mut(depth * PANEL)
+                    .par_chunks_mut(depth * STRIP)
                     .enumerate()
-                    .for_each(|(p, panel)| fill(p * PANEL, panel));
+                    .for_each(|(s, strip)| fill(s * STRIP, strip));
             });
         }
         Self { values, depth, columns }
@@ -144,6 +142,8 @@ unsafe impl<T: Element> Send for Product<'_, T> {}
 pub struct Split {
     /// Rows of a task.
     rows: usize,
+    /// Products of a sum that are added at once.
+    depth: usize,
     /// Panels of a task.
     panels: usize,
     /// Tasks beside each other.
@@ -155,30 +155,35 @@ pub struct Split {
 impl Split {
     /// Cuts a product of `rows x depth x columns` for a number of threads.
     pub fn new(rows: usize, depth: usize, columns: usize, threads: usize) -> Self {
+        let depth = even(depth, DEPTH).next_multiple_of(STRIP);
         let all_panels = columns.div_ceil(PANEL);
-        // Two blocks a thread, so that one that is late can be made up for.
-        let even = if rows < FEW_ROWS * threads {
-            rows
+        // Two tasks a thread, so that one that is late can be made up for.
+        let tasks = if threads == 1 { 1 } else { 2 * threads };
+        let most = (BLOCK / depth.max(1)).clamp(16, 1024);
+        // What is longer is cut: the other is read once for every part of it.
+        let most = if columns < rows {
+            most.min(rows.div_ceil(tasks))
         } else {
-            rows.div_ceil(2 * threads)
+            most
         };
-        let most = (BLOCK / depth.clamp(1, DEPTH)).clamp(16, 1024);
-        let block = even.next_multiple_of(8).min(most).clamp(1, rows.max(1));
+        let block = even(rows, most);
         let blocks = rows.div_ceil(block).max(1);
-        let wanted = if threads == 1 {
-            1
-        } else {
-            (2 * threads).div_ceil(blocks)
-        };
+        let wanted = tasks.div_ceil(blocks);
         let panels = all_panels.div_ceil(wanted.clamp(1, all_panels.max(1))).max(1);
         let groups = all_panels.div_ceil(panels);
         Self {
             rows: block,
+            depth,
             panels,
             groups,
             tasks: blocks * groups,
         }
     }
+}
+
+/// The length of parts that are about as long as each other, and at most `most`.
+fn even(len: usize, most: usize) -> usize {
+    len.div_ceil(len.div_ceil(most.max(1)).max(1)).max(1)
 }
 
 impl<T: Element> Product<'_, T> {
@@ -193,7 +198,7 @@ impl<T: Element> Product<'_, T> {
         let panels = from..(from + split.panels).min(self.b.columns.div_ceil(PANEL));
         let mut next = 0;
         loop {
-            let depths = next..(next + DEPTH).min(self.b.depth);
+            let depths = next..(next + split.depth).min(self.b.depth);
             next = depths.end;
             // SAFETY: the caller's promise.
             unsafe { self.block(rows.clone(), depths, panels.clone()) };
@@ -224,7 +229,12 @@ impl<T: Element> Product<'_, T> {
 
     unsafe fn panels(&self, a: *const T, a_row: usize, rows: Range<usize>, depths: Range<usize>, panels: Range<usize>) {
         let (line, c_line) = self.lines.unwrap_or((usize::MAX, 0));
-        for panel in panels {
+        for panel in panels.clone() {
+            let next = if panel + 1 < panels.end {
+                self.panel(panel + 1, depths.start)
+            } else {
+                self.panel(panels.start, depths.end)
+            };
             let mut first = rows.start;
             while first < rows.end {
                 let end = (first - first % line).saturating_add(line).min(rows.end);
@@ -233,7 +243,7 @@ impl<T: Element> Product<'_, T> {
                 unsafe {
                     let a = a.add((first - rows.start) * a_row);
                     let c = self.c.wrapping_add(start);
-                    self.tile((a, a_row), first..end, depths.clone(), panel, c);
+                    self.tile((a, a_row), first..end, depths.clone(), (panel, next), c);
                 }
                 first = end;
             }
@@ -242,7 +252,7 @@ impl<T: Element> Product<'_, T> {
 
     /// Where a panel's row lies; null behind the last.
     fn panel(&self, panel: usize, depth: usize) -> *const T {
-        let start = (panel * self.b.depth + depth) * PANEL;
+        let start = panel * PANEL * self.b.depth + depth * STRIP;
         self.b
             .values
             .get(start..)
@@ -255,7 +265,7 @@ impl<T: Element> Product<'_, T> {
         (a, a_row): (*const T, usize),
         rows: Range<usize>,
         depths: Range<usize>,
-        panel: usize,
+        (panel, next): (usize, *const T),
         c: *mut T,
     ) {
         let (column, e) = (panel * PANEL, &self.epilogue);
@@ -274,8 +284,9 @@ impl<T: Element> Product<'_, T> {
             a_row,
             a_step: 1,
             b: self.panel(panel, depths.start),
-            b_step: PANEL,
-            next: self.panel(panel + 1, depths.start),
+            b_step: STRIP,
+            b_strip: self.b.depth * STRIP,
+            next,
             c: c.wrapping_add(column),
             c_row: self.c_row,
             columns: PANEL.min(self.b.columns - column),

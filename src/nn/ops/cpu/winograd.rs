@@ -11,7 +11,7 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::conv::Geometry;
-use super::tile::{Epilogue, PANEL, Tile};
+use super::tile::{Epilogue, PANEL, STRIP, Tile};
 use super::{Element, on_pool, scratch, threads};
 
 /// Results of a tile along one axis.
@@ -22,6 +22,8 @@ const IN: usize = OUT + 2;
 const POINTS: usize = IN * IN;
 /// Channels transformed together.
 const LANES: usize = 16;
+/// Tiles that share a kernel in any case.
+const FEW: usize = 16;
 /// Elements of a block of transformed tiles.
 const BLOCK: usize = 96 * 1024;
 
@@ -145,8 +147,11 @@ fn transform_taps(taps: &[PanelLanes; 9], channel: usize, channels: usize, value
     let half = [0, 1, 2].map(|x| kernel_line([&taps[x], &taps[3 + x], &taps[6 + x]]));
     for y in 0..IN {
         for (x, line) in kernel_line([&half[0][y], &half[1][y], &half[2][y]]).iter().enumerate() {
-            let target = &mut values[((y * IN + x) * channels + channel) * PANEL..][..PANEL];
-            target.iter_mut().zip(line).for_each(|(t, v)| *t = *v as f32);
+            let panel = &mut values[(y * IN + x) * channels * PANEL..];
+            for (strip, values) in panel.chunks_mut(channels * STRIP).zip(line.chunks_exact(STRIP)) {
+                let target = strip[channel * STRIP..].iter_mut().zip(values);
+                target.for_each(|(t, v)| *t = *v as f32);
+            }
         }
     }
 }
@@ -189,14 +194,13 @@ impl Split {
     pub fn new(g: &Geometry, threads: usize) -> Self {
         let all = g.n * g.output.0.div_ceil(OUT) * g.output.1.div_ceil(OUT);
         let most = (BLOCK / (POINTS * g.input.2)).next_multiple_of(8).max(8);
-        let tiles = most.min(all.div_ceil(2 * threads).next_multiple_of(8)).min(all).max(1);
-        let blocks = all.div_ceil(tiles);
+        let tasks = if threads == 1 { 1 } else { 2 * threads };
+        // Few tiles are not cut, because each part of them reads the kernel again.
+        let tiles = if all <= FEW { all } else { most.min(all.div_ceil(tasks)) };
+        let blocks = all.div_ceil(tiles.max(1)).max(1);
+        let tiles = all.div_ceil(blocks).max(1);
         let all_panels = g.output.2.div_ceil(PANEL);
-        let wanted = if threads == 1 {
-            1
-        } else {
-            (2 * threads).div_ceil(blocks)
-        };
+        let wanted = tasks.div_ceil(blocks);
         let panels = all_panels.div_ceil(wanted.clamp(1, all_panels));
         let groups = all_panels.div_ceil(panels);
         Self {
@@ -250,7 +254,8 @@ impl Problem<'_> {
                     a_row: v_row,
                     a_step: 1,
                     b: self.kernel.panel(point, panel),
-                    b_step: PANEL,
+                    b_step: STRIP,
+                    b_strip: self.kernel.channels * STRIP,
                     next: match panels.end - panel {
                         1 if point + 1 == POINTS => std::ptr::null(),
                         1 => self.kernel.panel(point + 1, panels.start),

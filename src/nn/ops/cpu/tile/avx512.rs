@@ -9,7 +9,7 @@ use core::arch::x86_64::{
     _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
-use super::Tile;
+use super::{STRIP, Tile};
 
 /// Rows held at once: enough to hide the latency of a multiply-add, few enough that rows a power of two apart
 /// still fit into the eight ways of the first cache.
@@ -36,7 +36,7 @@ unsafe fn block<const ROWS: usize, const VECTORS: usize>(t: &Tile<f32>, first: u
         for _ in 0..t.depth {
             let mut panel = [_mm512_setzero_ps(); VECTORS];
             for (v, panel) in panel.iter_mut().enumerate() {
-                *panel = _mm512_loadu_ps(b.add(16 * v));
+                *panel = _mm512_loadu_ps(b.add(v * t.b_strip));
             }
             for_rows!(ROW => {
                 let x = _mm512_set1_ps(*a.add(ROW * row));
@@ -83,7 +83,7 @@ unsafe fn store(t: &Tile<f32>, row: usize, v: usize, mut sum: __m512) {
 unsafe fn rows<const ROWS: usize>(t: &Tile<f32>, first: usize) {
     // SAFETY: the caller's promise.
     unsafe {
-        if t.columns > 16 {
+        if t.columns > STRIP {
             block::<ROWS, 2>(t, first);
         } else {
             block::<ROWS, 1>(t, first);

@@ -11,6 +11,9 @@ use std::sync::LazyLock;
 
 /// Columns of a panel: what a product reads of the right-hand side at once.
 pub const PANEL: usize = 32;
+/// Columns of a panel that lie together, a cache line of f32: a panel is two strips, because a kernel that holds half
+/// a panel reads one line after the other then.
+pub const STRIP: usize = 16;
 
 /// What happens to a sum on its way to memory: `max(sum + bias + residual, 0)`.
 #[derive(Debug, Clone, Copy)]
@@ -48,10 +51,12 @@ pub struct Tile<T> {
     pub a_row: usize,
     /// From one product to the next in `a`.
     pub a_step: usize,
-    /// Right-hand side; [`PANEL`] values can be read at every step, also beyond `columns`.
+    /// Right-hand side; whole strips can be read at every step, also beyond `columns`.
     pub b: *const T,
-    /// From one product to the next in `b`.
+    /// From one product to the next in a strip of `b`.
     pub b_step: usize,
+    /// From the first strip to the second.
+    pub b_strip: usize,
     /// What is read in the place of `b` after this tile, or null: it is fetched meanwhile.
     pub next: *const T,
     /// Result.
@@ -141,6 +146,7 @@ mod tests {
     fn check(kernel: Kernel, name: &str, (rows, depth, columns): (usize, usize, usize), plain: bool) {
         let (a_row, c_row, residual_row) = (depth + 3, columns + 5, columns + 1);
         let (a, b) = (numbers(rows * a_row, 1), numbers(depth * PANEL, 2));
+        let (b_step, b_strip) = if plain { (PANEL, STRIP) } else { (STRIP, depth * STRIP) };
         let (bias, residual) = (numbers(columns, 3), numbers(rows * residual_row, 4));
         let start = numbers(rows * c_row, 5);
         let mut c = start.clone();
@@ -161,7 +167,8 @@ mod tests {
             a_row,
             a_step: 1,
             b: b.as_ptr(),
-            b_step: PANEL,
+            b_step,
+            b_strip,
             next: if plain { std::ptr::null() } else { b.as_ptr() },
             c: c.as_mut_ptr(),
             c_row,
@@ -178,7 +185,7 @@ mod tests {
                 continue;
             }
             let sum: f64 = (0..depth)
-                .map(|k| f64::from(a[r * a_row + k]) * f64::from(b[k * PANEL + q]))
+                .map(|k| f64::from(a[r * a_row + k]) * f64::from(b[k * b_step + q / STRIP * b_strip + q % STRIP]))
                 .sum();
             let expected = if plain {
                 sum + f64::from(*before)

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // tiles hold pointers
 
-use super::{PANEL, Tile};
+use super::{PANEL, STRIP, Tile};
 use crate::nn::ops::cpu::Element;
 
 /// Rows held at once.
@@ -13,10 +13,11 @@ const COLUMNS: usize = 8;
 /// Sums of `count` rows from `first` on and [`COLUMNS`] columns from `column` on.
 unsafe fn sums<T: Element>(t: &Tile<T>, first: usize, count: usize, column: usize) -> [[T; COLUMNS]; ROWS] {
     let mut sums = [[T::zero(); COLUMNS]; ROWS];
+    let strip = column / STRIP * t.b_strip + column % STRIP;
     for k in 0..t.depth {
         // SAFETY: the caller promises that all that sizes and strides reach is there, and a whole panel of `b`.
         unsafe {
-            let b = &*t.b.add(k * t.b_step + column).cast::<[T; COLUMNS]>();
+            let b = &*t.b.add(k * t.b_step + strip).cast::<[T; COLUMNS]>();
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = *t.a.add((first + r.min(count - 1)) * t.a_row + k * t.a_step);
                 for (sum, b) in sums.iter_mut().zip(b) {
