@@ -78,7 +78,7 @@ const BELONGS: [(&str, &[&str]); 8] = [
 ];
 
 /// The only files with `unsafe`; every block there says why it is sound in a `SAFETY:` comment.
-const UNSAFE_FILES: [&str; 21] = [
+const UNSAFE_FILES: [&str; 23] = [
     "src/nn/cuda_runtime/jumps.rs",
     "src/nn/cuda_runtime/mod.rs",
     "src/nn/ops/conv.rs",
@@ -96,7 +96,9 @@ const UNSAFE_FILES: [&str; 21] = [
     "src/nn/ops/cuda/optimiser.rs",
     "src/nn/ops/cuda/parts.rs",
     "src/nn/ops/cuda/window.rs",
-    "src/nn/ops/cpu/winograd.rs",
+    "src/nn/ops/cpu/lanes.rs",
+    "src/nn/ops/cpu/winograd/mod.rs",
+    "src/nn/ops/cpu/winograd/transform.rs",
     "src/nn/plan/mod.rs",
     "src/nn/plan/step.rs",
     "src/training/mapped.rs",

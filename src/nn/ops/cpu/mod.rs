@@ -5,6 +5,7 @@ pub mod adam;
 pub mod conv;
 pub mod elementwise;
 pub mod gemm;
+mod lanes;
 pub mod norm;
 pub mod pool;
 pub mod resize;

@@ -74,36 +74,62 @@ pub struct Tile<T> {
 /// A kernel for one instruction set.
 type Kernel = unsafe fn(&Tile<f32>);
 
+/// Instructions that kernels are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstructionSet {
+    /// AVX-512F.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// Whatever the program is compiled for.
+    Portable,
+}
+
+impl InstructionSet {
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "AVX2",
+            Self::Portable => "portable",
+        }
+    }
+}
+
 /// Environment variable that names the instruction set to use instead of the best: to find out whether a fault is of
 /// one kernel, and to test the others. A name that this machine does not know counts for nothing.
 pub const KERNEL_VARIABLE: &str = "RECOVNET_KERNEL";
 
 /// Instruction set and kernel that this process runs.
-static CHOSEN: LazyLock<(&str, Kernel)> = LazyLock::new(|| {
+static CHOSEN: LazyLock<(InstructionSet, Kernel)> = LazyLock::new(|| {
     let kernels = every_kernel();
     let wanted = std::env::var(KERNEL_VARIABLE).unwrap_or_default();
-    let named = kernels.iter().find(|(name, _)| name.eq_ignore_ascii_case(&wanted));
+    let named = kernels.iter().find(|(set, _)| set.name().eq_ignore_ascii_case(&wanted));
     named.copied().unwrap_or(kernels[0])
 });
 
-/// Kernels that this machine can run, by name, the best first.
-fn every_kernel() -> Vec<(&'static str, Kernel)> {
-    let mut kernels: Vec<(&'static str, Kernel)> = Vec::new();
+/// Kernels that this machine can run, the best first.
+fn every_kernel() -> Vec<(InstructionSet, Kernel)> {
+    let mut kernels: Vec<(InstructionSet, Kernel)> = Vec::new();
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
-            kernels.push(("AVX-512", avx512::run));
+            kernels.push((InstructionSet::Avx512, avx512::run));
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            kernels.push(("AVX2", avx2::run));
+            kernels.push((InstructionSet::Avx2, avx2::run));
         }
     }
-    kernels.push(("portable", portable::run::<f32>));
+    kernels.push((InstructionSet::Portable, portable::run::<f32>));
     kernels
 }
 
-/// Name of the instruction set that products run with.
-pub fn instruction_set() -> &'static str {
+/// What this process computes with.
+pub fn instruction_set() -> InstructionSet {
     CHOSEN.0
 }
 
@@ -201,7 +227,8 @@ mod tests {
 
     #[test]
     fn every_instruction_set_multiplies_alike() {
-        for (name, kernel) in every_kernel() {
+        for (set, kernel) in every_kernel() {
+            let name = set.name();
             for rows in (1..=17).chain([29]) {
                 for columns in [1, 7, 8, 9, 15, 16, 17, 24, 31, 32] {
                     for depth in [1, 3, 40] {

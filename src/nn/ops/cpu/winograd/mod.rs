@@ -3,7 +3,8 @@
 
 #![allow(unsafe_code)] // tiles take pointers
 #![allow(clippy::inline_always)] // or they would not be compiled for the instruction set of their caller
-#![allow(clippy::needless_range_loop)] // two axes are walked at once
+
+mod transform;
 
 use std::ops::Range;
 
@@ -20,15 +21,35 @@ const OUT: usize = 4;
 const IN: usize = OUT + 2;
 /// Products a tile and channel.
 const POINTS: usize = IN * IN;
-/// Channels transformed together.
+/// Channels transformed together, at most.
 const LANES: usize = 16;
 /// Tiles that share a kernel in any case.
 const FEW: usize = 16;
 /// Elements of a block of transformed tiles.
 const BLOCK: usize = 96 * 1024;
 
-/// Numbers of neighbouring channels.
-type Lanes = [f32; LANES];
+/// How transformed tiles lie: rows of channels, one a tile, for each of the points.
+#[derive(Debug, Clone, Copy)]
+struct Points {
+    /// Distance of two tiles.
+    row: usize,
+    /// Distance of two points.
+    distance: usize,
+}
+
+impl Points {
+    /// Neither is a multiple of the cache's period, or all rows, or all points, would fall on the same lines.
+    fn new(tiles: usize, row: usize) -> Self {
+        Self {
+            row,
+            distance: tiles * row + LANES,
+        }
+    }
+
+    fn len(&self) -> usize {
+        POINTS * self.distance
+    }
+}
 
 /// A transformed kernel: for each of the 36 points `channels x outputs` in panels.
 #[derive(Debug, Clone)]
@@ -196,7 +217,8 @@ impl Split {
         let most = (BLOCK / (POINTS * g.input.2)).next_multiple_of(8).max(8);
         let tasks = if threads == 1 { 1 } else { 2 * threads };
         // Few tiles are not cut, because each part of them reads the kernel again.
-        let tiles = if all <= FEW { all } else { most.min(all.div_ceil(tasks)) };
+        let whole = all <= FEW && g.output.2 >= tasks * PANEL;
+        let tiles = if whole { all } else { most.min(all.div_ceil(tasks)) };
         let blocks = all.div_ceil(tiles.max(1)).max(1);
         let tiles = all.div_ceil(blocks).max(1);
         let all_panels = g.output.2.div_ceil(PANEL);
@@ -224,15 +246,15 @@ impl Problem<'_> {
         let tiles = first..(first + split.tiles).min(all);
         let from = task % split.groups * split.panels;
         let panels = from..(from + split.panels).min(self.kernel.outputs.div_ceil(PANEL));
-        let (v_row, m_row) = (c + LANES, panels.len() * PANEL);
-        let v_len = POINTS * tiles.len() * v_row;
-        scratch::with(v_len + POINTS * tiles.len() * m_row, |buffer: &mut [f32]| {
-            let (v, m) = buffer.split_at_mut(v_len);
-            // SAFETY: the caller's promise about `x`.
-            unsafe { transform_input(g, self.x, tiles.clone(), v, v_row) };
-            self.multiply(tiles.len(), panels.clone(), (v, v_row), (m, m_row));
-            // SAFETY: the caller's promise about `y` and the epilogue.
-            unsafe { transform_output(self, tiles, panels.start * PANEL, m, m_row) };
+        let v_points = Points::new(tiles.len(), c + LANES);
+        let m_points = Points::new(tiles.len(), panels.len() * PANEL);
+        scratch::with(v_points.len() + m_points.len(), |buffer: &mut [f32]| {
+            let (v, m) = buffer.split_at_mut(v_points.len());
+            // SAFETY: the caller's promise about `x`; the buffers have the points' lengths.
+            unsafe { transform::input(g, self.x, tiles.clone(), v, v_points) };
+            self.multiply(tiles.len(), panels.clone(), (v, v_points), (m, m_points));
+            // SAFETY: the caller's promise about `y` and the epilogue; the buffers have the points' lengths.
+            unsafe { transform::output(self, tiles, panels.start * PANEL, m, m_points) };
         });
     }
 
@@ -241,8 +263,8 @@ impl Problem<'_> {
         &self,
         tiles: usize,
         panels: Range<usize>,
-        (v, v_row): (&[f32], usize),
-        (m, m_row): (&mut [f32], usize),
+        (v, v_points): (&[f32], Points),
+        (m, m_points): (&mut [f32], Points),
     ) {
         for point in 0..POINTS {
             for panel in panels.clone() {
@@ -250,8 +272,8 @@ impl Problem<'_> {
                 let tile = Tile {
                     rows: tiles,
                     depth: self.kernel.channels,
-                    a: v[point * tiles * v_row..].as_ptr(),
-                    a_row: v_row,
+                    a: v[point * v_points.distance..].as_ptr(),
+                    a_row: v_points.row,
                     a_step: 1,
                     b: self.kernel.panel(point, panel),
                     b_step: STRIP,
@@ -261,8 +283,8 @@ impl Problem<'_> {
                         1 => self.kernel.panel(point + 1, panels.start),
                         _ => self.kernel.panel(point, panel + 1),
                     },
-                    c: m[point * tiles * m_row + column..].as_mut_ptr(),
-                    c_row: m_row,
+                    c: m[point * m_points.distance + column..].as_mut_ptr(),
+                    c_row: m_points.row,
                     columns: PANEL.min(self.kernel.outputs - panel * PANEL),
                     accumulate: false,
                     epilogue: Epilogue::NONE,
@@ -292,169 +314,4 @@ impl Problem<'_> {
 fn place(g: &Geometry, tile: usize) -> (usize, usize, usize) {
     let (down, across) = (g.output.0.div_ceil(OUT), g.output.1.div_ceil(OUT));
     (tile / (down * across), tile / across % down * OUT, tile % across * OUT)
-}
-
-#[inline(always)]
-fn lanes(f: impl Fn(usize) -> f32) -> Lanes {
-    let mut result = [0.0; LANES];
-    for (i, r) in result.iter_mut().enumerate() {
-        *r = f(i);
-    }
-    result
-}
-
-/// `B^T d` of six values.
-#[inline(always)]
-fn input_line(d: [&Lanes; IN]) -> [Lanes; IN] {
-    let even = lanes(|i| d[4][i] - 4.0 * d[2][i]);
-    let odd = lanes(|i| d[3][i] - 4.0 * d[1][i]);
-    let far_even = lanes(|i| d[4][i] - d[2][i]);
-    let far_odd = lanes(|i| 2.0 * (d[3][i] - d[1][i]));
-    [
-        lanes(|i| 4.0 * d[0][i] - 5.0 * d[2][i] + d[4][i]),
-        lanes(|i| even[i] + odd[i]),
-        lanes(|i| even[i] - odd[i]),
-        lanes(|i| far_even[i] + far_odd[i]),
-        lanes(|i| far_even[i] - far_odd[i]),
-        lanes(|i| 4.0 * d[1][i] - 5.0 * d[3][i] + d[5][i]),
-    ]
-}
-
-/// `A^T m` of six values.
-#[inline(always)]
-fn output_line(m: [&Lanes; IN]) -> [Lanes; OUT] {
-    let near = lanes(|i| m[1][i] + m[2][i]);
-    let near_odd = lanes(|i| m[1][i] - m[2][i]);
-    let far = lanes(|i| m[3][i] + m[4][i]);
-    let far_odd = lanes(|i| m[3][i] - m[4][i]);
-    [
-        lanes(|i| m[0][i] + near[i] + far[i]),
-        lanes(|i| near_odd[i] + 2.0 * far_odd[i]),
-        lanes(|i| near[i] + 4.0 * far[i]),
-        lanes(|i| near_odd[i] + 8.0 * far_odd[i] + m[5][i]),
-    ]
-}
-
-/// Writes `B^T d B` of each tile to `v[point][tile][channel]`.
-///
-/// # Safety
-/// `x` must reach what the geometry says.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
-unsafe fn transform_input(
-    g: &Geometry,
-    (x, distance): (*const f32, usize),
-    tiles: Range<usize>,
-    v: &mut [f32],
-    row: usize,
-) {
-    let (h, w, c) = g.input;
-    let count = tiles.len();
-    let zero = [0.0; LANES];
-    for (index, tile) in tiles.enumerate() {
-        let (image, oy, ox) = place(g, tile);
-        let mut pixels: [*const f32; POINTS] = [std::ptr::null(); POINTS];
-        for (i, pixel) in pixels.iter_mut().enumerate() {
-            let y = (oy + i / IN).wrapping_sub(g.padding.0);
-            let q = (ox + i % IN).wrapping_sub(g.padding.1);
-            if y < h && q < w {
-                *pixel = x.wrapping_add(((image * h + y) * w + q) * distance);
-            }
-        }
-        for first in (0..c).step_by(LANES) {
-            let read = |i: usize| -> &Lanes {
-                if pixels[i].is_null() {
-                    return &zero;
-                }
-                // SAFETY: the pixel lies in the picture and has these channels.
-                unsafe { &*pixels[i].add(first).cast::<Lanes>() }
-            };
-            let mut half = [[zero; IN]; IN];
-            for (q, half) in half.iter_mut().enumerate() {
-                *half = input_line([
-                    read(q),
-                    read(6 + q),
-                    read(12 + q),
-                    read(18 + q),
-                    read(24 + q),
-                    read(30 + q),
-                ]);
-            }
-            for y in 0..IN {
-                let line = input_line([
-                    &half[0][y],
-                    &half[1][y],
-                    &half[2][y],
-                    &half[3][y],
-                    &half[4][y],
-                    &half[5][y],
-                ]);
-                for (q, values) in line.iter().enumerate() {
-                    let start = ((y * IN + q) * count + index) * row + first;
-                    v[start..start + LANES].copy_from_slice(values);
-                }
-            }
-        }
-    }
-}
-
-/// Writes `A^T m A` of each tile, with the epilogue, to the output channels from `column` on.
-///
-/// # Safety
-/// `y` and the epilogue must reach what the geometry says.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2+fma"))]
-unsafe fn transform_output(p: &Problem<'_>, tiles: Range<usize>, column: usize, m: &[f32], row: usize) {
-    let (g, e) = (&p.geometry, &p.epilogue);
-    let (oh, ow, o) = g.output;
-    let count = tiles.len();
-    for (index, tile) in tiles.enumerate() {
-        let (image, oy, ox) = place(g, tile);
-        for first in (0..row.min(o - column)).step_by(LANES) {
-            let read = |point: usize| -> &Lanes {
-                let values = &m[(point * count + index) * row + first..][..LANES];
-                values.try_into().unwrap_or(&[0.0; LANES])
-            };
-            let mut half = [[[0.0; LANES]; OUT]; IN];
-            for (q, half) in half.iter_mut().enumerate() {
-                *half = output_line([
-                    read(q),
-                    read(6 + q),
-                    read(12 + q),
-                    read(18 + q),
-                    read(24 + q),
-                    read(30 + q),
-                ]);
-            }
-            let channel = column + first;
-            let mut bias = [0.0; LANES];
-            if !e.bias.is_null() {
-                // SAFETY: the bias has a value for each of these channels.
-                bias = unsafe { *e.bias.add(channel).cast::<Lanes>() };
-            }
-            for y in 0..OUT.min(oh - oy) {
-                let line = output_line([
-                    &half[0][y],
-                    &half[1][y],
-                    &half[2][y],
-                    &half[3][y],
-                    &half[4][y],
-                    &half[5][y],
-                ]);
-                for (q, values) in line.iter().enumerate().take(ow - ox) {
-                    let pixel = (image * oh + oy + y) * ow + ox + q;
-                    let mut sum = lanes(|i| values[i] + bias[i]);
-                    // SAFETY: the pixel lies in the output, and in the residual, which is of the same size.
-                    unsafe {
-                        if !e.residual.is_null() {
-                            let residual = &*e.residual.add(pixel * e.residual_row + channel).cast::<Lanes>();
-                            sum = lanes(|i| sum[i] + residual[i]);
-                        }
-                        if e.relu {
-                            sum = lanes(|i| if sum[i] <= 0.0 { 0.0 } else { sum[i] });
-                        }
-                        *p.y.0.add(pixel * p.y.1 + channel).cast::<Lanes>() = sum;
-                    }
-                }
-            }
-        }
-    }
 }
