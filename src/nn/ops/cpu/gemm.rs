@@ -17,6 +17,8 @@ const LINES: usize = 16;
 /// Products of a sum that are added before the next ones, at most: a strip stays in the first cache for all rows of a
 /// block, and a block has rows enough to read the right-hand side from memory once.
 const DEPTH: usize = 256;
+/// Products of a matrix product that takes about a tenth of a millisecond.
+const SMALL: usize = 1 << 23;
 
 /// A right-hand side of `depth x columns`, laid out in strips of [`STRIP`] columns in the order they are read.
 #[derive(Debug, Clone)]
@@ -155,13 +157,17 @@ pub struct Split {
 impl Split {
     /// Cuts a product of `rows x depth x columns` for a number of threads.
     pub fn new(rows: usize, depth: usize, columns: usize, threads: usize) -> Self {
-        let depth = even(depth, DEPTH).next_multiple_of(STRIP);
         let all_panels = columns.div_ceil(PANEL);
-        // Two tasks a thread, so that one that is late can be made up for.
-        let tasks = if threads == 1 { 1 } else { 2 * threads };
+        // Two tasks a thread, so that one that is late can be made up for, unless that is not worth its price.
+        let tasks = if threads == 1 || rows * depth * columns < SMALL {
+            threads
+        } else {
+            2 * threads
+        };
+        let depth = even(depth, DEPTH).next_multiple_of(STRIP);
         let most = (BLOCK / depth.max(1)).clamp(16, 1024);
-        // What is longer is cut: the other is read once for every part of it.
-        let most = if columns < rows {
+        // What is longer is cut: the other is read once for every part of it. Rows cost more, because they are gathered.
+        let most = if columns < 3 * rows {
             most.min(rows.div_ceil(tasks))
         } else {
             most
