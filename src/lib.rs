@@ -13,6 +13,7 @@ pub mod atomic_file;
 pub mod findings;
 pub mod imaging;
 pub mod inference;
+pub mod markup;
 pub mod nn;
 pub mod preprocess;
 pub mod report;

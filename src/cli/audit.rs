@@ -71,7 +71,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// If the split holds no image.
 pub fn make(models: &Models, manifest: &Manifest, data: String, split: Selection) -> anyhow::Result<Audit> {
-    let chosen = Chosen::of(&manifest.rows, split);
+    let chosen = Chosen::of(manifest, split);
     anyhow::ensure!(!chosen.rows.is_empty(), "{data}: no images in split '{}'", split.name());
     let bar = progress_bar(chosen.rows.len());
     let mut progress = |done: usize, failure: Option<&Failed>| {

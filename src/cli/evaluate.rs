@@ -46,7 +46,7 @@ pub struct EvaluateArgs {
 /// If the manifest cannot be used, the models cannot be loaded, or the result cannot be written.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let manifest = args.dataset.open()?;
-    let chosen = Chosen::of(&manifest.rows, args.split);
+    let chosen = Chosen::of(&manifest, args.split);
     anyhow::ensure!(
         !chosen.rows.is_empty(),
         "{}: no images in split '{}'",

@@ -209,7 +209,7 @@ fn make_what_is_missing(args: &PromoteArgs, data: &Path) -> anyhow::Result<()> {
     let name = data.display().to_string();
     if needs_validation {
         let split = Selection::Only(Part::Validation);
-        let chosen = Chosen::of(&manifest.rows, split);
+        let chosen = Chosen::of(&manifest, split);
         let never = std::sync::atomic::AtomicBool::new(false);
         let measured = measure::records(&models, &chosen.rows, &never, &mut |_, _| {});
         let report = Report::of(&models, name.clone(), split, &chosen, &measured);

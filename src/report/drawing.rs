@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use image::{ExtendedColorType, Rgb, RgbImage};
 
+use crate::markup::escaped;
+
 use super::text::{Text, blend};
 use super::{Error, png};
 
@@ -167,21 +169,6 @@ fn element(item: &Item) -> String {
             )
         }
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            letter if letter.is_control() => {}
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }
 
 fn paint(picture: &mut RgbImage, item: &Item) {

@@ -12,9 +12,9 @@ use crate::nn::card::Task;
 use crate::nn::{Device, InputSpec, ModelCard, Segmenter};
 use crate::preprocess;
 
-use super::Error;
 use super::manifest::Row;
 use super::sample::{self, Sample};
+use super::{Error, Region};
 
 /// A verified segmenter.
 pub struct Lungs {
@@ -43,6 +43,13 @@ impl Lungs {
             segmenter: Mutex::new((network, card)),
             device: device.clone(),
         })
+    }
+
+    /// What is wrong where a network is given a part of the picture and nobody names a segmenter.
+    pub fn missing(region: Region) -> Error {
+        Error::Usage(format!(
+            "the input is {region}, so that the lungs must be found: name a segmenter's weights with --segmenter"
+        ))
     }
 
     /// SHA-256 of the weights.

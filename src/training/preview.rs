@@ -1,16 +1,20 @@
 //! A batch as the network will see it, before it does: the same members and transforms that the run draws, and only
-//! their files are read. Knows no networks.
+//! their files are read. A segmenter runs where a classifier is given the lungs only.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use crate::nn::Device;
 use crate::nn::card::Task;
 
+use super::Error;
 use super::batches::Plan;
+use super::lungs::Lungs;
 use super::manifest::{Class, Manifest, Row};
 use super::pool::{Order, Pool};
 use super::recipe::{Augmenting, Config};
+use super::sample::{self, Sample};
 use super::split::Part;
-use super::{Error, sample};
 
 /// Images of a batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,14 +49,16 @@ pub struct PreviewImage {
 }
 
 /// The first `most` images of a batch; `epoch` and `batch` are counted from 0, and a batch after the last one of its
-/// epoch is the first of the next. Where a classifier is given the lungs only, the full picture is shown: no network
-/// runs here.
+/// epoch is the first of the next. Where a classifier is given the lungs only, the weights of `segmenter` find them on
+/// the CPU.
 ///
 /// # Errors
-/// If there is nothing to train on, a file of the batch cannot be used, or `cancel` was set.
+/// If there is nothing to train on, a file of the batch cannot be used, the lungs are needed and cannot be found, or
+/// `cancel` was set.
 pub fn preview(
     manifest: &Manifest,
     config: &Config,
+    segmenter: Option<&Path>,
     (epoch, batch): (usize, usize),
     most: usize,
     cancel: &AtomicBool,
@@ -82,7 +88,7 @@ pub fn preview(
     let chosen: Vec<usize> = chunks[batch].iter().copied().take(most).collect();
     let spec = config.input(config.size_of(epoch));
     let files: Vec<&Row> = chosen.iter().map(|&index| rows[pool.member(index).sample]).collect();
-    let samples = sample::load(&files, &spec, segments, cancel, &mut |_| {})?;
+    let samples = samples(&files, config, segmenter, config.size_of(epoch), cancel)?;
     let plan = Plan {
         samples: &samples,
         order,
@@ -91,7 +97,7 @@ pub fn preview(
     };
     let first = batch * config.effective_batch();
     let images = chosen.iter().zip(&samples).zip(&files).enumerate();
-    let image = |(place, ((&index, sample), row)): (usize, ((&usize, &sample::Sample), &&Row))| {
+    let image = |(place, ((&index, sample), row)): (usize, ((&usize, &Sample), &&Row))| {
         let transform = plan.transform(epoch, first + place, pool.member(index));
         let (height, width) = (spec.height, spec.width);
         let grey = match &transform {
@@ -118,4 +124,23 @@ pub fn preview(
         images: images.map(image).collect(),
         total: chunks[batch].len(),
     })
+}
+
+/// The rows at an image size, as the run loads them.
+fn samples(
+    rows: &[&Row],
+    config: &Config,
+    segmenter: Option<&Path>,
+    size: usize,
+    cancel: &AtomicBool,
+) -> Result<Vec<Sample>, Error> {
+    let spec = config.input(size);
+    if spec.region.is_full() {
+        let with_masks = config.task == Task::Segmenter;
+        return Ok(sample::load(rows, &spec, with_masks, cancel, &mut |_| {})?);
+    }
+    let weights = segmenter.ok_or_else(|| Lungs::missing(config.region))?;
+    let lungs = Lungs::open(weights, &Device::Cpu)?;
+    let load = |row: &Row| lungs.sample(row, &spec);
+    Ok(sample::load_with(rows, load, cancel, &mut |_| {})?)
 }

@@ -253,10 +253,11 @@ fn last_words(mut pipe: impl Read) -> String {
 fn obituary(status: io::Result<ExitStatus>, words: &str) -> String {
     let mut sentence = match status {
         Ok(status) => match signal(status) {
+            // It had no time for last words: what it said before is of something else.
             Some(9) => {
-                "the training process was killed (signal 9); the system does that when memory runs out, and then \
-                 a smaller batch helps"
-                    .to_owned()
+                return "the training process was killed (signal 9); the system does that when memory runs out, and \
+                        then a smaller batch helps"
+                    .to_owned();
             }
             _ => format!("the training process ended without a word ({status})"),
         },

@@ -128,6 +128,8 @@ fn a_split_file_says_which_part_is_which() {
     let laterals = tested.iter().filter(|file| *file == "0.png").count();
     assert_eq!(count(&test["overall"]["images"]) as usize, tested.len() - laterals);
     assert_eq!(count(&test["in_training_part"]), 0);
+    assert_eq!(test["split_id"], kept["id"]);
+    assert_eq!(all["split_id"], kept["id"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use recovnet::training::check::plane::{Plane, SIDE};
 use recovnet::training::check::report::OddKind;
 use recovnet::training::check::{self, CheckReport, Options, Stage, html, words};
 use recovnet::training::manifest::{Manifest, Row};
-use recovnet::training::split::Part;
+use recovnet::training::split::{Part, Split, SplitRule};
 
 use crate::chests::{Folder, chest, cropped, group_in, jpeg, with_gamma};
 
@@ -354,6 +354,49 @@ fn a_check_stops_at_once_when_asked() {
         check::run(&[], &Options::default(), &AtomicBool::new(false), &mut |_| {}),
         Err(check::Error::Empty)
     ));
+}
+
+#[test]
+fn patients_in_two_predefined_parts_are_found() {
+    let folder = chests(6, 96);
+    let lines = [
+        "chest0.png,covid,p1,train",
+        "chest1.png,normal,p1,test",
+        "chest2.png,covid,p2,train",
+        "chest3.png,normal,p2,train",
+        "chest4.png,covid,p3,val",
+        "chest5.png,normal,p1,train",
+    ];
+    let table = format!("file,label,patient,part\n{}\n", lines.join("\n"));
+    std::fs::write(folder.path().join("manifest.csv"), table).expect("a table is written");
+    let mut rows = rows(&folder);
+    Split::assign(&mut rows, SplitRule::Predefined, 0).expect("every row has a part");
+    let never = AtomicBool::new(false);
+    let report = check::run(&rows, &Options::default(), &never, &mut |_| {}).expect("a report");
+    assert_eq!((report.leakage().groups, report.leakage().near), (1, 0));
+    let shared = &report.shared_groups.first[0];
+    let files: Vec<&str> = shared.files.iter().map(|place| place.file.as_str()).collect();
+    assert_eq!((files, shared.images), (vec!["chest0.png", "chest1.png"], 3));
+
+    let ask = |on_leakage| {
+        let request = Request {
+            rows: &rows,
+            uses: &|_| true,
+            on_leakage,
+            reports: None,
+            options: &Options::default(),
+        };
+        gate(&request, &never, &mut |_| {})
+    };
+    let refused = ask(OnLeakage::Refuse).expect_err("a patient is in two parts");
+    assert!(refused.to_string().contains("1 "), "{refused}");
+    let record = ask(OnLeakage::LeaveOut).expect("the others can be used");
+    let left_out: Vec<&str> = record.left_out.iter().map(String::as_str).collect();
+    assert_eq!(
+        left_out,
+        ["chest0.png", "chest5.png"],
+        "the test part keeps the patient"
+    );
 }
 
 #[test]

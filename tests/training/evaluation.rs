@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use recovnet::training::evaluation::calibration::Calibration;
 use recovnet::training::evaluation::{
-    Evaluation, Failed, MaskRecord, McNemar, Record, Reliability, Report, ScoreTable, Selection, is_early, saved,
-    surface,
+    Evaluation, Failed, MaskRecord, McNemar, Origin, Record, Reliability, Report, ScoreTable, Selection, is_early,
+    saved, surface,
 };
 use recovnet::training::loss::sigmoid;
 use recovnet::training::manifest::{Class, Row};
@@ -311,6 +311,7 @@ fn report(records: &[Record]) -> Report {
     Report {
         data: "somewhere".to_owned(),
         split: "test".to_owned(),
+        origin: Origin::default(),
         classifier: "recovnet-v1".to_owned(),
         classifier_version: "1".to_owned(),
         weights_sha256: "ab".repeat(32),

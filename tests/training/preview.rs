@@ -2,16 +2,18 @@
 
 use std::sync::atomic::AtomicBool;
 
+use recovnet::nn::Device;
 use recovnet::training::batches::{Batch, Plan};
 use recovnet::training::dataset::{self, Options};
+use recovnet::training::lungs::Lungs;
 use recovnet::training::manifest::Row;
 use recovnet::training::pool::{Order, Pool};
 use recovnet::training::preview::preview;
 use recovnet::training::recipe::{Augmenting, Config, Recipe, Stage};
 use recovnet::training::split::Part;
-use recovnet::training::{BackboneKind, Task, sample};
+use recovnet::training::{BackboneKind, Region, Task, sample};
 
-use crate::phantoms;
+use crate::{phantoms, support};
 
 const SIDE: usize = 32;
 
@@ -56,7 +58,7 @@ fn the_preview_is_the_batch_that_the_network_is_given() {
             Ok(())
         });
         let batch = second.expect("a second batch");
-        let shown = preview(&manifest, &config, (1, 1), 3, &cancel).expect("a preview");
+        let shown = preview(&manifest, &config, None, (1, 1), 3, &cancel).expect("a preview");
         assert_eq!((shown.epoch, shown.batch, shown.side), (2, 2, SIDE));
         assert_eq!((shown.images.len(), shown.total), (3, 4));
         let pixels = SIDE * SIDE;
@@ -82,9 +84,52 @@ fn the_batch_after_the_last_is_the_first_of_the_next_epoch() {
     let manifest = dataset::open(data.path(), &Options::default()).expect("a data set");
     let config = config(Augmenting::EachEpoch);
     let cancel = AtomicBool::new(false);
-    let one = preview(&manifest, &config, (0, 0), 4, &cancel).expect("a preview");
-    let after = preview(&manifest, &config, (0, one.batches), 4, &cancel).expect("a preview");
-    let next = preview(&manifest, &config, (1, 0), 4, &cancel).expect("a preview");
+    let one = preview(&manifest, &config, None, (0, 0), 4, &cancel).expect("a preview");
+    let after = preview(&manifest, &config, None, (0, one.batches), 4, &cancel).expect("a preview");
+    let next = preview(&manifest, &config, None, (1, 0), 4, &cancel).expect("a preview");
     assert_eq!(after, next);
     assert_ne!(one.images, next.images);
+}
+
+#[test]
+fn a_classifier_that_is_given_the_lungs_is_shown_the_lungs() {
+    let data = phantoms::folder(24);
+    let manifest = dataset::open(data.path(), &Options::default()).expect("a data set");
+    let cancel = AtomicBool::new(false);
+    let weights = support::weights_folder().join("segmenter-densenet121.safetensors");
+    let lungs = Lungs::open(&weights, &Device::Cpu).expect("a segmenter");
+    for region in [Region::LungMask, Region::LungCrop { margin: 0.1 }] {
+        let config = Config {
+            schedule: vec![Stage { epochs: 1, size: SIDE }],
+            batch: 4,
+            augmenting: Augmenting::Off,
+            region,
+            ..Recipe::Scratch.config(Task::Baseline, BackboneKind::DenseNet121)
+        };
+        let refused = preview(&manifest, &config, None, (0, 0), 2, &cancel).expect_err("no segmenter");
+        assert!(refused.to_string().contains("segmenter"), "{refused}");
+        let shown = preview(&manifest, &config, Some(&weights), (0, 0), 2, &cancel).expect("a preview");
+        for image in &shown.images {
+            let row = manifest.rows.iter().find(|row| row.file == image.file).expect("a row");
+            let sample = lungs.sample(row, &config.input(SIDE)).expect("a sample");
+            let greys: Vec<u8> = sample
+                .grey()
+                .iter()
+                .map(|value| (value * 255.0).round() as u8)
+                .collect();
+            assert_eq!(image.grey, greys, "{}", image.file);
+            let whole = sample::load(
+                &[row],
+                &Config {
+                    region: Region::Full,
+                    ..config.clone()
+                }
+                .input(SIDE),
+                false,
+                &cancel,
+                &mut |_| {},
+            );
+            assert_ne!(sample, whole.expect("a sample")[0], "{} is shown whole", image.file);
+        }
+    }
 }

@@ -150,7 +150,7 @@ fn audit_of(sign: Sign, weights: &Path) -> Audit {
         &network,
     );
     let models = Models::load(Some(weights), ClassifierName::RecovnetV1, "cpu").unwrap();
-    let chosen = Chosen::of(&manifest.rows, Selection::All);
+    let chosen = Chosen::of(&manifest, Selection::All);
     let never = AtomicBool::new(false);
     audit::measure::audit(
         &models,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use recovnet::training::audit::{self, Audit, AuditRecord, Subject};
-use recovnet::training::evaluation::{Evaluation, MaskRecord, Record, Report, saved};
+use recovnet::training::evaluation::{Evaluation, MaskRecord, Origin, Record, Report, saved};
 use recovnet::training::metrics::Confusion;
 use recovnet::training::recipe::{Config, Recipe};
 use recovnet::training::runs;
@@ -120,6 +120,7 @@ pub fn write_evaluation(run: &Path, data: &Path, skill: f64) -> Confusion {
     let report = Report {
         data: data.display().to_string(),
         split: "test".to_owned(),
+        origin: Origin::default(),
         classifier: "recovnet-v1".to_owned(),
         classifier_version: "2026.11.1".to_owned(),
         weights_sha256: sha256(name),

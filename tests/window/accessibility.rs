@@ -11,6 +11,9 @@ const ACCESSIBLE: &str = "org.a11y.atspi.Accessible";
 /// Deeper than any tree of ours: a cycle would end here.
 const DEEPEST: usize = 64;
 
+/// AT-SPI's number of the role 'entry': a field for text.
+pub const ENTRY: u32 = 79;
+
 /// Bus name and object path of one element.
 type Reference = (String, OwnedObjectPath);
 
@@ -24,6 +27,8 @@ pub struct Element {
     pub states: u64,
     /// x, y, width, height in pixels of the screen.
     pub extents: (i32, i32, i32, i32),
+    /// What stands in a field for text.
+    pub text: String,
 }
 
 /// Reads trees.
@@ -78,12 +83,20 @@ impl Reader {
         } else {
             (0, 0, 0, 0)
         };
+        let role: u32 = self.call(at, ACCESSIBLE, "GetRole", &()).await?;
+        let text = if role == ENTRY && has(".Text") {
+            self.call(at, "org.a11y.atspi.Text", "GetText", &(0_i32, -1_i32))
+                .await?
+        } else {
+            String::new()
+        };
         Ok(Element {
-            role: self.call::<_, u32>(at, ACCESSIBLE, "GetRole", &()).await?,
+            role,
             name,
             description,
             states: states.iter().rev().fold(0, |bits, half| bits << 32 | u64::from(*half)),
             extents,
+            text,
         })
     }
 

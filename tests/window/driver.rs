@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::accessibility::{Element, Reader};
+use crate::accessibility::{ENTRY, Element, Reader};
 use crate::desktop::{Desktop, Running, await_some};
 use crate::screen::{Screen, Screenshot};
 
@@ -12,6 +12,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_recovnet");
 const CHECKED: u32 = 4;
 /// AT-SPI's number of the state 'enabled'.
 const ENABLED: u32 = 8;
+/// AT-SPI's number of the state 'focused'.
+const FOCUSED: u32 = 12;
 
 /// A running window. Fields are dropped in this order: the program first.
 pub struct Driver {
@@ -90,8 +92,12 @@ impl Driver {
 
     /// Clicks into the middle of an element, once it is there and can be used.
     pub fn click(&mut self, name: &str) {
-        let (x, y, width, height) = await_some(name, || {
-            let element = self.named(name)?;
+        self.click_found(name, |driver| driver.named(name));
+    }
+
+    fn click_found(&mut self, what: &str, find: impl Fn(&mut Self) -> Result<Element, String>) {
+        let (x, y, width, height) = await_some(what, || {
+            let element = find(self)?;
             if element.states >> ENABLED & 1 == 0 || element.extents.2 == 0 {
                 return Err(format!("{element:?} cannot be clicked"));
             }
@@ -101,12 +107,36 @@ impl Driver {
         self.desktop.input(&["click", "1"]);
     }
 
+    /// The field of a name; what is written beside it may have the same.
+    fn field(&mut self, name: &str) -> Result<Element, String> {
+        let elements = self.elements()?;
+        let is_field = |element: &&Element| element.role == ENTRY && element.name == name;
+        let found = elements.iter().find(is_field);
+        found
+            .cloned()
+            .ok_or_else(|| format!("no field {name} among: {}", names(&elements)))
+    }
+
     /// Clicks into a field, replaces its text and leaves it.
     pub fn type_into(&mut self, name: &str, text: &str) {
-        self.click(name);
+        self.click_found(name, |driver| driver.field(name));
+        self.await_field(name, "the keyboard", |field| field.states >> FOCUSED & 1 == 1);
         self.press("ctrl+a");
         self.desktop.input(&["type", "--delay", "4", text]);
+        self.await_field(name, text, |field| field.text == text);
         self.press("Tab");
+        self.await_field(name, "to lose the keyboard", |field| field.states >> FOCUSED & 1 == 0);
+    }
+
+    fn await_field(&mut self, name: &str, what: &str, is_so: impl Fn(&Element) -> bool) {
+        await_some(name, || {
+            let field = self.field(name)?;
+            if is_so(&field) {
+                Ok(())
+            } else {
+                Err(format!("{field:?} is to have {what}"))
+            }
+        });
     }
 
     pub fn shot(&self) -> Screenshot {

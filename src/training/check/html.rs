@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::markup::escaped;
+
 use super::histogram::{Bin, Histogram};
 use super::report::{CheckReport, CopyPair, Odd, Place};
 use super::thumbnail::Thumbnail;
@@ -31,21 +33,6 @@ pub fn html(report: &CheckReport) -> String {
     // Writing to a string cannot fail.
     let _ = write_html(&mut text, report);
     text
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 fn write_html(text: &mut String, report: &CheckReport) -> std::fmt::Result {

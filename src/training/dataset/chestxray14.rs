@@ -54,12 +54,7 @@ fn read(folders: &Folders, _: &Options) -> Result<Found, Error> {
         }))
     })?;
     found.rows = rows.into_iter().flatten().collect();
-    if missing > 0 {
-        found.notes.push(format!(
-            "{missing} images that {} names are not in the folder and are left out.",
-            table.display()
-        ));
-    }
+    found.note_missing(missing, &table);
     if parts.is_empty() {
         found.notes.push(
             "train_val_list.txt and test_list.txt are not there: ChestX-ray14 is parted in the paper's ratio by patient \

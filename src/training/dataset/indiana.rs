@@ -65,12 +65,7 @@ fn read(folders: &Folders, _: &Options) -> Result<Found, Error> {
         }))
     })?;
     found.rows = rows.into_iter().flatten().collect();
-    if missing > 0 {
-        found.notes.push(format!(
-            "{missing} images that {} names are not in the folder and are left out.",
-            table.display()
-        ));
-    }
+    found.note_missing(missing, &table);
     if normal.is_none() {
         found.notes.push(format!(
             "{REPORTS} is not there: no image of Indiana is known to be normal; all are control all the same."

@@ -96,6 +96,18 @@ struct Found {
     notes: Vec<String>,
 }
 
+impl Found {
+    /// Says how many images of a table are not there, if any.
+    fn note_missing(&mut self, missing: usize, table: &Path) {
+        if missing > 0 {
+            self.notes.push(format!(
+                "{missing} images that {} names are not in the folder and are left out.",
+                table.display()
+            ));
+        }
+    }
+}
+
 /// What to take of the data, and how to part them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -7,14 +7,14 @@ use crate::findings::Mask;
 use crate::imaging::{self, Radiograph};
 use crate::inference::models::{LoadedSegmenter, Models, Opened};
 use crate::inference::pipeline;
-use crate::training::manifest::{Class, MaskFile, Row};
+use crate::training::manifest::{Class, Manifest, MaskFile, Row};
 use crate::training::metrics::Confusion;
 use crate::training::sample;
 use crate::training::split::Part;
 
 use super::{
-    Evaluation, Failed, MaskMetrics, MaskRecord, Record, Report, SegmentedImage, SegmenterReport, Selection, is_child,
-    is_early, surface,
+    Evaluation, Failed, MaskMetrics, MaskRecord, Origin, Record, Report, SegmentedImage, SegmenterReport, Selection,
+    is_child, is_early, surface,
 };
 
 /// What [`records`] tells while it works: images done, and the failure of the last one.
@@ -30,8 +30,10 @@ pub struct Measurement {
 }
 
 /// The images of a split, laterals apart.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Chosen<'a> {
+    /// Name of the split.
+    pub split_id: &'a str,
     /// What is evaluated.
     pub rows: Vec<&'a Row>,
     /// Laterals, which are left out.
@@ -39,11 +41,12 @@ pub struct Chosen<'a> {
 }
 
 impl<'a> Chosen<'a> {
-    /// The frontal images of a split.
-    pub fn of(rows: &'a [Row], split: Selection) -> Self {
-        let in_split = rows.iter().filter(|row| split.has(row));
+    /// The frontal images of a part.
+    pub fn of(manifest: &'a Manifest, split: Selection) -> Self {
+        let in_split = manifest.rows.iter().filter(|row| split.has(row));
         let (laterals, rows): (Vec<&Row>, Vec<&Row>) = in_split.partition(|row| row.is_left_out());
         Self {
+            split_id: &manifest.split.id,
             rows,
             laterals: laterals.len(),
         }
@@ -187,6 +190,7 @@ impl SegmenterReport {
         Self {
             data,
             split: split.name().to_owned(),
+            origin: Origin::of(chosen.split_id, card),
             segmenter: card.name.clone(),
             segmenter_version: card.version.clone(),
             weights_sha256: card.sha256.clone(),
@@ -207,6 +211,7 @@ impl Report {
         Self {
             data,
             split: split.name().to_owned(),
+            origin: Origin::of(chosen.split_id, card),
             classifier: card.name.clone(),
             classifier_version: card.version.clone(),
             weights_sha256: card.sha256.clone(),

@@ -9,6 +9,7 @@ pub mod calibration;
 mod figures;
 pub mod mcnemar;
 pub mod measure;
+mod origin;
 pub mod reliability;
 pub mod saved;
 pub mod scores;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use calibration::Calibration;
 pub use figures::{ClassMetrics, Evaluation, InLung, MaskMetrics, Measured, Thresholds};
 pub use mcnemar::McNemar;
+pub use origin::{Origin, RecordedLeakage};
 pub use reliability::{Reliability, ReliabilityBin};
 pub use scores::{Cells, PrecisionRecallPoint, RocPoint, ScoreTable};
 
@@ -77,6 +79,9 @@ pub struct Report {
     pub data: String,
     /// `train`, `val`, `test` or `all`.
     pub split: String,
+    /// The split by its name, and what the run of the weights recorded.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// The classifier's name.
     pub classifier: String,
     /// Version in its card.
@@ -120,6 +125,9 @@ pub struct SegmenterReport {
     pub data: String,
     /// `train`, `val`, `test` or `all`.
     pub split: String,
+    /// The split by its name, and what the run of the weights recorded.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// The segmenter's name.
     pub segmenter: String,
     /// Version in its card.

@@ -93,10 +93,10 @@ pub fn compare(first: &Path, second: &Path) -> Result<Comparison, Error> {
 /// Fills in what the evaluations on a split say.
 fn evaluated(comparison: &mut Comparison, runs: &[Run; 2], split: &str) {
     let folders = runs.each_ref().map(|run| folder::evaluation_folder(&run.folder, split));
-    if let Ok(reports) = segmented(&folders) {
+    let alone = folders.each_ref().map(|folder| saved::read_segmented(folder).ok());
+    if alone.iter().any(Option::is_some) {
         comparison.split = Some(split.to_owned());
-        comparison.figures = figures(&reports.each_ref().map(|report| mask_figures(&report.masks)));
-        return;
+        return segmented(comparison, &folders, &alone);
     }
     let read = || -> Result<_, saved::Error> {
         let reports = [saved::read_report(&folders[0])?, saved::read_report(&folders[1])?];
@@ -175,9 +175,20 @@ fn named_figures(evaluation: &crate::training::evaluation::Evaluation) -> BTreeM
     figures
 }
 
-/// Two evaluations of segmenters alone.
-fn segmented(folders: &[PathBuf; 2]) -> Result<[SegmenterReport; 2], saved::Error> {
-    Ok([saved::read_segmented(&folders[0])?, saved::read_segmented(&folders[1])?])
+/// Evaluations of which one at least is a segmenter's alone: they have masks in common.
+fn segmented(comparison: &mut Comparison, folders: &[PathBuf; 2], alone: &[Option<SegmenterReport>; 2]) {
+    let masks = |place: usize| match &alone[place] {
+        Some(report) => Ok(mask_figures(&report.masks)),
+        None => saved::read_report(&folders[place]).map(|report| mask_figures(&report.evaluation.masks)),
+    };
+    match (masks(0), masks(1)) {
+        (Ok(first), Ok(second)) => comparison.figures = figures(&[first, second]),
+        (Err(error), _) | (_, Err(error)) => comparison.notes.push(error.to_string()),
+    }
+    if alone.iter().any(Option::is_none) {
+        let text = "One of the two is a segmenter: only their lung masks are compared.";
+        comparison.notes.push(text.to_owned());
+    }
 }
 
 fn mask_figures(masks: &BTreeMap<String, MaskMetrics>) -> BTreeMap<String, Measured> {

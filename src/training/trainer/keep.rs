@@ -9,7 +9,7 @@ use crate::nn;
 use crate::training::Error;
 use crate::training::card;
 use crate::training::checkpoint::{Best, EPOCH, Within};
-use crate::training::event::{Checkpoint, EpochRecord, NoteKind, TrainingEvent, Watched};
+use crate::training::event::{Checkpoint, EpochRecord, NoteKind, Place, TrainingEvent, Watched};
 use crate::training::manifest::Row;
 use crate::training::phase::{Phase, Tally};
 use crate::training::split::{Part, SPLIT_KEY};
@@ -19,15 +19,18 @@ use crate::training::watch::Watch;
 const MOST_SHARE: f64 = 0.02;
 
 /// What to do where an epoch's files cannot be written.
-fn advised(error: Error) -> Error {
+fn advised(error: Error, kept: Option<Place>) -> Error {
     match error {
         Error::Network(nn::Error::Weights { path, reason }) | Error::Run { path, reason }
             if reason.starts_with("cannot be written") =>
         {
-            let reason = format!(
-                "{reason}; what was trained up to the last checkpoint is kept: free some space, or make the folder \
-                 writable, and go on with 'recovnet resume'"
-            );
+            let advice = if kept.is_some() {
+                "what was trained up to the last checkpoint is kept: free some space, or make the folder writable, \
+                 and resume the run"
+            } else {
+                "there is no checkpoint yet: free some space, or make the folder writable, and begin anew"
+            };
+            let reason = format!("{reason}; {advice}");
             Error::Run { path, reason }
         }
         other => other,
@@ -126,9 +129,12 @@ impl<P: Phase> Run<'_, '_, P> {
         let rates = (self.rate_after(&record), record.rate);
         self.progress.records.push(record.clone());
         self.progress.within = Within::default();
-        self.save().map_err(advised)?;
+        let kept = self.outlet.kept();
+        self.save().map_err(|error| advised(error, kept))?;
         if record.best {
-            self.save_best(reached, tally, described).map_err(advised)?;
+            let kept = self.outlet.kept();
+            self.save_best(reached, tally, described)
+                .map_err(|error| advised(error, kept))?;
         }
         let (epoch, size) = (record.epoch, record.size);
         self.outlet.emit(TrainingEvent::Epoch(record));

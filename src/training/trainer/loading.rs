@@ -8,7 +8,7 @@ use crate::training::checkpoint::RunFolder;
 use crate::training::control::Controls;
 use crate::training::event::{NoteKind, TrainingEvent};
 use crate::training::initial::Initial;
-use crate::training::input_cache::InputCache;
+use crate::training::input_cache::{DEFAULT_LIMIT, InputCache};
 use crate::training::lungs::Lungs;
 use crate::training::manifest::{Manifest, Row};
 use crate::training::outlet::Outlet;
@@ -16,9 +16,6 @@ use crate::training::phase::{self, Phase};
 use crate::training::recipe::Config;
 use crate::training::sample::{self, Sample};
 use crate::training::split::Part;
-
-/// Most bytes of decoded inputs on disk: QaTa-COV19 with its control groups at 224 pixels takes 13 GB.
-const CACHE_BYTES: u64 = 20 << 30;
 
 /// The samples of an epoch's image size.
 pub(super) struct Data {
@@ -30,10 +27,7 @@ pub(super) struct Data {
 /// The segmenter that a job names.
 pub(super) fn lungs(job: &Job) -> Result<Option<Lungs>, Error> {
     if job.segmenter.is_none() && !job.config.region.is_full() {
-        return Err(Error::Usage(format!(
-            "the input is {}, so that the lungs must be found: name a segmenter's weights with --segmenter",
-            job.config.region
-        )));
+        return Err(Lungs::missing(job.config.region));
     }
     let weights = job.segmenter.as_deref();
     weights.map(|weights| Lungs::open(weights, &job.device)).transpose()
@@ -130,7 +124,7 @@ impl<P: Phase> Run<'_, '_, P> {
             }
             _ => {
                 let folder = self.session.cache.as_ref();
-                let cache = folder.map(|folder| InputCache::open(folder, CACHE_BYTES, &spec, P::MASKS));
+                let cache = folder.map(|folder| InputCache::open(folder, DEFAULT_LIMIT, &spec, P::MASKS));
                 let loaded = sample::load_through(cache.as_ref(), &rows, &spec, P::MASKS, cancel, &mut on_progress);
                 problem = cache.and_then(|cache| cache.stats().problem);
                 loaded?

@@ -72,6 +72,7 @@ pub(super) fn go_on(state: &mut ViewerState, services: &mut Services) {
     match std::mem::take(&mut state.train.earlier) {
         Pending::Done(earlier) => {
             state.train.session = earlier.going_on();
+            run_pictures::watch(state, services);
         }
         Pending::Failed(reason) => state.train.session.notes.push(reason),
         running @ Pending::Running(_) => {
@@ -150,6 +151,8 @@ pub(super) fn event(state: &mut ViewerState, services: &mut Services, line: Line
         services.run = None;
         if matches!(session.standing, Standing::Stopped(_) | Standing::Failed(_, Some(_))) {
             state.train.form.resume = true;
+        } else if matches!(session.standing, Standing::Finished(_)) {
+            state.train.form.resume = false;
         }
         if std::mem::take(&mut state.train.closing) {
             services.ctx.send_viewport_cmd(ViewportCommand::Close);

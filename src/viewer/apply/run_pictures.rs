@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::Services;
 use super::files::load_texture;
+use crate::training::request::Request;
 use crate::viewer::errands::{Errand, Pending};
 use crate::viewer::state::ViewerState;
 use crate::viewer::theme;
-use crate::viewer::train::{batch_tiles, watch as pictures};
+use crate::viewer::train::{asked, batch_tiles, watch as pictures};
 
 /// Reads the pictures of the epoch that is looked at.
 pub(super) fn watch(state: &mut ViewerState, services: &mut Services) {
@@ -45,20 +46,25 @@ pub(super) fn show_watch(state: &mut ViewerState, services: &mut Services) {
 /// Has the batch made that comes next: of the run, or the first one of the run that the form describes.
 pub(super) fn preview(state: &mut ViewerState, services: &mut Services) {
     let train = &mut state.train;
-    let Some((folder, options)) = train.data.source() else {
-        return;
-    };
-    let (config, place) = match &train.session.started {
-        Some(started) if train.session.is_active() => {
+    let running = train.session.started.as_ref().filter(|_| train.session.is_active());
+    let (run, place) = match running {
+        Some(started) => {
             let done = train.session.steps().map_or(0, |(done, _)| done);
             let per_epoch = started.steps_per_epoch.max(1);
-            ((*started.config).clone(), (done / per_epoch, done % per_epoch))
+            (Some(started.run.clone()), (done / per_epoch, done % per_epoch))
         }
-        _ => (train.form.config.clone(), (0, 0)),
+        None => (None, (0, 0)),
     };
+    let described = asked::request(train);
     let [red, green, blue, _] = theme::RIGHT_LUNG.to_array();
-    let make =
-        move |errand: &Errand<'_>| batch_tiles::make((&folder, &options), &config, place, [red, green, blue], errand);
+    let make = move |errand: &Errand<'_>| {
+        let request = match run {
+            // The form may have been changed since it was started.
+            Some(run) => Request::of_run(&run).map_err(|e| e.to_string())?,
+            None => described.ok_or_else(|| "no data folder is named".to_owned())?,
+        };
+        batch_tiles::make(&request, place, [red, green, blue], errand)
+    };
     train.preview = Pending::Running(services.errands.send("next-batch", make));
 }
 

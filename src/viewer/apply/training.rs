@@ -32,8 +32,14 @@ pub(super) fn command(state: &mut ViewerState, services: &mut Services, command:
         TrainCommand::AddFolder => train.data.folders.push(Folder::default()),
         TrainCommand::RemoveFolder(number) => data_folders::remove_folder(state, services, number),
         TrainCommand::DataFolder(path) => data_folders::data_folder(state, services, &path),
-        TrainCommand::Choose(task, encoder, recipe) => train.form.choose(task, encoder, recipe),
-        TrainCommand::Set(name, text) => train.form.edit(name, &text),
+        TrainCommand::Choose(task, encoder, recipe) => {
+            train.form.choose(task, encoder, recipe);
+            train.batch = None;
+        }
+        TrainCommand::Set(name, text) => {
+            train.form.edit(name, &text);
+            train.batch = None;
+        }
         TrainCommand::Type(field, text) => {
             if field == Text::Initial {
                 (train.start, train.import) = (Pending::Nothing, Pending::Nothing);

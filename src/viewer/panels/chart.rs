@@ -3,7 +3,7 @@
 
 use egui::{Color32, Role, Ui, Vec2, WidgetInfo};
 pub use egui_plot::Corner;
-use egui_plot::{HoverPosition, Legend, Line, LineStyle, Plot, PlotPoints, Points};
+use egui_plot::{GridInput, HoverPosition, Legend, Line, LineStyle, Plot, PlotPoints, Points, log_grid_spacer};
 
 use crate::viewer::theme;
 
@@ -25,7 +25,7 @@ pub struct Curve {
 pub struct Chart<'a> {
     /// Its name, unique in the window, and what assistive technology calls it.
     pub name: &'a str,
-    /// What is along it.
+    /// What is along it, in whole numbers.
     pub x: &'a str,
     /// A logarithmic height.
     pub log: bool,
@@ -79,6 +79,13 @@ impl Chart<'_> {
             .x_axis_formatter(|mark, _| value_words_short(mark.value))
             .y_axis_min_width(44.0)
             .show_background(false)
+            .x_grid_spacer(|input: GridInput| {
+                let mut marks = log_grid_spacer(10)(input);
+                marks.retain(|mark| mark.step_size >= 1.0);
+                marks
+            })
+            .show_axes(!is_empty)
+            .show_grid(!is_empty)
             .grid_color(theme::MUTED)
             .allow_scroll(false)
             .set_margin_fraction(Vec2::new(0.02, 0.08));
@@ -148,7 +155,8 @@ pub fn colour(place: usize) -> Color32 {
 
 /// The dash of the curve at a place.
 pub fn dash(place: usize) -> LineStyle {
-    match place % 3 {
+    // After the last colour the dashes are others, too.
+    match (place + place / theme::CURVES.len()) % 3 {
         0 => LineStyle::Solid,
         1 => LineStyle::Dashed { length: 8.0 },
         _ => LineStyle::Dotted { spacing: 5.0 },

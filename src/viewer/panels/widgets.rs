@@ -94,10 +94,11 @@ fn row(ui: &mut Ui, caption: &str, name: &str, colour: Option<Color32>, shown: &
         left += 14.0;
     }
     let painter = ui.painter();
-    let value = painter.layout_no_wrap(shown.to_owned(), theme::body(), theme::TEXT);
+    let value = elided(ui, shown, theme::TEXT, rect.max.x - left);
+    let is_whole = !value.elided;
     let value_left = rect.max.x - value.size().x;
     let name_space = (value_left - left - 2.0 * theme::STEP).max(0.0);
-    let caption = elided(ui, caption, name_space);
+    let caption = elided(ui, caption, theme::MUTED, name_space);
     painter.galley(
         pos2(left, rect.center().y - caption.size().y / 2.0),
         caption,
@@ -109,11 +110,14 @@ fn row(ui: &mut Ui, caption: &str, name: &str, colour: Option<Color32>, shown: &
         theme::TEXT,
     );
     name_value(&response, name, plain);
+    if !is_whole {
+        response.on_hover_text(shown);
+    }
 }
 
 /// A line of body text cut off with an ellipsis at a width.
-pub fn elided(ui: &Ui, text: &str, width: f32) -> std::sync::Arc<egui::Galley> {
-    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::body(), theme::MUTED);
+pub fn elided(ui: &Ui, text: &str, colour: Color32, width: f32) -> std::sync::Arc<egui::Galley> {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), theme::body(), colour);
     job.wrap = egui::text::TextWrapping::truncate_at_width(width);
     ui.painter().layout_job(job)
 }

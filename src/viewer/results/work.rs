@@ -70,7 +70,7 @@ impl Task {
     /// In a sentence.
     pub fn evaluate(&self, errand: &Errand<'_>) -> Result<(), String> {
         let (manifest, split) = self.open()?;
-        let chosen = Chosen::of(&manifest.rows, split);
+        let chosen = Chosen::of(&manifest, split);
         self.refuse_empty(&chosen)?;
         let card = runs::card(&self.run).map_err(|e| e.to_string())?;
         if card.task == training::Task::Segmenter {
@@ -112,7 +112,7 @@ impl Task {
     /// In a sentence.
     pub fn audit(&self, errand: &Errand<'_>) -> Result<(), String> {
         let (manifest, split) = self.open()?;
-        let chosen = Chosen::of(&manifest.rows, split);
+        let chosen = Chosen::of(&manifest, split);
         self.refuse_empty(&chosen)?;
         let models = self.models()?;
         let total = chosen.rows.len();

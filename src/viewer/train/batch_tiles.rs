@@ -1,11 +1,10 @@
 //! The next batch as pictures: made on a thread, exactly as the network will be given it.
 
-use std::path::Path;
-
-use crate::training::dataset::{self, Options};
+use crate::training::checkpoint::RunFolder;
+use crate::training::dataset;
 use crate::training::manifest::Class;
 use crate::training::preview::{PreviewImage, preview};
-use crate::training::recipe::Config;
+use crate::training::request::Request;
 use crate::viewer::errands::Errand;
 use crate::viewer::picture::Thumbnail;
 
@@ -36,19 +35,24 @@ pub struct BatchTile {
     pub picture: Thumbnail,
 }
 
-/// Makes the pictures of a batch; `place` is epoch and batch, from 0.
+/// Makes the pictures of a batch of a run, or of one that is not begun; `place` is epoch and batch, from 0.
 ///
 /// # Errors
 /// In a sentence.
 pub fn make(
-    (folder, options): (&Path, &Options),
-    config: &Config,
+    request: &Request,
     place: (usize, usize),
     outline: [u8; 3],
     errand: &Errand<'_>,
 ) -> Result<BatchTiles, String> {
-    let manifest = dataset::open(folder, options).map_err(|e| e.to_string())?;
-    let shown = preview(&manifest, config, place, MOST, errand.cancel()).map_err(|e| e.to_string())?;
+    let mut manifest = dataset::open(&request.data, &request.dataset).map_err(|e| e.to_string())?;
+    let checked = RunFolder::at(&request.run).check().map_err(|e| e.to_string())?;
+    if let Some(checked) = checked.filter(|_| request.resume) {
+        manifest.rows.retain(|row| !checked.left_out.contains(&row.file));
+    }
+    let segmenter = request.segmenter.as_deref();
+    let shown = preview(&manifest, &request.config, segmenter, place, MOST, errand.cancel());
+    let shown = shown.map_err(|e| e.to_string())?;
     let words = format!(
         "Epoch {}, batch {} of {}: {} of {} images at {} px",
         shown.epoch,

@@ -114,10 +114,19 @@ struct Clock {
     waited: f64,
     /// Times of recent steps, with the steps done and the seconds waited until then.
     recent: Vec<(f64, usize, f64)>,
+    /// When the stage before or between steps was first heard of, what it was called and what was done by then.
+    stage: Option<(f64, String, usize)>,
 }
 
 impl Clock {
+    fn stage(&mut self, name: &str, done: usize) {
+        if self.stage.as_ref().is_none_or(|(_, known, _)| known != name) {
+            self.stage = Some((self.now, name.to_owned(), done));
+        }
+    }
+
     fn step(&mut self, time: f64, done: usize) {
+        self.stage = None;
         if self.first.is_none() {
             self.first = Some((time, done));
         }
@@ -184,6 +193,8 @@ impl Session {
         Self {
             standing: Standing::Starting,
             asked: None,
+            // How fast the former process was says nothing of this one.
+            clock: Clock::default(),
             ..self.clone()
         }
     }
@@ -202,11 +213,18 @@ impl Session {
         match line.event {
             TrainingEvent::Started(started) => self.begin(started),
             TrainingEvent::Checking { stage, done, total } => {
+                self.clock.stage(&stage, done);
                 self.standing = Standing::Checking { stage, done, total };
             }
-            TrainingEvent::Loading { done, total, size } => self.standing = Standing::Loading { done, total, size },
+            TrainingEvent::Loading { done, total, size } => {
+                self.clock.stage(&format!("loading at {size}"), done);
+                self.standing = Standing::Loading { done, total, size };
+            }
             TrainingEvent::Step(step) => self.step(line.time, step),
-            TrainingEvent::Validating { done, total, .. } => self.standing = Standing::Validating { done, total },
+            TrainingEvent::Validating { done, total, .. } => {
+                self.clock.stage("validating", done);
+                self.standing = Standing::Validating { done, total };
+            }
             TrainingEvent::Epoch(record) => self.epoch(record),
             TrainingEvent::Watch { epoch, images } => {
                 self.watch.retain(|(other, _)| *other != epoch);
@@ -314,6 +332,24 @@ impl Session {
         // The last step of an epoch belongs to it until the next one begins.
         let index = done.saturating_sub(1) / per_epoch;
         Some(((index + 1).min(epochs.max(1)), done - index * per_epoch, per_epoch))
+    }
+
+    /// What is done, and of how much, of a stage before or between steps.
+    pub fn stage(&self) -> Option<(usize, usize)> {
+        match self.standing {
+            Standing::Checking { done, total, .. }
+            | Standing::Loading { done, total, .. }
+            | Standing::Validating { done, total } => Some((done, total)),
+            _ => None,
+        }
+    }
+
+    /// How many seconds the stage will go on; `None` before there is anything to judge by.
+    pub fn left_of_stage(&self) -> Option<f64> {
+        let (done, total) = self.stage()?;
+        let (since, _, before) = self.clock.stage.as_ref()?;
+        let per_part = (self.clock.now - since) / done.checked_sub(*before).filter(|parts| *parts > 0)? as f64;
+        Some(per_part * total.checked_sub(done)? as f64)
     }
 
     /// How long the steps to the end of the run will take.

@@ -35,6 +35,9 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         Pending::Done(found) => match found.as_ref() {
             Found::Classifier(evaluated) => results(ui, state, evaluated, commands),
             Found::Segmenter(report) => segmenter(ui, report),
+            Found::Nothing if state.results.working.running().is_some() => {
+                caption(ui, "Its figures appear here.");
+            }
             Found::Nothing => {
                 ui.weak("The run was not evaluated on this part. Name the data folder and evaluate it.");
             }

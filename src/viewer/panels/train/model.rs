@@ -65,6 +65,15 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
 
 /// A box of choices (value, text, tooltip) with a name; what was chosen, if it is another.
 pub fn choice<T: Copy + PartialEq>(ui: &mut Ui, name: &str, now: T, choices: &[(T, &str, &str)]) -> Option<T> {
+    choice_response(ui, name, now, choices).1
+}
+
+fn choice_response<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    now: T,
+    choices: &[(T, &str, &str)],
+) -> (Response, Option<T>) {
     let mut chosen = now;
     let text = choices
         .iter()
@@ -78,8 +87,8 @@ pub fn choice<T: Copy + PartialEq>(ui: &mut Ui, name: &str, now: T, choices: &[(
             ui.selectable_value(&mut chosen, *value, *text).on_hover_text(*tooltip);
         }
     });
-    response.response.accessible_name(name);
-    (chosen != now).then_some(chosen)
+    let response = response.response.accessible_name(name);
+    (response, (chosen != now).then_some(chosen))
 }
 
 fn network(ui: &mut Ui, form: &Form, wishes: &mut Vec<TrainCommand>) {
@@ -194,9 +203,11 @@ fn machine(ui: &mut Ui, form: &Form, wishes: &mut Vec<TrainCommand>) {
                 }
             }
             let priorities = [Priority::Low, Priority::Normal].map(|priority| (priority, priority.words(), ""));
-            if let Some(priority) = choice(ui, "Priority", form.priority, &priorities) {
-                wishes.push(TrainCommand::Priority(priority));
-            }
+            let tooltip = "How the run shares the machine with reading";
+            let chosen = setting_rows::named(ui, ("Priority", false), tooltip, |ui| {
+                choice_response(ui, "Priority", form.priority, &priorities)
+            });
+            wishes.extend(chosen.map(TrainCommand::Priority));
         },
     );
 }

@@ -75,6 +75,17 @@ fn copies(ui: &mut Ui, report: &CheckReport, textures: &[[Option<TextureHandle>;
             copy(ui, pair, textures);
         }
     });
+    others(ui, report.copies.total.saturating_sub(textures.len()));
+}
+
+/// Says how many pictures are not drawn.
+fn others(ui: &mut Ui, number: usize) {
+    if number > 0 {
+        caption(
+            ui,
+            format!("{} more: the saved report lists them.", wording::count(number)),
+        );
+    }
 }
 
 fn copy(ui: &mut Ui, pair: &CopyPair, [first, second]: &[Option<TextureHandle>; 2]) {
@@ -215,16 +226,20 @@ fn odd(ui: &mut Ui, report: &CheckReport, textures: &[Option<TextureHandle>]) {
     ui.strong(format!("Images worth a look: {}", wording::count(report.odd.total)));
     ui.horizontal_wrapped(|ui| {
         for (odd, texture) in report.odd.first.iter().zip(textures) {
-            odd_tile(ui, odd, texture.as_ref());
+            // Of a kind that there is much of, only the first pictures are kept.
+            if let Some(texture) = texture {
+                odd_tile(ui, odd, texture);
+            }
         }
     });
+    others(ui, report.odd.total - textures.iter().flatten().count());
 }
 
-fn odd_tile(ui: &mut Ui, odd: &Odd, texture: Option<&TextureHandle>) {
+fn odd_tile(ui: &mut Ui, odd: &Odd, texture: &TextureHandle) {
     ui.allocate_ui(vec2(SIDE, SIDE + 18.0), |ui| {
         ui.vertical(|ui| {
             ui.set_width(SIDE);
-            let response = picture(ui, texture, SIDE);
+            let response = picture(ui, Some(texture), SIDE);
             let (width, height) = odd.size;
             response.on_hover_text(format!(
                 "{}\n{width} x {height} pixels, {}",

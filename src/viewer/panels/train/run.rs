@@ -113,8 +113,12 @@ fn standing(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
             _ => theme::TEXT,
         };
         ui.add(Label::new(RichText::new(&text).color(colour)).wrap());
+        stage(ui, session);
         if let Some(asked) = session.asked {
             caption(ui, asked_words(asked));
+        }
+        if matches!(session.standing, Standing::Finished(_)) {
+            caption(ui, "Results evaluates and audits it, and installs it (F4).");
         }
         if let Standing::Failed(reason, _) = &session.standing
             && ui.button("Copy").on_hover_text("Copy this message").clicked()
@@ -126,6 +130,18 @@ fn standing(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
             problem(ui, state);
         }
     });
+}
+
+/// How far the checking, the reading or the evaluating is.
+fn stage(ui: &mut Ui, session: &Session) {
+    let Some((done, total)) = session.stage().filter(|(_, total)| *total > 0) else {
+        return;
+    };
+    let response = tick_bar(ui, done as f64 / total as f64, None, theme::ACCENT);
+    name_value(&response, "Progress of the stage", &format!("{done} of {total}"));
+    if let Some(left) = session.left_of_stage() {
+        caption(ui, wording::time_left(left, left));
+    }
 }
 
 fn asked_words(asked: Asked) -> &'static str {

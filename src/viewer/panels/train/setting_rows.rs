@@ -1,7 +1,7 @@
 //! The settings of a run, drawn from their table: value, checked range, error in place, and which are not the
 //! recipe's.
 
-use egui::{Align, ComboBox, Label, Layout, RichText, TextEdit, Ui, vec2};
+use egui::{Align, ComboBox, Label, Layout, Response, RichText, Sense, TextEdit, Ui, vec2};
 
 use crate::viewer::panels::widgets::name_value;
 use crate::viewer::theme;
@@ -36,16 +36,12 @@ fn row(ui: &mut Ui, form: &Form, setting: &Setting, wishes: &mut Vec<TrainComman
         Some(value) => format!("{} The recipe has {value}. Range: {range}.", setting.tooltip),
         None => format!("{} Range: {range}.", setting.tooltip),
     };
-    let name = if recipe.is_some() {
-        format!("{} *", setting.name)
-    } else {
-        setting.name.to_owned()
-    };
+    let title = (setting.name, recipe.is_some());
     let changed = match setting.kind {
         Kind::Number(..) | Kind::Count(..) | Kind::Text { .. } => {
-            field(ui, setting.name, &tooltip, &range, &mut text, problem)
+            titled_field(ui, title, &tooltip, &range, &mut text, problem)
         }
-        Kind::Choice { words, .. } => named(ui, &name, &tooltip, |ui| {
+        Kind::Choice { words, .. } => named(ui, title, &tooltip, |ui| {
             let before = text.clone();
             let width = ui.available_width();
             let combo = ComboBox::from_id_salt(setting.name).selected_text(&before).width(width);
@@ -54,8 +50,8 @@ fn row(ui: &mut Ui, form: &Form, setting: &Setting, wishes: &mut Vec<TrainComman
                     ui.selectable_value(&mut text, (*word).to_owned(), *word);
                 }
             });
-            response.response.accessible_name(setting.name);
-            text != before
+            let response = response.response.accessible_name(setting.name);
+            (response, text != before)
         }),
     };
     if changed {
@@ -63,29 +59,58 @@ fn row(ui: &mut Ui, form: &Form, setting: &Setting, wishes: &mut Vec<TrainComman
     }
 }
 
-fn named<R>(ui: &mut Ui, name: &str, tooltip: &str, contents: impl FnOnce(&mut Ui) -> R) -> R {
+/// A name, with a star if it is marked, and right of it what `contents` draws; a click on the name goes to it.
+pub fn named<R>(
+    ui: &mut Ui,
+    (name, marked): (&str, bool),
+    tooltip: &str,
+    contents: impl FnOnce(&mut Ui) -> (Response, R),
+) -> R {
     ui.horizontal(|ui| {
         let height = ui.spacing().interact_size.y;
         let place = Layout::left_to_right(Align::Center);
-        ui.allocate_ui_with_layout(vec2(NAME_WIDTH, height), place, |ui| {
+        let title = ui.allocate_ui_with_layout(vec2(NAME_WIDTH, height), place, |ui| {
             ui.set_min_width(NAME_WIDTH);
             let label = Label::new(RichText::new(name).color(theme::MUTED)).truncate();
-            ui.add(label).on_hover_text(tooltip);
+            let response = ui.add(label.sense(Sense::CLICK)).on_hover_text(tooltip);
+            // Beside the name: it is no part of what the field is called.
+            if marked {
+                ui.colored_label(theme::CAUTION, "*");
+            }
+            response
         });
-        contents(ui)
+        let (response, result) = contents(ui);
+        if title.inner.clicked() {
+            response.request_focus();
+        }
+        response.labelled_by(title.inner.id);
+        result
     })
     .inner
 }
 
 /// A named field for a text, with what is wrong with it below; whether it was changed.
 pub fn field(ui: &mut Ui, name: &str, tooltip: &str, hint: &str, text: &mut String, problem: Option<&str>) -> bool {
-    let changed = named(ui, name, tooltip, |ui| {
+    titled_field(ui, (name, false), tooltip, hint, text, problem)
+}
+
+fn titled_field(
+    ui: &mut Ui,
+    title: (&str, bool),
+    tooltip: &str,
+    hint: &str,
+    text: &mut String,
+    problem: Option<&str>,
+) -> bool {
+    let (name, _) = title;
+    let changed = named(ui, title, tooltip, |ui| {
         let mut edit = TextEdit::singleline(text).desired_width(f32::INFINITY).hint_text(hint);
         if problem.is_some() {
             edit = edit.text_color(theme::ALARM);
         }
-        let response = ui.add(edit).accessible_name(name);
-        response.on_hover_text(tooltip).changed()
+        let response = ui.add(edit).accessible_name(name).on_hover_text(tooltip);
+        let changed = response.changed();
+        (response, changed)
     });
     if let Some(problem) = problem {
         let text = format!("{name}: {problem}");

@@ -65,7 +65,7 @@ fn found(ui: &mut Ui, state: &ViewerState, form: &Form, commands: &mut Vec<Comma
                     Task::Baseline => "plain baseline",
                 };
                 let text = format!("{name}: {what}, {encoder}, {graph} graph");
-                value_row(ui, "It is", &text, &text);
+                it_is(ui, &text);
                 if (*encoder, *graph) != (config.encoder, config.graph) {
                     wrong(ui, "It is of another encoder than is chosen above.");
                 } else if config.task == Task::Recovnet && *task != Task::Segmenter {
@@ -74,7 +74,7 @@ fn found(ui: &mut Ui, state: &ViewerState, form: &Form, commands: &mut Vec<Comma
             }
             StartWeights::Encoder { encoder, graph } => {
                 let text = format!("an imported encoder: {encoder}, {graph} graph");
-                value_row(ui, "It is", &text, &text);
+                it_is(ui, &text);
                 if (*encoder, *graph) != (config.encoder, config.graph) {
                     wrong(ui, "It is of another encoder or graph than is chosen.");
                 } else if config.task == Task::Recovnet {
@@ -94,6 +94,12 @@ fn found(ui: &mut Ui, state: &ViewerState, form: &Form, commands: &mut Vec<Comma
         }
         Pending::Nothing | Pending::Cancelled => {}
     }
+}
+
+/// What a file is, which may take more than a line.
+fn it_is(ui: &mut Ui, text: &str) {
+    let response = ui.add(Label::new(text).wrap());
+    name_value(&response, "It is", text);
 }
 
 fn wrong(ui: &mut Ui, text: &str) {

@@ -20,6 +20,9 @@ const HEADS: [&str; 7] = [
     "After augmentation",
 ];
 
+/// Width of the last column, in ui points.
+const LAST_WIDTH: f32 = 120.0;
+
 /// Draws the table of the phase that is to be trained.
 pub fn ui(ui: &mut Ui, state: &ViewerState) {
     let Pending::Done(overview) = &state.train.data.overview else {
@@ -94,6 +97,13 @@ fn cell(ui: &mut Ui, place: usize, text: RichText) -> egui::Response {
     if place == 0 {
         return ui.add(Label::new(text));
     }
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Label::new(text)))
-        .inner
+    let mut size = ui.available_size_before_wrap();
+    if place == HEADS.len() - 1 {
+        // It would take all the width there is.
+        size.x = size.x.min(LAST_WIDTH);
+    }
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        ui.add(Label::new(text))
+    })
+    .inner
 }
