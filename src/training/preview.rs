@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use crate::nn::Device;
 use crate::nn::card::Task;
+use crate::nn::{Device, InputSpec};
 
 use super::Error;
 use super::batches::Plan;
@@ -88,7 +88,7 @@ pub fn preview(
     let chosen: Vec<usize> = chunks[batch].iter().copied().take(most).collect();
     let spec = config.input(config.size_of(epoch));
     let files: Vec<&Row> = chosen.iter().map(|&index| rows[pool.member(index).sample]).collect();
-    let samples = samples(&files, config, segmenter, config.size_of(epoch), cancel)?;
+    let samples = samples(&files, &spec, segments, segmenter, cancel)?;
     let plan = Plan {
         samples: &samples,
         order,
@@ -126,21 +126,19 @@ pub fn preview(
     })
 }
 
-/// The rows at an image size, as the run loads them.
+/// The rows as the run loads them.
 fn samples(
     rows: &[&Row],
-    config: &Config,
+    spec: &InputSpec,
+    with_masks: bool,
     segmenter: Option<&Path>,
-    size: usize,
     cancel: &AtomicBool,
 ) -> Result<Vec<Sample>, Error> {
-    let spec = config.input(size);
     if spec.region.is_full() {
-        let with_masks = config.task == Task::Segmenter;
-        return Ok(sample::load(rows, &spec, with_masks, cancel, &mut |_| {})?);
+        return Ok(sample::load(rows, spec, with_masks, cancel, &mut |_| {})?);
     }
-    let weights = segmenter.ok_or_else(|| Lungs::missing(config.region))?;
+    let weights = segmenter.ok_or_else(|| Lungs::missing(spec.region))?;
     let lungs = Lungs::open(weights, &Device::Cpu)?;
-    let load = |row: &Row| lungs.sample(row, &spec);
+    let load = |row: &Row| lungs.sample(row, spec);
     Ok(sample::load_with(rows, load, cancel, &mut |_| {})?)
 }

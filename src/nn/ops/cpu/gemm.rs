@@ -157,7 +157,6 @@ pub struct Split {
 impl Split {
     /// Cuts a product of `rows x depth x columns` for a number of threads.
     pub fn new(rows: usize, depth: usize, columns: usize, threads: usize) -> Self {
-        let all_panels = columns.div_ceil(PANEL);
         // Two tasks a thread, so that one that is late can be made up for, unless that is not worth its price.
         let tasks = if threads == 1 || rows * depth * columns < SMALL {
             threads
@@ -174,9 +173,7 @@ impl Split {
         };
         let block = even(rows, most);
         let blocks = rows.div_ceil(block).max(1);
-        let wanted = tasks.div_ceil(blocks);
-        let panels = all_panels.div_ceil(wanted.clamp(1, all_panels.max(1))).max(1);
-        let groups = all_panels.div_ceil(panels);
+        let (panels, groups) = beside(columns, tasks.div_ceil(blocks));
         Self {
             rows: block,
             depth,
@@ -188,8 +185,15 @@ impl Split {
 }
 
 /// The length of parts that are about as long as each other, and at most `most`.
-fn even(len: usize, most: usize) -> usize {
+pub(super) fn even(len: usize, most: usize) -> usize {
     len.div_ceil(len.div_ceil(most.max(1)).max(1)).max(1)
+}
+
+/// The panels of a group, and the groups, where columns are cut into at most `wanted` groups.
+pub(super) fn beside(columns: usize, wanted: usize) -> (usize, usize) {
+    let all = columns.div_ceil(PANEL);
+    let panels = all.div_ceil(wanted.clamp(1, all.max(1))).max(1);
+    (panels, all.div_ceil(panels))
 }
 
 impl<T: Element> Product<'_, T> {

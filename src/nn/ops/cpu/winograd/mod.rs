@@ -12,6 +12,7 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::conv::Geometry;
+use super::gemm::{beside, even};
 use super::tile::{Epilogue, PANEL, STRIP, Tile};
 use super::{Element, on_pool, scratch, threads};
 
@@ -218,13 +219,9 @@ impl Split {
         let tasks = if threads == 1 { 1 } else { 2 * threads };
         // Few tiles are not cut, because each part of them reads the kernel again.
         let whole = all <= FEW && g.output.2 >= tasks * PANEL;
-        let tiles = if whole { all } else { most.min(all.div_ceil(tasks)) };
-        let blocks = all.div_ceil(tiles.max(1)).max(1);
-        let tiles = all.div_ceil(blocks).max(1);
-        let all_panels = g.output.2.div_ceil(PANEL);
-        let wanted = tasks.div_ceil(blocks);
-        let panels = all_panels.div_ceil(wanted.clamp(1, all_panels));
-        let groups = all_panels.div_ceil(panels);
+        let tiles = even(all, if whole { all } else { most.min(all.div_ceil(tasks)) });
+        let blocks = all.div_ceil(tiles).max(1);
+        let (panels, groups) = beside(g.output.2, tasks.div_ceil(blocks));
         Self {
             tiles,
             panels,

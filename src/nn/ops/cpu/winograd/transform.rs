@@ -96,6 +96,19 @@ unsafe fn output_line<L: Lanes>(m: [L; IN]) -> [L; OUT] {
     }
 }
 
+/// A column of the 36 points that `read` gives.
+#[inline(always)]
+fn down<L: Lanes>(read: impl Fn(usize) -> L, q: usize) -> [L; IN] {
+    [
+        read(q),
+        read(IN + q),
+        read(2 * IN + q),
+        read(3 * IN + q),
+        read(4 * IN + q),
+        read(5 * IN + q),
+    ]
+}
+
 /// A column of six rows of `half`.
 #[inline(always)]
 fn across<L: Lanes, const N: usize>(half: &[[L; N]; IN], y: usize) -> [L; IN] {
@@ -130,14 +143,7 @@ unsafe fn any_input<L: Lanes>(
                 let read = |i: usize| L::load(pixels[i].0.add(first * pixels[i].1));
                 let mut half = [[L::zero(); IN]; IN];
                 for q in 0..IN {
-                    half[q] = input_line([
-                        read(q),
-                        read(6 + q),
-                        read(12 + q),
-                        read(18 + q),
-                        read(24 + q),
-                        read(30 + q),
-                    ]);
+                    half[q] = input_line(down(read, q));
                 }
                 let target = v.as_mut_ptr().add(index * points.row + first);
                 for y in 0..IN {
@@ -166,14 +172,7 @@ unsafe fn any_output<L: Lanes>(p: &Problem<'_>, tiles: Range<usize>, column: usi
                 let read = |i: usize| L::load(source.add(i * points.distance));
                 let mut half = [[L::zero(); OUT]; IN];
                 for q in 0..IN {
-                    half[q] = output_line([
-                        read(q),
-                        read(6 + q),
-                        read(12 + q),
-                        read(18 + q),
-                        read(24 + q),
-                        read(30 + q),
-                    ]);
+                    half[q] = output_line(down(read, q));
                 }
                 let mut bias = L::zero();
                 if !e.bias.is_null() {
