@@ -194,17 +194,20 @@ pub fn load(network: &mut impl Network, state: &BTreeMap<String, Tensor>) -> nn:
     network.load_state(&whole)
 }
 
+/// A network goes on from one of its own kind, and `ReCovNet` begins with a segmenter's encoder.
 fn check_task(path: &Path, task: Task, found: Task) -> Result<(), Error> {
-    let needed = if task == Task::Recovnet { Task::Segmenter } else { task };
-    if found == needed {
+    if found == task || (task, found) == (Task::Recovnet, Task::Segmenter) {
         return Ok(());
     }
+    let needed = match task {
+        Task::Recovnet => "segmenter or of an earlier recovnet",
+        Task::Segmenter | Task::Baseline => name(task),
+    };
     Err(Error::Usage(format!(
-        "{}: these weights are of a {}, but a {} begins with those of a {}",
+        "{}: these weights are of a {}, but a {} begins with those of a {needed}",
         path.display(),
         name(found),
         name(task),
-        name(needed)
     )))
 }
 

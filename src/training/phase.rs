@@ -201,7 +201,7 @@ impl Phase for Classification {
 
     fn build(config: &Config, init: Option<&BTreeMap<String, Tensor>>, device: &Device) -> Result<Classifier> {
         match init {
-            Some(state) if config.task == crate::nn::card::Task::Recovnet => {
+            Some(state) if state.keys().any(|name| name.starts_with("decoder.")) => {
                 let mut segmenter = Segmenter::new(config.encoder, config.graph, config.seed, device)?;
                 segmenter.load_state(state)?;
                 Classifier::from_segmenter(&segmenter, config.seed, device)

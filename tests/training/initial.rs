@@ -32,7 +32,13 @@ fn save(folder: &Path, task: Task, split: Option<&str>) -> PathBuf {
         .map(|split| (SPLIT_KEY.to_owned(), split.to_owned()))
         .into_iter()
         .collect();
-    let sha256 = weights::save(&path, &trained_segmenter().state(), &metadata, Precision::Full).expect("saved");
+    let state = match task {
+        Task::Recovnet => Classifier::from_segmenter(&trained_segmenter(), 9, &Device::Cpu)
+            .expect("a network")
+            .state(),
+        Task::Segmenter | Task::Baseline => trained_segmenter().state(),
+    };
+    let sha256 = weights::save(&path, &state, &metadata, Precision::Full).expect("saved");
     let card = ModelCard {
         name: "start".to_owned(),
         version: "1".to_owned(),
@@ -102,6 +108,20 @@ fn recovnet_without_a_segmenter_is_a_usage_error() {
     let error = initial::read(&job(Task::Recovnet, Some(path))).expect_err("no segmenter");
     assert!(matches!(error, recovnet::training::Error::Usage(_)), "{error}");
     assert!(error.to_string().contains("baseline"), "{error}");
+}
+
+#[test]
+fn recovnet_goes_on_from_an_earlier_one_with_its_head() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = save(folder.path(), Task::Recovnet, Some(SPLIT_VERSION));
+    let job = job(Task::Recovnet, Some(path));
+    let start = initial::read(&job).expect("it fits").expect("there are weights");
+    let network = Classification::build(&job.config, Some(&start.state), &job.device).expect("a network");
+    let built = network.state();
+    assert!(built.contains_key("fc.weight"));
+    for (name, tensor) in &built {
+        assert_eq!(values(tensor), values(&start.state[name]), "{name}");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ use recipe::{RecipeArgs, RecipeName};
 pub enum Network {
     /// Phase I: lung segmentation.
     Segmenter,
-    /// Phase II: COVID-19 against control with the encoder of a trained segmenter (needs --init).
+    /// Phase II: COVID-19 against control with the encoder of a trained segmenter (--init), or on from an earlier one.
     Recovnet,
     /// COVID-19 against control without a segmenter's encoder, for comparison.
     Baseline,
@@ -67,7 +67,7 @@ pub struct TrainArgs {
     /// Folder that the run is kept in: settings, metrics, best weights with their card, last checkpoint.
     #[arg(long)]
     pub run_dir: PathBuf,
-    /// Weights to begin with: of an earlier run (for recovnet a segmenter's), or an imported encoder.
+    /// Weights to begin with: of an earlier run (for recovnet a segmenter's, or its own), or an imported encoder.
     #[arg(long)]
     pub init: Option<PathBuf>,
     /// Weights of the segmenter that finds the lungs, for --input and for the watch-list.
