@@ -13,6 +13,19 @@ pub struct Mask {
     pub pixels: Vec<u8>,
 }
 
+impl Mask {
+    /// Number of pixels inside a lung.
+    pub fn area_px(&self) -> u64 {
+        // A block is short enough for a byte, and many bytes are added at once.
+        let inside = |count: u8, pixel: &u8| count.wrapping_add(u8::from(*pixel != 0));
+        let of_block = |block: &[u8]| block.iter().fold(0, inside);
+        self.pixels
+            .chunks(usize::from(u8::MAX))
+            .map(|block| u64::from(of_block(block)))
+            .sum()
+    }
+}
+
 /// One connected component of a [`Mask`] taken as a lung.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lung {
@@ -103,7 +116,8 @@ pub struct ModelId {
     pub weights_sha256: String,
 }
 
-/// Wall-clock time of each stage.
+/// Wall-clock time of each stage. Segmenter and classifier run side by side where they can, and both times then count
+/// from their common start: the stages add up to more than the total.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timings {
     /// Radiograph to network input.

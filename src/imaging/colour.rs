@@ -69,6 +69,6 @@ fn averaged<T: Copy + Ord + Into<u32>>(triples: &[[T; 3]], warnings: &mut Vec<St
         let sum: u32 = triple.iter().map(|&channel| channel.into()).sum();
         ((sum + 1) / 3) as u16
     };
-    let values: Arc<[u16]> = triples.iter().map(mean).collect();
+    let values = Arc::new(triples.iter().map(mean).collect());
     Samples::Grey(StoredValues { values, offset: 0 })
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::auto_window::Histogram;
 use super::lut::{self, ModalityLut, Polarity, VoiLut, VoiTransform, Window};
@@ -18,7 +17,7 @@ use super::spacing::PixelSpacing;
 #[derive(Debug, Clone)]
 pub struct StoredValues {
     /// `width * height` samples, offset binary.
-    pub values: Arc<[u16]>,
+    pub values: Arc<Vec<u16>>,
     /// What to add to a sample to get the file's stored value (0, or negative for signed data).
     pub offset: i32,
 }
@@ -124,24 +123,20 @@ pub struct Radiograph {
     pub acquisition: Acquisition,
     /// Whether the networks were made for this kind of picture.
     pub scope: Scope,
-    /// SHA-256 over size, samples and look-ups: equal pictures have equal hashes.
+    /// BLAKE3 over size, samples and look-ups: equal pictures have equal hashes, within one program.
     pub content_hash: [u8; 32],
     /// Sentences for the reader about what was assumed or could not be used.
     pub warnings: Vec<String>,
 }
 
-/// Samples that are hashed at a time.
-const HASH_BLOCK: usize = 1 << 18;
+/// Bytes that a thread hashes at a time.
+const HASH_BLOCK: usize = 1 << 19;
 
 /// Adds the hash of each block: blocks are hashed on all cores.
-fn update_with<T: Sync>(
-    sha: &mut Sha256,
-    samples: &[T],
-    digest: impl Fn(&[T]) -> sha2::digest::Output<Sha256> + Sync + Send,
-) {
-    let digests: Vec<_> = samples.par_chunks(HASH_BLOCK).map(digest).collect();
-    for digest in &digests {
-        sha.update(digest);
+fn update_with(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+    let hashes: Vec<_> = bytes.par_chunks(HASH_BLOCK).map(blake3::hash).collect();
+    for hash in &hashes {
+        hasher.update(hash.as_bytes());
     }
 }
 
@@ -214,32 +209,29 @@ impl Radiograph {
         self
     }
 
-    /// SHA-256 over what is seen: size, the hashes of the samples' blocks, and look-ups, none of the identity.
+    /// BLAKE3 over what is seen: size, the hashes of the samples' blocks, and look-ups, none of the identity.
     fn hash(&self) -> [u8; 32] {
-        let mut sha = Sha256::new();
-        sha.update(self.width.to_le_bytes());
-        sha.update(self.height.to_le_bytes());
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.width.to_le_bytes());
+        hasher.update(&self.height.to_le_bytes());
         match &self.samples {
             Samples::Grey(stored) => {
-                sha.update(b"grey");
-                sha.update(stored.offset.to_le_bytes());
-                let little_endian = |block: &[u16]| {
-                    let bytes: Vec<u8> = block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-                    Sha256::digest(&bytes)
-                };
-                update_with(&mut sha, &stored.values, little_endian);
+                hasher.update(b"grey");
+                hasher.update(&stored.offset.to_le_bytes());
+                update_with(&mut hasher, bytemuck::cast_slice(&stored.values));
             }
             Samples::Colour(pixels) => {
-                sha.update(b"colour");
-                update_with(&mut sha, pixels.as_flattened(), |block| Sha256::digest(block));
+                hasher.update(b"colour");
+                update_with(&mut hasher, pixels.as_flattened());
             }
         }
         // The debug form of these small types names every field and value, and changes when they do.
-        sha.update(format!(
+        let look_ups = format!(
             "{} {:?} {:?} {:?} {:?}",
             self.bits_stored, self.modality_lut, self.voi_luts, self.polarity, self.padding
-        ));
-        sha.finalize().into()
+        );
+        hasher.update(look_ups.as_bytes());
+        *hasher.finalize().as_bytes()
     }
 
     /// Number of pixels in the frame.

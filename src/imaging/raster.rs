@@ -193,14 +193,19 @@ fn radiograph(path: &Path, name: &str, picture: DynamicImage, mut warnings: Vec<
 
 /// The samples as stored, grey where the channels agree, and their significant bits.
 fn samples(picture: DynamicImage, warnings: &mut Vec<String>) -> (Samples, u8) {
-    let grey = |values: Arc<[u16]>| Samples::Grey(StoredValues { values, offset: 0 });
+    let grey = |values: Vec<u16>| {
+        Samples::Grey(StoredValues {
+            values: Arc::new(values),
+            offset: 0,
+        })
+    };
     match picture {
         DynamicImage::ImageLuma8(pixels) => (
             grey(pixels.as_raw().iter().map(|&sample| u16::from(sample)).collect()),
             8,
         ),
         DynamicImage::ImageLumaA8(pixels) => (grey(pixels.pixels().map(|pixel| u16::from(pixel.0[0])).collect()), 8),
-        DynamicImage::ImageLuma16(pixels) => (grey(pixels.into_raw().into()), 16),
+        DynamicImage::ImageLuma16(pixels) => (grey(pixels.into_raw()), 16),
         DynamicImage::ImageLumaA16(pixels) => (grey(pixels.pixels().map(|pixel| pixel.0[0]).collect()), 16),
         DynamicImage::ImageRgb16(_) | DynamicImage::ImageRgba16(_) => {
             let pixels = picture.into_rgb16();

@@ -1,14 +1,13 @@
 //! One radiograph through both networks to [`Findings`]: a plain function, no threads of its own.
 
-use std::time::Instant;
-
-use rayon::prelude::*;
+use std::time::{Duration, Instant};
 
 use crate::findings::{ActivationMap, Decision, Findings, InLungActivation, Lungs, Mask, Probabilities, Timings};
 use crate::imaging::{Radiograph, Scope};
-use crate::nn::{self, CamTarget, Device, InputSpec, ModelCard, Tensor};
+use crate::nn::{self, CamTarget, Classification, Device, InputSpec, ModelCard, Tensor};
 use crate::preprocess::{self, GreyInput, Placement};
 
+use super::activation;
 use super::components::lungs;
 use super::models::{LoadedClassifier, LoadedSegmenter, Models, model_id};
 use super::warnings;
@@ -67,6 +66,49 @@ struct Classified {
     logits: [f64; 2],
 }
 
+/// The segmenter's output and, where a classifier needs no lungs to begin, that of the first such one: they are
+/// computed side by side.
+struct Beside {
+    /// Lung probability.
+    lungs: Tensor,
+    lungs_took: Duration,
+    /// Which classifier, what it said, and when.
+    classified: Option<(usize, Classified, Duration)>,
+}
+
+impl Beside {
+    fn run(
+        models: &Models,
+        classifiers: &[&LoadedClassifier],
+        for_segmenter: &NetworkInput,
+        for_classifiers: &[Option<NetworkInput>],
+    ) -> Result<Self, Error> {
+        let segmenter = &models.segmenter.0;
+        let first = for_classifiers
+            .iter()
+            .enumerate()
+            .find_map(|(i, input)| Some((i, input.as_ref()?)));
+        let Some((index, input)) = first else {
+            let start = Instant::now();
+            let lungs = segmenter.predict(&for_segmenter.tensor)?;
+            return Ok(Self {
+                lungs,
+                lungs_took: start.elapsed(),
+                classified: None,
+            });
+        };
+        let both = nn::predict_both(
+            (segmenter, &for_segmenter.tensor),
+            (&classifiers[index].0, &input.tensor),
+        )?;
+        Ok(Self {
+            lungs: both.lungs,
+            lungs_took: both.segmenter_took,
+            classified: Some((index, classified(both.classification)?, both.classifier_took)),
+        })
+    }
+}
+
 /// Runs both networks on one image.
 ///
 /// `on_stage` is called before each stage and returns whether to go on; `false` ends in [`Error::Cancelled`].
@@ -104,32 +146,36 @@ pub fn analyse_with(
 
     enter(Stage::Segment)?;
     let segmenting = Instant::now();
-    let mask = segment(&models.segmenter, &for_segmenter)?;
+    let mut beside = Beside::run(models, classifiers, &for_segmenter, &for_classifiers)?;
+    let masking = Instant::now();
+    let mask = to_mask(&beside.lungs, &models.segmenter.1, &for_segmenter)?;
     let lungs = lungs(&mask);
-    let segment = segmenting.elapsed();
+    let segment = beside.lungs_took + masking.elapsed();
+    let shared = segmenting.elapsed();
 
     let mut own = Vec::with_capacity(classifiers.len());
-    for (&classifier, input) in classifiers.iter().zip(for_classifiers) {
+    for (index, (&classifier, input)) in classifiers.iter().zip(for_classifiers).enumerate() {
         enter(Stage::Classify)?;
         let classifying = Instant::now();
         let input = match input {
             Some(input) => input,
             None => region_input(&models.device, image, &classifier.1.input, &mask)?,
         };
-        let classified = classify(classifier, &input)?;
-        let classify = classifying.elapsed();
+        let (classified, classify) = match beside.classified.take_if(|(of, ..)| *of == index) {
+            Some((_, classified, took)) => (classified, took),
+            None => (classify(classifier, &input)?, classifying.elapsed()),
+        };
 
         enter(Stage::Explain)?;
         let explaining = Instant::now();
-        let activation = explain(classifier, &classified, &input.placement)?;
-        let in_lung = in_lung_activation(&activation, &mask, &input.placement);
+        let (activation, in_lung) = explain(classifier, &classified, &input.placement, &mask)?;
         let explain = explaining.elapsed();
         let timings = Timings {
             preprocess,
             segment,
             classify,
             explain,
-            total: preprocess + segment + classifying.elapsed(),
+            total: preprocess + shared + classifying.elapsed(),
         };
         own.push((&classifier.1, classified.logits, activation, in_lung, timings));
     }
@@ -157,10 +203,8 @@ pub fn analyse_with(
 pub fn lung_mask(segmenter: &LoadedSegmenter, device: &Device, image: &Radiograph) -> Result<Mask, Error> {
     check_scope(image)?;
     let spec = &segmenter.1.input;
-    segment(
-        segmenter,
-        &network_input(device, &preprocess::grey(image, spec)?, spec)?,
-    )
+    let input = network_input(device, &preprocess::grey(image, spec)?, spec)?;
+    to_mask(&segmenter.0.predict(&input.tensor)?, &segmenter.1, &input)
 }
 
 fn check_scope(image: &Radiograph) -> Result<(), Error> {
@@ -221,8 +265,8 @@ fn network_input(device: &Device, grey: &GreyInput, spec: &InputSpec) -> Result<
 }
 
 /// Lung probability to image pixels, bilinearly, then the threshold of the segmenter's card.
-fn segment((network, card): &LoadedSegmenter, input: &NetworkInput) -> Result<Mask, Error> {
-    let probability = flat(&network.predict(&input.tensor)?, "segmenter")?;
+fn to_mask(probability: &Tensor, card: &ModelCard, input: &NetworkInput) -> Result<Mask, Error> {
+    let probability = flat(probability, "segmenter")?;
     let (width, height) = input.placement.image_size();
     // Where the network did not look the probability is 0; a threshold of 0 does not make that lung.
     let pixels = input.placement.to_mask(&probability, card.threshold as f32);
@@ -234,7 +278,11 @@ fn segment((network, card): &LoadedSegmenter, input: &NetworkInput) -> Result<Ma
 }
 
 fn classify((network, _): &LoadedClassifier, input: &NetworkInput) -> Result<Classified, Error> {
-    let output = network.predict(&input.tensor)?;
+    classified(network.predict(&input.tensor)?)
+}
+
+/// Finite logits of the two classes.
+fn classified(output: Classification) -> Result<Classified, Error> {
     let logits = flat(&output.logits, "classifier")?;
     let [control, covid19] = logits[..] else {
         let found = output.logits.dims().to_vec();
@@ -251,92 +299,21 @@ fn classify((network, _): &LoadedClassifier, input: &NetworkInput) -> Result<Cla
     })
 }
 
-/// Grad-CAM of the COVID-19 logit, `ReLU`, bilinear to the network input, then to image pixels.
+/// Grad-CAM of the COVID-19 logit, `ReLU`, bilinear to the network input, then to image pixels; and how much of it lies
+/// inside the lungs.
 fn explain(
     (network, _): &LoadedClassifier,
     classified: &Classified,
     placement: &Placement,
-) -> Result<ActivationMap, Error> {
+    lungs: &Mask,
+) -> Result<(ActivationMap, InLungActivation), Error> {
     let raw = network.activation_map(&classified.features, COVID19, CamTarget::Logit)?;
     let (_, rows, columns) = raw.dims3().map_err(nn::Error::from)?;
     let cells: Vec<f32> = flat(&raw, "activation map")?
         .iter()
         .map(|value| value.max(0.0))
         .collect();
-    Ok(activation_map(cells, (columns, rows), placement))
-}
-
-/// A grid of cells (row-major, `grid` columns and rows, at least 0) to an activation map in image pixels.
-///
-/// # Panics
-/// If `cells` does not hold `grid.0 * grid.1` values.
-pub fn activation_map(cells: Vec<f32>, grid: (usize, usize), placement: &Placement) -> ActivationMap {
-    let input = preprocess::bilinear(&cells, grid, placement.input_size());
-    let values = placement.to_image(&input);
-    let (width, height) = placement.image_size();
-    ActivationMap {
-        width: width as u32,
-        height: height as u32,
-        max: largest(&values),
-        values,
-        cells,
-        grid: (grid.0 as u32, grid.1 as u32),
-    }
-}
-
-/// Values that are compared or added side by side.
-const LANES: usize = 8;
-/// Values that a thread looks at at a time.
-const CHUNK: usize = 1 << 15;
-
-/// The largest of values that are at least 0; 0 if there are none.
-fn largest(values: &[f32]) -> f32 {
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
-    let of_chunk = |chunk: &[f32]| {
-        let (lanes, rest) = chunk.as_chunks::<LANES>();
-        let most = lanes.iter().fold([0.0; LANES], |most, values| {
-            std::array::from_fn(|i| larger(most[i], values[i]))
-        });
-        most.iter().chain(rest).copied().fold(0.0, larger)
-    };
-    values.par_chunks(CHUNK).map(of_chunk).reduce(|| 0.0, larger)
-}
-
-/// Share of the activation inside the mask, and the mask's share of the area that the network saw.
-pub fn in_lung_activation(map: &ActivationMap, mask: &Mask, placement: &Placement) -> InLungActivation {
-    let (columns, rows) = placement.seen();
-    let width = mask.width.max(1) as usize;
-    let lines = mask.pixels.par_chunks(width).zip(map.values.par_chunks(width));
-    let seen = lines.skip(rows.start).take(rows.len());
-    // Lines are added up in their order, so that the result does not depend on the threads.
-    let sums: Vec<_> = seen
-        .map(|(pixels, values)| line_sums(&pixels[columns.clone()], &values[columns.clone()]))
-        .collect();
-    let (mut inside, mut whole, mut lung_px) = (0.0, 0.0, 0_u64);
-    for (line_inside, line_whole, line_px) in sums {
-        inside += line_inside;
-        whole += line_whole;
-        lung_px += line_px;
-    }
-    let seen_px = placement.seen_pixels();
-    InLungActivation {
-        ratio: (whole > 0.0 && lung_px > 0).then(|| inside / whole),
-        chance: (seen_px > 0).then(|| lung_px as f64 / seen_px as f64),
-    }
-}
-
-/// Sums of a line's activation inside the mask and anywhere, and its pixels inside.
-fn line_sums(mask: &[u8], values: &[f32]) -> (f64, f64, u64) {
-    let (mut inside, mut whole) = ([0.0_f64; LANES], [0.0_f64; LANES]);
-    for (mask, values) in mask.chunks(LANES).zip(values.chunks(LANES)) {
-        for (((inside, whole), &pixel), &value) in inside.iter_mut().zip(&mut whole).zip(mask).zip(values) {
-            let value = f64::from(value);
-            *whole += value;
-            *inside += if pixel == 0 { 0.0 } else { value };
-        }
-    }
-    let lung_px = mask.iter().filter(|&&pixel| pixel != 0).count() as u64;
-    (inside.iter().sum(), whole.iter().sum(), lung_px)
+    Ok(activation::in_image(cells, (columns, rows), placement, lungs))
 }
 
 /// The values of a tensor in row-major order, all of them finite.
@@ -374,8 +351,7 @@ fn findings(models: &Models, classifier: &ModelCard, image: &Radiograph, parts: 
     let margin = logits[COVID19] - logits[0];
     let probabilities = softmax(margin);
     let threshold = classifier.threshold;
-    let lung_px = mask.pixels.iter().filter(|&&pixel| pixel != 0).count();
-    let lung_area_fraction = lung_px as f64 / mask.pixels.len().max(1) as f64;
+    let lung_area_fraction = mask.area_px() as f64 / mask.pixels.len().max(1) as f64;
     let mut warnings = warnings::about(image, &lungs, lung_area_fraction, &activation);
     if !classifier.input.region.is_full() && lungs == Lungs::None {
         warnings.push(WHOLE_INSTEAD.to_owned());

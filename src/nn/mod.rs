@@ -2,6 +2,7 @@
 //! the weights format. Knows no DICOM and no window; only [`weights`] and [`import`] read files.
 
 pub mod backbone;
+pub mod both;
 pub mod card;
 #[cfg(feature = "cuda")]
 pub mod cuda_runtime;
@@ -22,6 +23,7 @@ pub mod tape;
 pub mod weights;
 pub mod workspace;
 
+pub use both::{Both, predict_both};
 pub use candle_core::{DType, Device, Tensor};
 pub use card::ModelCard;
 pub use gradcam::CamTarget;

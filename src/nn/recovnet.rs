@@ -9,7 +9,7 @@ use super::init::Init;
 use super::layers::{Linear, channels_first, channels_last};
 use super::network::{Network, Role};
 use super::ops;
-use super::plan::{Plans, StepTime};
+use super::plan::{Planned, Plans, Record, StepTime};
 use super::segmenter::Segmenter;
 use super::tape::{Tape, Value};
 use super::{BackboneKind, Device, Graph, Result, weights};
@@ -130,12 +130,21 @@ impl Classifier {
     /// # Errors
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Classification> {
-        let images = images.to_device(&self.device)?;
-        let outputs = self.plans.evaluate(&images, |x, tape| self.outputs(x, tape))?;
-        Ok(Classification {
-            features: channels_first(&outputs[0].to_dtype(DType::F32)?)?,
-            logits: outputs[1].flatten_from(1)?,
-        })
+        classification(&self.planned(&self.on_device(images)?).evaluate()?)
+    }
+
+    /// Images where the network is.
+    pub(super) fn on_device(&self, images: &Tensor) -> Result<Tensor> {
+        Ok(images.to_device(&self.device)?)
+    }
+
+    /// What [`Plans`] needs to evaluate images.
+    pub(super) fn planned<'a>(&'a self, images: &'a Tensor) -> Planned<'a, impl Record + 'a> {
+        Planned {
+            plans: &self.plans,
+            images,
+            network: |x: &Value, tape: &mut Tape| self.outputs(x, tape),
+        }
     }
 
     /// Feature map and logits of an activation `[n, h, w, 3]`.
@@ -150,7 +159,7 @@ impl Classifier {
     /// # Errors
     /// If the shapes do not fit.
     pub fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
-        self.plans.profile(images, rounds, |x, tape| self.outputs(x, tape))
+        self.planned(images).profile(rounds)
     }
 
     /// Raw Grad-CAM (before `ReLU`) of a class at the last feature map: `[n, c, h, w]` to `[n, h, w]`.
@@ -160,6 +169,14 @@ impl Classifier {
     pub fn activation_map(&self, features: &Tensor, class: usize, target: CamTarget) -> Result<Tensor> {
         gradcam::raw_map(self, features, class, target)
     }
+}
+
+/// The outputs of [`Classifier::outputs`] by name.
+pub(super) fn classification(outputs: &[Tensor]) -> Result<Classification> {
+    Ok(Classification {
+        features: channels_first(&outputs[0].to_dtype(DType::F32)?)?,
+        logits: outputs[1].flatten_from(1)?,
+    })
 }
 
 impl Network for Classifier {

@@ -8,7 +8,7 @@ use super::init::Init;
 use super::layers::{BatchNorm, Conv2d, ConvConfig, channels_last};
 use super::network::{Network, Role};
 use super::ops::{self, Window};
-use super::plan::{Plans, StepTime};
+use super::plan::{Planned, Plans, Record, StepTime};
 use super::tape::{Tape, Value};
 use super::{BackboneKind, Device, Graph, Result, weights};
 
@@ -173,11 +173,21 @@ impl Segmenter {
     /// # Errors
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
-        let images = images.to_device(&self.device)?;
-        let logits = self.plans.evaluate(&images, |x, tape| self.outputs(x, tape))?[0]
-            .squeeze(3)?
-            .to_dtype(DType::F32)?;
-        Ok((((logits.neg()?.exp()?) + 1.0)?).recip()?)
+        probability(&self.planned(&self.on_device(images)?).evaluate()?)
+    }
+
+    /// Images where the network is.
+    pub(super) fn on_device(&self, images: &Tensor) -> Result<Tensor> {
+        Ok(images.to_device(&self.device)?)
+    }
+
+    /// What [`Plans`] needs to evaluate images.
+    pub(super) fn planned<'a>(&'a self, images: &'a Tensor) -> Planned<'a, impl Record + 'a> {
+        Planned {
+            plans: &self.plans,
+            images,
+            network: |x: &Value, tape: &mut Tape| self.outputs(x, tape),
+        }
     }
 
     /// Logits of an activation `[n, h, w, 3]`.
@@ -190,8 +200,14 @@ impl Segmenter {
     /// # Errors
     /// If the shapes do not fit.
     pub fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
-        self.plans.profile(images, rounds, |x, tape| self.outputs(x, tape))
+        self.planned(images).profile(rounds)
     }
+}
+
+/// Sigmoid of the logits: `[n, h, w, 1]` to `[n, h, w]`.
+pub(super) fn probability(outputs: &[Tensor]) -> Result<Tensor> {
+    let logits = outputs[0].squeeze(3)?.to_dtype(DType::F32)?;
+    Ok((((logits.neg()?.exp()?) + 1.0)?).recip()?)
 }
 
 impl Network for Segmenter {

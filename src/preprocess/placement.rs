@@ -173,12 +173,26 @@ impl Placement {
     /// # Panics
     /// If the map is not as large as the input.
     pub fn to_image(&self, map: &[f32]) -> Vec<f32> {
-        self.lines_from(map, |between, [first, second], weights, pixels| {
+        self.to_image_seen(map, |_, _| ()).0
+    }
+
+    /// As [`Placement::to_image`], and in the order of the rows what `look` makes of each row that the network saw,
+    /// given its number and its seen pixels: while they are still in the cache.
+    ///
+    /// # Panics
+    /// If the map is not as large as the input.
+    pub fn to_image_seen<R: Send>(
+        &self,
+        map: &[f32],
+        look: impl Fn(usize, &[f32]) -> R + Sync + Send,
+    ) -> (Vec<f32>, Vec<R>) {
+        let write = |between: &[f32], [first, second]: [usize; 2], weights: &[f32], pixels: &mut [f32]| {
             let step = between[second] - between[first];
             for (pixel, weight) in pixels.iter_mut().zip(weights) {
                 *pixel = between[first] + step * weight;
             }
-        })
+        };
+        self.lines_from(map, write, look)
     }
 
     /// As [`Placement::to_image`], of every value only whether it is above 0 and at least `threshold`: 1 or 0.
@@ -187,7 +201,7 @@ impl Placement {
     /// If the map is not as large as the input.
     pub fn to_mask(&self, map: &[f32], threshold: f32) -> Vec<u8> {
         let inside = |value: f32| value >= threshold && value > 0.0;
-        self.lines_from(map, |between, [first, second], weights, pixels| {
+        let write = |between: &[f32], [first, second]: [usize; 2], weights: &[f32], pixels: &mut [u8]| {
             let (from, to) = (between[first], between[second]);
             // What lies between two values is on their side of the threshold.
             match (inside(from), inside(to)) {
@@ -199,16 +213,18 @@ impl Placement {
                     }
                 }
             }
-        })
+        };
+        self.lines_from(map, write, |_, _| ()).0
     }
 
     /// Makes an image of a map: `write` is given a line of the map, two of its pixels, and the image pixels between
-    /// their centres with the weight of the second.
-    fn lines_from<T: Copy + Default + Send>(
+    /// their centres with the weight of the second; `look` every line that is done.
+    fn lines_from<T: Copy + Default + Send, R: Send>(
         &self,
         map: &[f32],
         write: impl Fn(&[f32], [usize; 2], &[f32], &mut [T]) + Sync,
-    ) -> Vec<T> {
+        look: impl Fn(usize, &[T]) -> R + Sync + Send,
+    ) -> (Vec<T>, Vec<R>) {
         let (width, height) = self.image_size();
         assert_eq!(
             map.len(),
@@ -218,22 +234,20 @@ impl Placement {
         let mut out = vec![T::default(); width * height];
         let (columns, rows) = self.seen();
         let (across, down) = (self.x.taps(), self.y.taps());
-        let lines = out.par_chunks_mut(width).skip(rows.start).zip(down.each());
-        lines.for_each_init(Vec::new, |between, (line, ([top, bottom], weight))| {
+        let lines = out.par_chunks_mut(width).enumerate().skip(rows.start).zip(down.each());
+        let looks = lines.map_init(Vec::new, |between, ((y, line), ([top, bottom], weight))| {
             let [top, bottom] = [top, bottom].map(|row| &map[row * self.x.input..][..self.x.input]);
             between.clear();
             between.extend(top.iter().zip(bottom).map(|(t, b)| t + (b - t) * weight));
             let line = &mut line[columns.clone()];
             for (pair, pixels) in &across.runs {
-                write(
-                    between,
-                    *pair,
-                    &across.weights[pixels.clone()],
-                    &mut line[pixels.clone()],
-                );
+                let weights = &across.weights[pixels.clone()];
+                write(between, *pair, weights, &mut line[pixels.clone()]);
             }
+            look(y, line)
         });
-        out
+        let looks = looks.collect();
+        (out, looks)
     }
 }
 

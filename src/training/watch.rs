@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::atomic_file;
 use crate::findings::Mask;
 use crate::imaging;
-use crate::inference::pipeline;
+use crate::inference::activation;
 use crate::nn::{Device, InputSpec, Precision};
 use crate::preprocess::{self, GreyInput};
 
@@ -219,8 +219,7 @@ impl Watch {
         };
         if is_activation {
             if let Some(lungs) = &item.lungs {
-                let activation = pipeline::activation_map(look.map.clone(), look.grid, &item.input.placement);
-                let inside = pipeline::in_lung_activation(&activation, lungs, &item.input.placement);
+                let (_, inside) = activation::in_image(look.map.clone(), look.grid, &item.input.placement, lungs);
                 (watched.in_lung, watched.chance) = (inside.ratio, inside.chance);
                 watched.mask = Some(self.inputs().join(format!("{number:02}-lungs.png")));
             }

@@ -64,9 +64,9 @@ pub struct Preset {
 #[derive(Debug, Clone)]
 pub enum Levels {
     /// Offset-binary stored values.
-    Grey(Vec<Arc<[u16]>>),
+    Grey(Vec<Arc<Vec<u16>>>),
     /// RGBA, alpha 255.
-    Colour(Vec<Arc<[[u8; 4]]>>),
+    Colour(Vec<Arc<Vec<[u8; 4]>>>),
 }
 
 /// A small picture for the list, RGB.
@@ -153,7 +153,7 @@ fn levels(radiograph: &Radiograph) -> Levels {
             ((sum + 2) / 4) as u16
         })),
         Samples::Colour(rgb) => {
-            let rgba: Arc<[[u8; 4]]> = rgb.iter().map(|&[r, g, b]| [r, g, b, u8::MAX]).collect();
+            let rgba = Arc::new(rgb.iter().map(|&[r, g, b]| [r, g, b, u8::MAX]).collect());
             Levels::Colour(pyramid(size, rgba, |four| {
                 [0, 1, 2, 3].map(|c| {
                     let sum: u32 = four.iter().map(|pixel| u32::from(pixel[c])).sum();
@@ -165,7 +165,7 @@ fn levels(radiograph: &Radiograph) -> Levels {
 }
 
 /// Halves until the shorter side is small; an odd last row or column is left out, positions stay exact.
-fn pyramid<T: Copy>(size: [u32; 2], full: Arc<[T]>, mean: impl Fn([T; 4]) -> T) -> Vec<Arc<[T]>> {
+fn pyramid<T: Copy>(size: [u32; 2], full: Arc<Vec<T>>, mean: impl Fn([T; 4]) -> T) -> Vec<Arc<Vec<T>>> {
     let mut levels = vec![full];
     loop {
         let level = levels.len() as u32;
@@ -178,7 +178,7 @@ fn pyramid<T: Copy>(size: [u32; 2], full: Arc<[T]>, mean: impl Fn([T; 4]) -> T) 
             .flat_map(|row| (0..width / 2).map(move |column| 2 * row * width + 2 * column))
             .map(|at| mean([above[at], above[at + 1], above[at + width], above[at + width + 1]]))
             .collect();
-        levels.push(below);
+        levels.push(Arc::new(below));
     }
 }
 

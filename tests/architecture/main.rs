@@ -38,6 +38,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "findings",
             "nn",
             "preprocess",
+            "inference::activation",
             "inference::pipeline",
             "inference::models",
         ],

@@ -1,6 +1,11 @@
 //! Plans compute what the operations compute one by one, on sizes of every kind.
 
-use recovnet::nn::{BackboneKind, Classifier, DType, Device, Graph, Network, Role, Segmenter, Tape, Tensor};
+use std::time::Duration;
+
+use rayon::prelude::*;
+use recovnet::nn::{
+    BackboneKind, Classifier, DType, Device, Graph, Network, Role, Segmenter, Tape, Tensor, predict_both,
+};
 
 /// Gives normalisations statistics of their own, so that folding them is put to the test.
 fn unsettle(network: &mut dyn Network) {
@@ -80,6 +85,47 @@ fn plans_of_segmenters_agree_with_their_operations() {
     check_segmenter(BackboneKind::DenseNet121, (2, 101, 70));
     check_segmenter(BackboneKind::ResNet50, (1, 128, 64));
     check_segmenter(BackboneKind::InceptionV3, (1, 96, 96));
+}
+
+#[test]
+fn networks_side_by_side_give_what_each_gives_alone() {
+    let mut segmenter = Segmenter::new(BackboneKind::ResNet50, Graph::Torch, 3, &Device::Cpu).unwrap();
+    let mut classifier = Classifier::new(BackboneKind::DenseNet121, Graph::Torch, 4, &Device::Cpu).unwrap();
+    unsettle(&mut segmenter);
+    unsettle(&mut classifier);
+    // Each sees a size of its own, and batches differ.
+    let (chests, lungs) = (images(2, 64, 96), images(1, 96, 64));
+    let alone = (segmenter.predict(&lungs).unwrap(), classifier.predict(&chests).unwrap());
+    for _ in 0..3 {
+        let both = predict_both((&segmenter, &lungs), (&classifier, &chests)).unwrap();
+        assert_eq!(largest(&(both.lungs - &alone.0).unwrap()), 0.0);
+        let logits = (both.classification.logits - &alone.1.logits).unwrap();
+        assert_eq!(largest(&logits), 0.0);
+        let features = (both.classification.features - &alone.1.features).unwrap();
+        assert_eq!(largest(&features), 0.0);
+        assert!(both.segmenter_took > Duration::ZERO && both.classifier_took > Duration::ZERO);
+    }
+    let refused = predict_both(
+        (&segmenter, &lungs),
+        (&classifier, &images(1, 8, 8).narrow(0, 0, 0).unwrap()),
+    );
+    assert!(refused.is_err());
+}
+
+/// A pool whose thread waits for a network would give it the next row, which waits for the same network.
+#[test]
+fn rows_of_another_pool_may_all_ask_one_network() {
+    let network = Classifier::new(BackboneKind::DenseNet121, Graph::Torch, 5, &Device::Cpu).unwrap();
+    let images = images(1, 32, 32);
+    let expected = network.predict(&images).unwrap().logits;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let found: Vec<Tensor> = pool.install(|| {
+        let rows = (0..24).into_par_iter();
+        rows.map(|_| network.predict(&images).unwrap().logits).collect()
+    });
+    for logits in found {
+        assert_eq!(largest(&(logits - &expected).unwrap()), 0.0);
+    }
 }
 
 #[test]

@@ -118,11 +118,22 @@ where
     }))
 }
 
+/// The whole prediction and, before it in the same round, its two networks alone, to be compared with.
 fn predict(case: &Case, weights: Option<&Path>) -> anyhow::Result<Rounds> {
     let models = Models::load(weights, ClassifierName::RecovnetV1, &case.device)?;
     let (width, height) = PICTURE;
     let file = phantom::dicom_bytes(width, height)?;
+    let images = Tensor::from_vec(pixels(1), (1, 3, SIZE, SIZE), &models.device)?;
     Ok(Box::new(move || {
+        let start = Instant::now();
+        models.segmenter.0.predict(&images)?;
+        models.device.synchronize()?;
+        let segmenter_alone = start.elapsed();
+        let start = Instant::now();
+        models.classifier.0.predict(&images)?;
+        models.device.synchronize()?;
+        let classifier_alone = start.elapsed();
+
         let start = Instant::now();
         let image = imaging::decode(Path::new("phantom.dcm"), &file)?;
         let decode = start.elapsed();
@@ -135,6 +146,8 @@ fn predict(case: &Case, weights: Option<&Path>) -> anyhow::Result<Rounds> {
             ("segment", parts.segment),
             ("classify", parts.classify),
             ("explain", parts.explain),
+            ("segmenter alone", segmenter_alone),
+            ("classifier alone", classifier_alone),
         ]);
         Ok(Timed { elapsed, stages })
     }))

@@ -14,6 +14,9 @@ mod scope;
 mod text;
 
 use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::colour;
 use super::lut::{ModalityLut, Polarity, VoiLut};
@@ -156,21 +159,31 @@ fn stored_values(decoded: &Decoded<'_>, bits: Bits) -> StoredValues {
     // In offset binary, turning the sign bit over is all that sign extension takes.
     let sign = if bits.signed { 1_u16 << (bits.stored - 1) } else { 0 };
     let sample = |word: u16| (word & mask) ^ sign;
+    let bytes = &*decoded.bytes;
     let values = if decoded.sample_bytes == 1 {
-        decoded.bytes.iter().map(|&byte| sample(u16::from(byte))).collect()
+        made_of(bytes, |&byte| sample(u16::from(byte)))
     } else {
-        decoded
-            .bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|&pair| sample(u16::from_le_bytes(pair)))
-            .collect()
+        made_of(bytes.as_chunks::<2>().0, |&pair| sample(u16::from_le_bytes(pair)))
     };
     StoredValues {
         values,
         offset: -i32::from(sign),
     }
+}
+
+/// Samples that a thread makes at a time.
+const BLOCK: usize = 1 << 16;
+
+/// A sample of each of `items`, on all cores.
+fn made_of<T: Sync>(items: &[T], sample: impl Fn(&T) -> u16 + Sync) -> Arc<Vec<u16>> {
+    let mut values = vec![0; items.len()];
+    let blocks = values.par_chunks_mut(BLOCK).zip(items.par_chunks(BLOCK));
+    blocks.for_each(|(values, items)| {
+        for (value, item) in values.iter_mut().zip(items) {
+            *value = sample(item);
+        }
+    });
+    Arc::new(values)
 }
 
 /// RGB triples of a colour frame.

@@ -11,9 +11,10 @@ mod step;
 mod team;
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use parking_lot::Mutex;
@@ -22,6 +23,7 @@ use self::graph::{Graph, Operation};
 use self::kernels::Kernels;
 use self::lower::Lowered;
 use self::step::{Arena, Step, View};
+use self::team::Course;
 use super::Result;
 use super::input_spec::check_images;
 use super::layers::channels_last;
@@ -71,47 +73,69 @@ impl fmt::Debug for Plans {
     }
 }
 
-impl Plans {
-    /// Computes the outputs of `network` for `images`, `[n, c, h, w]`: feature maps `[n, h, w, c]`.
-    ///
-    /// On the CPU and in f32 by a plan, for which `network` is called only if there is none for this size yet;
-    /// elsewhere operation by operation.
+/// A network's graph: its outputs, as feature maps `[n, h, w, c]`, of an activation `[n, h, w, 3]`.
+pub(super) trait Record: FnOnce(&Value, &mut Tape) -> Result<Vec<Value>> {}
+
+impl<F: FnOnce(&Value, &mut Tape) -> Result<Vec<Value>>> Record for F {}
+
+/// A network and images `[n, c, h, w]` for it.
+pub(super) struct Planned<'a, N> {
+    pub(super) plans: &'a Plans,
+    pub(super) images: &'a Tensor,
+    /// Called only if there is no plan for this size yet, or a plan cannot be: elsewhere than on the CPU in f32.
+    pub(super) network: N,
+}
+
+impl<N: Record> Planned<'_, N> {
+    /// Computes the network's outputs: by a plan where there can be one, else operation by operation.
     ///
     /// # Errors
     /// If the batch is empty or the network refuses the size.
-    pub(super) fn evaluate(
-        &self,
-        images: &Tensor,
-        network: impl FnOnce(&Value, &mut Tape) -> Result<Vec<Value>>,
-    ) -> Result<Vec<Tensor>> {
-        if images.device().is_cpu() && images.dtype() == DType::F32 {
-            return self.run(images, network);
+    pub(super) fn evaluate(self) -> Result<Vec<Tensor>> {
+        if self.has_plan() {
+            let images = self.images.contiguous()?;
+            return self.plan()?.run(&images);
         }
-        let values = network(&channels_last(images)?, &mut Tape::evaluation())?;
+        let values = (self.network)(&channels_last(self.images)?, &mut Tape::evaluation())?;
         Ok(values.iter().map(|value| value.tensor().clone()).collect())
     }
 
-    /// Times every step of the plan for `images` on all threads, as the shortest of `rounds` runs.
+    /// As [`Planned::evaluate`] for two networks at once, and how long after the common start each had ended.
+    ///
+    /// By plans they share the threads, so that one computes while the other would wait; else they follow one another.
     ///
     /// # Errors
-    /// As for [`Plans::evaluate`].
-    pub(super) fn profile(
-        &self,
-        images: &Tensor,
-        rounds: usize,
-        network: impl FnOnce(&Value, &mut Tape) -> Result<Vec<Value>>,
-    ) -> Result<Vec<StepTime>> {
-        self.plan(images, network)?.profile(&images.contiguous()?, rounds)
+    /// As for [`Planned::evaluate`].
+    pub(super) fn evaluate_beside<M: Record>(self, other: Planned<'_, M>) -> Result<[(Vec<Tensor>, Duration); 2]> {
+        if self.has_plan() && other.has_plan() {
+            let images = (self.images.contiguous()?, other.images.contiguous()?);
+            return run_both((&*self.plan()?, &images.0), (&*other.plan()?, &images.1));
+        }
+        let start = Instant::now();
+        let first = (self.evaluate()?, start.elapsed());
+        let second = (other.evaluate()?, start.elapsed());
+        Ok([first, second])
     }
 
-    fn run(
-        &self,
-        images: &Tensor,
-        network: impl FnOnce(&Value, &mut Tape) -> Result<Vec<Value>>,
-    ) -> Result<Vec<Tensor>> {
-        self.plan(images, network)?.run(&images.contiguous()?)
+    /// Times every step of the plan on all threads, as the shortest of `rounds` runs.
+    ///
+    /// # Errors
+    /// As for [`Planned::evaluate`].
+    pub(super) fn profile(self, rounds: usize) -> Result<Vec<StepTime>> {
+        let images = self.images.contiguous()?;
+        self.plan()?.profile(&images, rounds)
     }
 
+    fn has_plan(&self) -> bool {
+        self.images.device().is_cpu() && self.images.dtype() == DType::F32
+    }
+
+    fn plan(self) -> Result<Arc<Plan>> {
+        self.plans.plan(self.images, self.network)
+    }
+}
+
+impl Plans {
     /// The plan for images of this size.
     fn plan(
         &self,
@@ -163,33 +187,35 @@ impl Plan {
     fn run(&self, images: &Tensor) -> Result<Vec<Tensor>> {
         let host = Host::of(images)?;
         let mut arena = self.arena.lock();
-        let arena = aligned(&mut arena);
-        self.walk(0..self.steps.len(), arena, host.slice()?);
-        self.outputs.iter().map(|view| output(arena, view)).collect()
+        let walk = self.walk(0..self.steps.len(), &mut arena, host.slice()?);
+        team::walk([&walk]);
+        self.outputs(&arena)
     }
 
-    #[allow(unsafe_code)] // steps write side by side into one arena
-    fn walk(&self, steps: Range<usize>, arena: &mut [f32], images: &[f32]) {
-        let (place, steps) = (Arena(arena.as_mut_ptr()), &self.steps[steps]);
-        team::walk(
-            steps.len(),
-            |step| steps[step].tasks(),
-            // SAFETY: the arena is as long as the plan says and borrowed here alone, the team ends a step before the
-            // next and gives every task out once.
-            |step, task| unsafe { steps[step].run(task, &place, images) },
-        );
+    /// A walk through some of the steps, which has the arena for itself.
+    fn walk<'a>(&'a self, steps: Range<usize>, arena: &'a mut [f32], images: &'a [f32]) -> Walk<'a> {
+        Walk {
+            steps: &self.steps[steps],
+            arena: Arena(aligned(arena).as_mut_ptr()),
+            images,
+            borrowed: PhantomData,
+        }
+    }
+
+    fn outputs(&self, arena: &[f32]) -> Result<Vec<Tensor>> {
+        let start = first_line(arena);
+        self.outputs.iter().map(|view| output(&arena[start..], view)).collect()
     }
 
     fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
         let host = Host::of(images)?;
         let images = host.slice()?;
         let mut arena = self.arena.lock();
-        let arena = aligned(&mut arena);
         let mut times = vec![f64::INFINITY; self.steps.len()];
         for _ in 0..rounds.max(1) {
             for (step, time) in times.iter_mut().enumerate() {
                 let start = Instant::now();
-                self.walk(step..step + 1, arena, images);
+                team::walk([&self.walk(step..step + 1, &mut arena, images)]);
                 *time = time.min(1e3 * start.elapsed().as_secs_f64());
             }
         }
@@ -202,9 +228,49 @@ impl Plan {
     }
 }
 
+/// Runs the plans of two networks side by side.
+fn run_both(a: (&Plan, &Tensor), b: (&Plan, &Tensor)) -> Result<[(Vec<Tensor>, Duration); 2]> {
+    let (a_host, b_host) = (Host::of(a.1)?, Host::of(b.1)?);
+    let (mut a_arena, mut b_arena) = (a.0.arena.lock(), b.0.arena.lock());
+    let a_walk = a.0.walk(0..a.0.steps.len(), &mut a_arena, a_host.slice()?);
+    let b_walk = b.0.walk(0..b.0.steps.len(), &mut b_arena, b_host.slice()?);
+    let [a_took, b_took] = team::walk([&a_walk, &b_walk]);
+    Ok([(a.0.outputs(&a_arena)?, a_took), (b.0.outputs(&b_arena)?, b_took)])
+}
+
+/// Steps of a plan over its arena.
+struct Walk<'a> {
+    steps: &'a [Step],
+    arena: Arena,
+    images: &'a [f32],
+    borrowed: PhantomData<&'a mut [f32]>,
+}
+
+impl Course for Walk<'_> {
+    fn steps(&self) -> usize {
+        self.steps.len()
+    }
+
+    fn tasks(&self, step: usize) -> usize {
+        self.steps[step].tasks()
+    }
+
+    #[allow(unsafe_code)] // steps write side by side into one arena
+    fn run(&self, step: usize, task: usize) {
+        // SAFETY: the arena is as long as the plan says and borrowed for this walk alone, the team ends a step before
+        // the next and gives every task out once.
+        unsafe { self.steps[step].run(task, &self.arena, self.images) }
+    }
+}
+
+/// Where an arena's first whole cache line begins.
+fn first_line(arena: &[f32]) -> usize {
+    arena.as_ptr().align_offset(64).min(ALIGNMENT)
+}
+
 /// An arena from its first whole cache line on.
 fn aligned(arena: &mut [f32]) -> &mut [f32] {
-    let start = arena.as_ptr().align_offset(64).min(ALIGNMENT);
+    let start = first_line(arena);
     &mut arena[start..]
 }
 

@@ -72,9 +72,20 @@ pub(in crate::nn) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
     pool().install(kernel)
 }
 
-/// Runs a kernel on every thread of the compute pool at once, telling it how many they are, and waits for all.
+/// Runs a kernel on every thread of the compute pool at once, telling each its number, and waits for all.
+///
+/// A caller from another pool waits on a thread of its own: its pool would give it other work meanwhile, and that may
+/// need what the caller holds (a plan's arena).
 pub(in crate::nn) fn on_every_thread(kernel: impl Fn(usize) + Sync) {
-    pool().broadcast(|context| kernel(context.num_threads()));
+    let run = || {
+        pool().broadcast(|context| kernel(context.index()));
+    };
+    if rayon::current_thread_index().is_none() || pool().current_thread_index().is_some() {
+        return run();
+    }
+    if let Err(panic) = std::thread::scope(|scope| scope.spawn(run).join()) {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 fn pool() -> &'static rayon::ThreadPool {
