@@ -169,14 +169,13 @@ fn load_or_find(
     Ok((sample, names.and_then(|(cache, names)| cache.confirmed(names, &files))))
 }
 
-/// As [`load`], each row by a function of its own, one after the other: it may run a network, which uses all cores
-/// itself, and a thread that waits for those would begin another row meanwhile and wait for itself.
+/// As [`load`], each row by a function of its own, which may run a network: one row is decoded while another computes.
 ///
 /// # Errors
 /// As [`load`].
 pub fn load_with(
     rows: &[&Row],
-    load_one: impl Fn(&Row) -> Result<Sample, Error>,
+    load_one: impl Fn(&Row) -> Result<Sample, Error> + Sync,
     cancel: &AtomicBool,
     on_progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Sample>, Error> {
@@ -185,9 +184,8 @@ pub fn load_with(
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
-        for row in chunk {
-            samples.push(load_one(row)?);
-        }
+        let loaded: Result<Vec<_>, _> = chunk.par_iter().map(|row| load_one(row)).collect();
+        samples.extend(loaded?);
         on_progress(samples.len());
     }
     Ok(samples)
