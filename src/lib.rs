@@ -11,6 +11,7 @@
 
 pub mod atomic_file;
 pub mod findings;
+mod heap;
 pub mod imaging;
 pub mod inference;
 pub mod markup;

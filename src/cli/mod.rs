@@ -84,6 +84,7 @@ struct Usage(String);
 /// Parses the process's arguments and runs the command they name.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    heap::keep_freed_memory();
     let outcome = match arguments.command {
         None => view::run(arguments.paths, arguments.models),
         Some(Command::Predict(args)) => predict::run(&args),

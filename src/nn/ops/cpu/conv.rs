@@ -468,8 +468,13 @@ unsafe fn kernel_block<T: Element>(
 fn pack_channels<T: Element>(dy: &[T], o: usize, packed: &mut [T]) {
     for (i, group) in packed.chunks_exact_mut(PIXELS * CHANNELS).enumerate() {
         let channels = i * CHANNELS..((i + 1) * CHANNELS).min(o);
-        for (target, pixel) in group.chunks_exact_mut(CHANNELS).zip(dy.chunks_exact(o)) {
-            target[..channels.len()].copy_from_slice(&pixel[channels.clone()]);
+        let (targets, _) = group.as_chunks_mut::<CHANNELS>();
+        for (target, pixel) in targets.iter_mut().zip(dy.chunks_exact(o)) {
+            // A whole group is a few registers; a length that is not known is a call.
+            match pixel[channels.start..].first_chunk() {
+                Some(whole) => *target = *whole,
+                None => target[..channels.len()].copy_from_slice(&pixel[channels.clone()]),
+            }
         }
     }
 }
