@@ -1,7 +1,7 @@
 //! The drawings of an evaluation and of a shortcut audit.
 
 use crate::training::audit::{Audit, Region};
-use crate::training::evaluation::{Measured, Record, Report, ScoreTable};
+use crate::training::evaluation::{Measured, Record, Report, ScoreTable, Subject};
 
 use super::chart::{Chart, Matrix, Series};
 use super::drawing::Drawing;
@@ -22,11 +22,21 @@ pub fn evaluation_drawings(report: &Report, records: &[Record], threshold: f64) 
 
 /// What was evaluated, in a line below a drawing.
 fn origin(report: &Report) -> String {
-    let hash = report.weights_sha256.get(..8).unwrap_or_default();
     let overall = &report.evaluation.overall;
     format!(
-        "{} {} ({hash}), split {}: {} images of {} groups, {} COVID-19.",
-        report.classifier, report.classifier_version, report.split, overall.images, overall.groups, overall.covid19
+        "{}: {} images of {} groups, {} COVID-19.",
+        what(&report.subject),
+        overall.images,
+        overall.groups,
+        overall.covid19
+    )
+}
+
+fn what(subject: &Subject) -> String {
+    let hash = subject.weights_sha256.get(..8).unwrap_or_default();
+    format!(
+        "{} {} ({hash}), split {}",
+        subject.classifier, subject.classifier_version, subject.split
     )
 }
 
@@ -150,14 +160,7 @@ pub fn audit_drawings(audit: &Audit) -> Vec<(&'static str, Drawing)> {
 }
 
 fn audit_origin(audit: &Audit) -> String {
-    let hash = audit.weights_sha256.get(..8).unwrap_or_default();
-    format!(
-        "{} {} ({hash}), split {}: the light is {}.",
-        audit.classifier,
-        audit.classifier_version,
-        audit.split,
-        audit.light.name()
-    )
+    format!("{}: the light is {}.", what(&audit.subject), audit.light.name())
 }
 
 fn regions(audit: &Audit) -> Drawing {

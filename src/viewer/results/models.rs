@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::inference::installed::{Installed, State, installed};
 use crate::inference::models::weights_folders;
 use crate::training::runs::registry::{Registry, Version};
+use crate::viewer::wording::short_hash;
 
 /// A model and its versions.
 #[derive(Debug, Clone)]
@@ -16,15 +17,29 @@ pub struct Model {
 }
 
 impl Model {
-    /// Whether another version can be gone back to.
-    pub fn has_former(&self) -> bool {
-        self.versions.iter().any(|version| !version.active)
+    /// The version that the user's own list offers.
+    pub fn listed(&self) -> Option<&Version> {
+        self.versions.iter().find(|version| version.active)
     }
 
-    /// Version and threshold in words, or what is wrong with it.
+    /// What is found before the user's own list, so that the version there is not used; `None` where it is.
+    pub fn hides_list(&self) -> Option<&Path> {
+        let listed = self.listed()?;
+        match &self.installed.state {
+            State::Ready { weights, sha256, .. } if *sha256 != listed.sha256 => Some(weights),
+            _ => None,
+        }
+    }
+
+    /// Version, weights and threshold of what is found first, or what is wrong with it.
     pub fn words(&self) -> String {
         match &self.installed.state {
-            State::Ready { version, threshold, .. } => format!("version {version}, threshold {threshold:.3}"),
+            State::Ready {
+                version,
+                sha256,
+                threshold,
+                ..
+            } => format!("version {version} ({}), threshold {threshold:.3}", short_hash(sha256)),
             State::Broken { problem } => problem.clone(),
             State::Missing { how_to_train } => format!("not installed; {how_to_train}"),
         }
@@ -49,5 +64,51 @@ pub fn read(weights: Option<&Path>) -> ModelList {
     };
     ModelList {
         models: installed(&weights_folders(weights)).into_iter().map(model).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(sha256: &str, active: bool) -> Version {
+        Version {
+            version: "2026.11.2".to_owned(),
+            sha256: sha256.repeat(32),
+            threshold: 0.5,
+            weights: "list/recovnet-v1.safetensors".into(),
+            active,
+        }
+    }
+
+    fn model(found: &str, versions: Vec<Version>) -> Model {
+        let state = State::Ready {
+            version: "2026.11.1".to_owned(),
+            sha256: found.repeat(32),
+            threshold: 0.4,
+            weights: "beside/recovnet-v1.safetensors".into(),
+            card: serde_json::Value::Null,
+        };
+        Model {
+            installed: Installed {
+                name: "recovnet-v1".to_owned(),
+                classifier: None,
+                state,
+            },
+            versions,
+        }
+    }
+
+    #[test]
+    fn what_hides_the_version_of_the_list_is_named() {
+        let hidden = model("ab", vec![version("cd", false), version("ef", true)]);
+        assert_eq!(hidden.hides_list(), Some(Path::new("beside/recovnet-v1.safetensors")));
+        assert_eq!(hidden.words(), "version 2026.11.1 (abababab), threshold 0.400");
+        assert_eq!(model("ef", vec![version("ef", true)]).hides_list(), None);
+        assert_eq!(
+            model("ef", vec![version("ab", false)]).hides_list(),
+            None,
+            "nothing is chosen"
+        );
     }
 }

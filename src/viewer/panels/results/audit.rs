@@ -3,6 +3,7 @@
 use egui::{Label, RichText, TextEdit, Ui};
 use egui_plot::{Bar, BarChart, Legend, Plot};
 
+use crate::training::Task;
 use crate::training::audit::{Audit, InLungDistribution, Light, Region};
 use crate::training::runs::promotion::Standing;
 use crate::viewer::command::{Action, Command};
@@ -22,9 +23,12 @@ const DISTRIBUTION: f32 = 190.0;
 
 /// Draws the tab.
 pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
-    if state.results.run().is_none() {
+    let Some(run) = state.results.run() else {
         ui.weak("Choose a run in the table.");
         return;
+    };
+    if run.task() == Some(Task::Segmenter) {
+        return segmenter(ui, state, commands);
     }
     source(ui, state, false, commands);
     let audit = match &state.results.audit {
@@ -46,6 +50,18 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         if let Some(audit) = audit {
             ui.vertical(|ui| figures(ui, audit));
         }
+    });
+}
+
+/// A segmenter has no classes and so no shortcut to one; it can be installed as it is.
+fn segmenter(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
+    let text = "A segmenter has no shortcut audit: the audit asks whether a classifier needs the lungs, and a segmenter \
+                decides on no class. Its masks are measured under Evaluation.";
+    let response = ui.add(Label::new(text).wrap());
+    name_value(&response, "No audit", text);
+    ui.vertical(|ui| {
+        ui.set_width(LIGHT_WIDTH);
+        promotion(ui, state, commands);
     });
 }
 
@@ -73,10 +89,10 @@ fn light(ui: &mut Ui, audit: &Audit) {
                 ui,
                 format!(
                     "{} {} ({}) on part {}.",
-                    audit.classifier,
-                    audit.classifier_version,
-                    wording::short_hash(&audit.weights_sha256),
-                    audit.split
+                    audit.subject.classifier,
+                    audit.subject.classifier_version,
+                    wording::short_hash(&audit.subject.weights_sha256),
+                    audit.subject.split
                 ),
             );
         },
@@ -92,13 +108,11 @@ fn promotion(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
             match &state.results.standing {
                 Pending::Done(standing) => match standing.as_ref() {
                     Standing::Ready => {
-                        caption(
-                            ui,
-                            "Weights, threshold, calibration and audit go together; the version there now is kept.",
-                        );
+                        caption(ui, "The weights go with their card; the version there now is kept.");
                     }
                     Standing::NoAudit(reason) => {
-                        ui.add(Label::new(RichText::new(wording::sentence(reason)).color(theme::CAUTION)).wrap());
+                        let text = format!("{} Audit it first.", wording::sentence(reason));
+                        ui.add(Label::new(RichText::new(text).color(theme::CAUTION)).wrap());
                     }
                     Standing::NeedsReason(reasons) => needs_reason(ui, state, reasons, commands),
                 },

@@ -114,7 +114,11 @@ fn results(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &m
             slider(ui, state, evaluated, commands);
             matrix(ui, &counts, commands);
             live(ui, &counts);
-            overall(ui, &evaluated.report.evaluation.overall, evaluated.report.threshold);
+            overall(
+                ui,
+                &evaluated.report.evaluation.overall,
+                evaluated.report.subject.threshold,
+            );
         });
         ui.vertical(|ui| {
             curves::ui(ui, evaluated, &counts);
@@ -126,11 +130,21 @@ fn results(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &m
 fn warnings(ui: &mut Ui, evaluated: &Evaluated) {
     let report = &evaluated.report;
     let mut sentences = Vec::new();
-    if report.in_training_part > 0 && report.split != "train" {
+    if report.subject.in_training_part > 0 && report.subject.split != "train" {
         sentences.push(format!(
             "{} of the images are of the training part: no test of these weights.",
-            wording::count(report.in_training_part)
+            wording::count(report.subject.in_training_part)
         ));
+    }
+    let origin = &report.origin;
+    if origin
+        .trained_split_id
+        .as_ref()
+        .is_some_and(|id| *id != origin.split_id)
+    {
+        let text = "The data are parted otherwise than those that the run learned from: unless these are other images, \
+                    it may have learned from some of them.";
+        sentences.push(text.to_owned());
     }
     if !report.failures.is_empty() {
         sentences.push(format!(
@@ -146,7 +160,7 @@ fn warnings(ui: &mut Ui, evaluated: &Evaluated) {
 }
 
 fn slider(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &mut Vec<Command>) {
-    let card = evaluated.report.threshold;
+    let card = evaluated.report.subject.threshold;
     block(
         ui,
         "Threshold on the probability of COVID-19",
@@ -170,7 +184,7 @@ fn slider(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &mu
             if threshold != state.results.threshold {
                 commands.push(Command::Results(ResultsCommand::Threshold(threshold)));
             }
-            if evaluated.report.split == "test" && (threshold - card).abs() > 1e-9 {
+            if evaluated.report.subject.split == "test" && (threshold - card).abs() > 1e-9 {
                 caption(ui, "A threshold chosen on the test part makes its figures too good.");
             }
         },
