@@ -110,6 +110,11 @@ fn an_evaluation_is_shown_with_its_threshold_live() {
     assert_eq!(value(&finished, "True positives"), strict.tp.to_string());
     let specificity = format!("{:.3}", strict.specificity().unwrap());
     assert_eq!(value(&finished, "Specificity at the threshold"), specificity);
+
+    finished.send(ResultsCommand::Threshold(0.123_456));
+    finished.window.harness.run_steps(3);
+    let kept = finished.window.state().results.threshold;
+    assert!((kept - 0.123_456).abs() < 1e-12, "looking at it made it {kept}");
 }
 
 #[test]

@@ -47,11 +47,12 @@ pub(super) fn show_watch(state: &mut ViewerState, services: &mut Services) {
 /// Has the batch made that comes next: of the run, or the first one of the run that the form describes.
 pub(super) fn preview(state: &mut ViewerState, services: &mut Services) {
     let [red, green, blue, _] = theme::RIGHT_LUNG.to_array();
+    let reports = services.reports.clone();
     state.train.preview = match next_batch(&state.train) {
         Ok((source, place)) => {
             let make = move |errand: &Errand<'_>| {
                 let request = source.request()?;
-                batch_tiles::make(&request, place, [red, green, blue], errand)
+                batch_tiles::make(&request, place, reports.as_deref(), [red, green, blue], errand)
             };
             Pending::Running(services.errands.send("next-batch", make))
         }

@@ -17,6 +17,8 @@ use super::{curves, strata};
 
 /// Width of matrix and figures, in ui points.
 const FIGURES_WIDTH: f32 = 400.0;
+/// Decimals of the threshold on the screen.
+const DECIMALS: usize = 3;
 /// Size of a cell of the matrix, in ui points.
 const CELL: [f32; 2] = [118.0, 52.0];
 
@@ -169,8 +171,13 @@ fn slider(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &mu
             let mut threshold = state.results.threshold;
             ui.horizontal(|ui| {
                 ui.spacing_mut().slider_width = FIGURES_WIDTH - 130.0;
-                let slider = Slider::new(&mut threshold, 0.0..=1.0).fixed_decimals(3);
+                let mut shown = threshold;
+                let slider = Slider::new(&mut shown, 0.0..=1.0).fixed_decimals(DECIMALS);
                 ui.add(slider).accessible_name("Threshold");
+                // The slider rounds what it shows: the card's threshold must not become another by being looked at.
+                if (shown - threshold).abs() > 0.51 * 0.1_f64.powi(DECIMALS as i32) {
+                    threshold = shown;
+                }
             });
             ui.horizontal(|ui| {
                 let rules = evaluated.report.evaluation.thresholds;
