@@ -248,7 +248,7 @@ fn compute(state: &mut ViewerState, services: &mut Services, kind: Work) {
         weights,
         device,
     };
-    results.work = kind;
+    results.work = (kind, task.run.clone());
     results.working = Pending::Running(services.errands.send("evaluate-run", move |errand| match kind {
         Work::Evaluation => task.evaluate(errand),
         Work::Audit => task.audit(errand),

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use crate::inference::installed::{Installed, State, installed};
 use crate::inference::models::weights_folders;
+use crate::training::audit::{self, Light};
+use crate::training::runs::promotion;
 use crate::training::runs::registry::{Registry, Version};
 use crate::viewer::wording::short_hash;
 
@@ -29,6 +31,29 @@ impl Model {
             State::Ready { weights, sha256, .. } if *sha256 != listed.sha256 => Some(weights),
             _ => None,
         }
+    }
+
+    /// What its card says of a shortcut audit, and why it was installed all the same; `None` where there is no card of
+    /// a classifier.
+    pub fn audit_words(&self) -> Option<(String, Option<Light>)> {
+        let State::Ready { card, .. } = &self.installed.state else {
+            return None;
+        };
+        self.installed.classifier?;
+        let light = card.pointer(&format!("/{}/light", audit::CARD_KEY));
+        let light = light.and_then(|light| serde_json::from_value::<Light>(light.clone()).ok());
+        let reason = card.pointer(&format!("/{}/reason", promotion::CARD_KEY));
+        let words = match (light, reason.and_then(serde_json::Value::as_str)) {
+            (None, _) => "Its card has no shortcut audit.".to_owned(),
+            (Some(light), None) => format!("Shortcut audit: {}.", light.name()),
+            (Some(light), Some(reason)) => {
+                format!(
+                    "Shortcut audit: {}. Installed with the reason: '{reason}'.",
+                    light.name()
+                )
+            }
+        };
+        Some((words, light))
     }
 
     /// Version, weights and threshold of what is found first, or what is wrong with it.
@@ -70,6 +95,7 @@ pub fn read(weights: Option<&Path>) -> ModelList {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inference::models::ClassifierName;
 
     fn version(sha256: &str, active: bool) -> Version {
         Version {
@@ -110,5 +136,21 @@ mod tests {
             None,
             "nothing is chosen"
         );
+    }
+
+    #[test]
+    fn a_red_light_is_said_with_the_reason() {
+        let mut model = model("ab", Vec::new());
+        assert_eq!(model.audit_words(), None, "a segmenter has no audit");
+        model.installed.classifier = Some(ClassifierName::RecovnetV1);
+        let words = model.audit_words().map(|(words, _)| words);
+        assert_eq!(words.as_deref(), Some("Its card has no shortcut audit."));
+        if let State::Ready { card, .. } = &mut model.installed.state {
+            *card = serde_json::json!({
+                "shortcut_audit": { "light": "red" }, "promotion": { "reason": "to compare programs" },
+            });
+        }
+        let words = "Shortcut audit: red. Installed with the reason: 'to compare programs'.";
+        assert_eq!(model.audit_words(), Some((words.to_owned(), Some(Light::Red))));
     }
 }

@@ -196,7 +196,10 @@ pub fn export_evaluation(evaluated: &Evaluated, threshold: f64) -> Result<String
 /// # Errors
 /// In a sentence.
 pub fn export_audit(run: &Path, audit: &Audit) -> Result<String, String> {
-    write_drawings(&runs::audit_folder(run), &report::audit_drawings(audit))
+    let folder = runs::audit_folder(run);
+    let said = write_drawings(&folder, &report::audit_drawings(audit))?;
+    audit::saved::write_tables(&folder, audit).map_err(|e| e.to_string())?;
+    Ok(said)
 }
 
 fn write_drawings(folder: &Path, drawings: &[(&str, report::Drawing)]) -> Result<String, String> {

@@ -9,8 +9,8 @@ use crate::training::runs::promotion::Standing;
 use crate::viewer::command::{Action, Command};
 use crate::viewer::errands::Pending;
 use crate::viewer::panels::widgets::{Sign, action_button, block, caption, name_value, sign, table};
-use crate::viewer::results::ResultsCommand;
 use crate::viewer::results::rows::light_words;
+use crate::viewer::results::{ResultsCommand, Work};
 use crate::viewer::state::ViewerState;
 use crate::viewer::{theme, wording};
 
@@ -41,6 +41,9 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
             ui.set_width(LIGHT_WIDTH);
             match audit {
                 Some(audit) => light(ui, audit),
+                None if state.results.is_at(Work::Audit) => {
+                    caption(ui, "Its light appears here.");
+                }
                 None => {
                     caption(ui, "The run was not audited. Name the data folder and audit it.");
                 }
@@ -114,7 +117,7 @@ fn promotion(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
                         let text = format!("{} Audit it first.", wording::sentence(reason));
                         ui.add(Label::new(RichText::new(text).color(theme::CAUTION)).wrap());
                     }
-                    Standing::NeedsReason(reasons) => needs_reason(ui, state, reasons, commands),
+                    Standing::NeedsReason(_) => needs_reason(ui, state, commands),
                 },
                 Pending::Failed(reason) => {
                     ui.add(Label::new(RichText::new(wording::sentence(reason)).color(theme::CAUTION)).wrap());
@@ -126,11 +129,8 @@ fn promotion(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     );
 }
 
-fn needs_reason(ui: &mut Ui, state: &ViewerState, reasons: &[String], commands: &mut Vec<Command>) {
-    let text = format!(
-        "The audit is red: {} It can be installed all the same with a reason, which its card keeps.",
-        reasons.join(" ")
-    );
+fn needs_reason(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
+    let text = "The audit is red. It can be installed all the same with a reason, which its card keeps.";
     ui.add(Label::new(RichText::new(text).color(theme::ALARM)).wrap());
     let mut reason = state.results.reason.clone();
     let field = TextEdit::multiline(&mut reason)
@@ -171,6 +171,13 @@ fn figures(ui: &mut Ui, audit: &Audit) {
             }
         },
     );
+    if audit.without_lungs > 0 {
+        let count = wording::count(audit.without_lungs);
+        caption(
+            ui,
+            format!("The segmenter found no lung in {count} images; they count in the figures of whole images only."),
+        );
+    }
     let told = audit.source.as_ref().map(|source| measured(source.roc_auc));
     let told = told.map_or_else(
         || "There are not two sources with enough patients to tell apart.".to_owned(),

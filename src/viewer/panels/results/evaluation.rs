@@ -9,7 +9,7 @@ use crate::viewer::command::{Action, Command};
 use crate::viewer::errands::Pending;
 use crate::viewer::panels::widgets::{action_button, block, caption, name_value, value_row_named};
 use crate::viewer::results::evaluated::{Cell, Evaluated, Found};
-use crate::viewer::results::{ResultsCommand, SPLITS};
+use crate::viewer::results::{ResultsCommand, SPLITS, Work};
 use crate::viewer::state::ViewerState;
 use crate::viewer::{theme, wording};
 
@@ -37,7 +37,7 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         Pending::Done(found) => match found.as_ref() {
             Found::Classifier(evaluated) => results(ui, state, evaluated, commands),
             Found::Segmenter(report) => segmenter(ui, report),
-            Found::Nothing if state.results.working.running().is_some() => {
+            Found::Nothing if state.results.is_at(Work::Evaluation) => {
                 caption(ui, "Its figures appear here.");
             }
             Found::Nothing => {

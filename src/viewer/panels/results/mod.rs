@@ -86,6 +86,9 @@ fn tabs(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         }
         if let Some(sent) = state.results.working.running() {
             ui.separator();
+            let (work, run) = &state.results.work;
+            let name = run.file_name().unwrap_or_default().to_string_lossy();
+            ui.label(format!("{} {name}", work.words()));
             progress_line(ui, "Evaluation or audit", sent);
             action_button(ui, state, Action::CancelWork, commands);
         }

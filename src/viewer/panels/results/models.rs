@@ -5,6 +5,7 @@ use egui::{Label, RichText, Ui};
 
 use crate::findings::ModelId;
 use crate::inference::installed::State;
+use crate::training::audit::Light;
 use crate::viewer::command::Command;
 use crate::viewer::errands::Pending;
 use crate::viewer::panels::widgets::{block, caption, name_value};
@@ -79,6 +80,16 @@ fn found(ui: &mut Ui, model: &Model) {
     name_value(&response, &format!("Model {}", installed.name), &words);
     if let State::Ready { weights, .. } = &installed.state {
         caption(ui, weights.display().to_string());
+    }
+    if let Some((words, light)) = model.audit_words() {
+        let colour = match light {
+            Some(Light::Red) => theme::ALARM,
+            Some(Light::Amber) => theme::CAUTION,
+            Some(Light::Green) => theme::GOOD,
+            None => theme::MUTED,
+        };
+        let response = ui.add(Label::new(RichText::new(&words).color(colour)).wrap());
+        name_value(&response, &format!("Audit of {}", installed.name), &words);
     }
     if let (Some(first), Some(listed)) = (model.hides_list(), model.listed()) {
         let text = format!(
