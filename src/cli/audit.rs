@@ -87,13 +87,13 @@ pub fn make(models: &Models, manifest: &Manifest, data: String, split: Selection
 
 /// An audit for a reader.
 pub fn words(audit: &Audit) -> String {
-    let hash = audit.weights_sha256.get(..8).unwrap_or_default();
+    let hash = audit.subject.weights_sha256.get(..8).unwrap_or_default();
     let mut text = format!(
         "Shortcut audit of {} {} ({hash}) on {}, split {}: {}\n",
-        audit.classifier,
-        audit.classifier_version,
-        audit.data,
-        audit.split,
+        audit.subject.classifier,
+        audit.subject.classifier_version,
+        audit.subject.data,
+        audit.subject.split,
         audit.light.name().to_uppercase()
     );
     for reason in &audit.reasons {
@@ -101,7 +101,7 @@ pub fn words(audit: &Audit) -> String {
         text.push_str(reason);
         text.push('\n');
     }
-    if audit.in_training_part > 0 {
+    if audit.subject.in_training_part > 0 {
         text.push_str("Images of the training part are among them.\n");
     }
     text.push_str("\nROC-AUC by what the network is shown\n");

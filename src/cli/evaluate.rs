@@ -93,7 +93,7 @@ fn evaluate_classifier(args: &EvaluateArgs, chosen: &Chosen<'_>) -> anyhow::Resu
         saved::write(&folder, &results, &measured.records)?;
     }
     if let Some(folder) = &args.out {
-        let drawings = report::evaluation_drawings(&results, &measured.records, results.threshold);
+        let drawings = report::evaluation_drawings(&results, &measured.records, results.subject.threshold);
         write_drawings(folder, &drawings)?;
     }
     Ok(ExitCode::from(u8::from(!results.failures.is_empty())))

@@ -268,12 +268,7 @@ fn say(promoted: &Promoted, weights: Option<&Path>) {
             card.name
         );
     }
-    // Whatever is searched before the list still comes first.
-    let first = models::weights_folders(weights)
-        .into_iter()
-        .map(|folder| folder.join(format!("{}.safetensors", card.name)))
-        .find(|path| path.is_file());
-    if let Some(first) = first.filter(|first| *first != promoted.weights) {
+    if let Some(first) = promoted.hidden_by(weights) {
         println!("note: {} is searched first and stays in use", first.display());
     }
     println!("{}.", report::NOTICE);

@@ -8,21 +8,21 @@ use crate::training::evaluation::{ClassMetrics, InLung, MaskMetrics, Measured, R
 pub fn of(results: &Report) -> String {
     let mut text = String::new();
     let evaluation = &results.evaluation;
-    let hash = results.weights_sha256.get(..8).unwrap_or_default();
+    let hash = results.subject.weights_sha256.get(..8).unwrap_or_default();
     let head = format!(
         "{} {} ({hash}), threshold {:.3}, on {}\n{}, split {}: {} images, {} laterals left out, {} failed\n",
-        results.classifier,
-        results.classifier_version,
-        results.threshold,
+        results.subject.classifier,
+        results.subject.classifier_version,
+        results.subject.threshold,
         results.device,
-        results.data,
-        results.split,
+        results.subject.data,
+        results.subject.split,
         evaluation.overall.images,
         results.laterals_left_out,
         results.failures.len()
     );
     text.push_str(&head);
-    if results.in_training_part > 0 {
+    if results.subject.in_training_part > 0 {
         text.push_str("Images of the training part are among them: no test of weights trained on these data.\n");
     }
     class_block(&mut text, "All", &evaluation.overall);

@@ -7,6 +7,7 @@ use crate::inference::engine::EngineConfig;
 use crate::inference::models::ClassifierName;
 use crate::viewer;
 
+use super::folders;
 use super::options::ModelArgs;
 
 /// Opens the window on some paths, and returns when it is closed.
@@ -20,6 +21,6 @@ pub fn run(paths: Vec<PathBuf>, models: ModelArgs) -> anyhow::Result<ExitCode> {
         classifier: ClassifierName::RecovnetV1,
         device: models.device,
     };
-    viewer::run(paths, engine)?;
+    viewer::run(paths, engine, folders::checks())?;
     Ok(ExitCode::SUCCESS)
 }

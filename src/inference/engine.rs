@@ -40,13 +40,15 @@ pub struct Loaded {
     pub classifier: crate::findings::ModelId,
     /// The classifier's card, as it stands in the file.
     pub card: serde_json::Value,
+    /// The segmenter's name and version.
+    pub segmenter: crate::findings::ModelId,
 }
 
 /// What the worker says.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The models are there; sent before any request ends in `Done`, and after each switch to another classifier.
-    Loaded(Loaded),
+    Loaded(Box<Loaded>),
     /// The models cannot be loaded; every request then ends in `Failed` with the same sentence.
     LoadFailed(String),
     /// The other classifier that was asked for cannot be loaded; the former goes on.
@@ -83,6 +85,7 @@ impl Analyst for Models {
             device: self.device_label.clone(),
             classifier: self.classifier_id(),
             card: serde_json::to_value(&self.classifier.1).unwrap_or_default(),
+            segmenter: self.segmenter_id(),
         }
     }
 

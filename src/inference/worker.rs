@@ -166,7 +166,7 @@ impl Worker {
         };
         let mut loaded = load(first);
         self.outbox.send(match &loaded {
-            Ok(analyst) => Event::Loaded(analyst.describe()),
+            Ok(analyst) => Event::Loaded(Box::new(analyst.describe())),
             Err(reason) => Event::LoadFailed(reason.clone()),
         });
         while let Some(order) = self.shared.next() {
@@ -188,7 +188,7 @@ impl Worker {
     /// Puts other models in place, unless they could not be loaded while there are some.
     fn switch<A: Analyst>(&self, loaded: &mut Result<A, String>, next: Result<A, String>) {
         self.outbox.send(match (&next, &loaded) {
-            (Ok(analyst), _) => Event::Loaded(analyst.describe()),
+            (Ok(analyst), _) => Event::Loaded(Box::new(analyst.describe())),
             (Err(reason), Ok(_)) => Event::SwitchFailed(reason.clone()),
             (Err(reason), Err(_)) => Event::LoadFailed(reason.clone()),
         });

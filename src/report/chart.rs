@@ -50,6 +50,10 @@ pub struct Chart {
     pub series: Vec<Series>,
     /// Areas from 0 up behind the curves: left, right, height, in the axes' units.
     pub bars: Vec<[f64; 3]>,
+    /// Intervals across the bars: horizontal place, lowest and highest value.
+    pub intervals: Vec<[f64; 3]>,
+    /// What stands, in two lines, below equally wide slots of the horizontal axis instead of its numbers.
+    pub slots: Vec<[String; 2]>,
     /// Sentences below it.
     pub notes: Vec<String>,
 }
@@ -63,6 +67,8 @@ impl Chart {
             ranges: [Some([0.0, 1.0]); 2],
             series: Vec::new(),
             bars: Vec::new(),
+            intervals: Vec::new(),
+            slots: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -94,6 +100,9 @@ impl Chart {
             let (corner, end) = (place([from, height]), place([to, ranges[1][0]]));
             let size = (end.0 - corner.0 - 1.0, end.1 - corner.1);
             drawing.area(corner, size, Rgb([188, 212, 232]));
+        }
+        for &[x, low, high] in &self.intervals {
+            drawing.line(vec![place([x, low]), place([x, high])], INK, 2.0, false);
         }
         let finite = |point: &&[f64; 2]| point.iter().all(|value| value.is_finite());
         for (number, series) in self.series.iter().enumerate() {
@@ -140,15 +149,12 @@ impl Chart {
             let at = |[low, high]: [f64; 2]| low + (high - low) * tick as f64 / (TICKS - 1) as f64;
             let (x, y) = (at(ranges[0]), at(ranges[1]));
             let (column, row) = place([x, y]);
-            drawing.line(vec![(column, top), (column, bottom)], GRID, 1.0, false);
             drawing.line(vec![(left, row), (right, row)], GRID, 1.0, false);
-            drawing.text(
-                (column, bottom + 18.0),
-                &number(x, ranges[0]),
-                TEXT_SIZE,
-                Anchor::Middle,
-                MUTED,
-            );
+            if self.slots.is_empty() {
+                drawing.line(vec![(column, top), (column, bottom)], GRID, 1.0, false);
+                let text = number(x, ranges[0]);
+                drawing.text((column, bottom + 18.0), &text, TEXT_SIZE, Anchor::Middle, MUTED);
+            }
             drawing.text(
                 (left - 8.0, row + 4.0),
                 &number(y, ranges[1]),
@@ -156,6 +162,12 @@ impl Chart {
                 Anchor::End,
                 MUTED,
             );
+        }
+        let slot = (right - left) / self.slots.len().max(1) as f64;
+        for (place, [name, figure]) in self.slots.iter().enumerate() {
+            let middle = left + slot * (place as f64 + 0.5);
+            drawing.text((middle, bottom + 18.0), name, TEXT_SIZE, Anchor::Middle, INK);
+            drawing.text((middle, bottom + 34.0), figure, TEXT_SIZE - 1.0, Anchor::Middle, MUTED);
         }
         drawing.line(vec![(left, top), (left, bottom), (right, bottom)], INK, 1.0, false);
         let middle = f64::midpoint(left, right);

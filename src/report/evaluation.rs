@@ -1,7 +1,7 @@
 //! The drawings of an evaluation and of a shortcut audit.
 
 use crate::training::audit::{Audit, Region};
-use crate::training::evaluation::{Measured, Record, Report, ScoreTable};
+use crate::training::evaluation::{Measured, Record, Report, ScoreTable, Subject};
 
 use super::chart::{Chart, Matrix, Series};
 use super::drawing::Drawing;
@@ -22,11 +22,21 @@ pub fn evaluation_drawings(report: &Report, records: &[Record], threshold: f64) 
 
 /// What was evaluated, in a line below a drawing.
 fn origin(report: &Report) -> String {
-    let hash = report.weights_sha256.get(..8).unwrap_or_default();
     let overall = &report.evaluation.overall;
     format!(
-        "{} {} ({hash}), split {}: {} images of {} groups, {} COVID-19.",
-        report.classifier, report.classifier_version, report.split, overall.images, overall.groups, overall.covid19
+        "{}: {} images of {} groups, {} COVID-19.",
+        what(&report.subject),
+        overall.images,
+        overall.groups,
+        overall.covid19
+    )
+}
+
+fn what(subject: &Subject) -> String {
+    let hash = subject.weights_sha256.get(..8).unwrap_or_default();
+    format!(
+        "{} {} ({hash}), split {}",
+        subject.classifier, subject.classifier_version, subject.split
     )
 }
 
@@ -133,12 +143,12 @@ fn reliability(report: &Report) -> Drawing {
 
 fn confusion(report: &Report, table: &ScoreTable, threshold: f64) -> Drawing {
     let counts = table.confusion(threshold);
-    let names = || vec!["Control".to_owned(), "COVID-19".to_owned()];
+    let names = || vec!["COVID-19".to_owned(), "Control".to_owned()];
     let matrix = Matrix {
         title: format!("Confusion matrix at threshold {threshold:.3}"),
         axes: ["Label".to_owned(), "Decision".to_owned()],
         names: [names(), names()],
-        counts: vec![vec![counts.tn, counts.fp], vec![counts.fn_, counts.tp]],
+        counts: vec![vec![counts.tp, counts.fn_], vec![counts.fp, counts.tn]],
         notes: vec![origin(report)],
     };
     matrix.draw()
@@ -150,47 +160,35 @@ pub fn audit_drawings(audit: &Audit) -> Vec<(&'static str, Drawing)> {
 }
 
 fn audit_origin(audit: &Audit) -> String {
-    let hash = audit.weights_sha256.get(..8).unwrap_or_default();
-    format!(
-        "{} {} ({hash}), split {}: the light is {}.",
-        audit.classifier,
-        audit.classifier_version,
-        audit.split,
-        audit.light.name()
-    )
+    format!("{}: the light is {}.", what(&audit.subject), audit.light.name())
 }
 
 fn regions(audit: &Audit) -> Drawing {
     let mut chart = Chart::unit("ROC-AUC by what the network is shown", "", "ROC-AUC");
     let count = Region::ALL.len() as f64;
     for (i, region) in Region::ALL.into_iter().enumerate() {
-        let Some(figure) = audit.regions.get(region.name()).map(|figures| figures.roc_auc) else {
-            continue;
+        let none = Measured {
+            value: None,
+            interval: None,
         };
+        let figures = audit.regions.get(region.name());
+        let figure = figures.map_or(none, |figures| figures.roc_auc);
         let (from, to) = ((i as f64 + 0.15) / count, (i as f64 + 0.85) / count);
         let middle = f64::midpoint(from, to);
         if let Some(value) = figure.value {
             chart.bars.push([from, to, value]);
         }
         if let Some(interval) = figure.interval {
-            chart.series.push(Series {
-                name: String::new(),
-                points: vec![[middle, interval.low], [middle, interval.high]],
-                reference: false,
-            });
+            chart.intervals.push([middle, interval.low, interval.high]);
         }
-        chart
-            .notes
-            .push(format!("{}: {}", region.words(), with_interval(figure)));
+        chart.slots.push([region.words().to_owned(), with_interval(figure)]);
     }
     chart.series.push(Series {
         name: "chance".to_owned(),
         points: vec![[0.0, 0.5], [1.0, 0.5]],
         reference: true,
     });
-    let shown = chart.notes.join("; ");
-    "whole images | lungs only | lungs removed | border only".clone_into(&mut chart.axes[0]);
-    chart.notes = vec![shown, audit_origin(audit)];
+    chart.notes = vec!["Lines: 95 % intervals.".to_owned(), audit_origin(audit)];
     chart.draw()
 }
 

@@ -140,12 +140,22 @@ impl RunFolder {
     /// # Errors
     /// If the data or the split cannot be used.
     pub fn open_data(&self, job: &Job) -> Result<Manifest, Error> {
-        let mut options = job.dataset.clone();
+        let options = job.dataset.clone();
+        let options = if job.resume {
+            self.with_kept_split(options)
+        } else {
+            options
+        };
+        Ok(dataset::open(&job.data, &options)?)
+    }
+
+    /// Options that part the run's data as they are parted in its folder, if they name no split file of their own.
+    pub fn with_kept_split(&self, mut options: dataset::Options) -> dataset::Options {
         let kept = self.file(SPLIT);
-        if job.resume && options.split_file.is_none() && kept.exists() {
+        if options.split_file.is_none() && kept.exists() {
             options.split_file = Some(kept);
         }
-        Ok(dataset::open(&job.data, &options)?)
+        options
     }
 
     /// Keeps how the data are parted.
@@ -168,7 +178,7 @@ impl RunFolder {
         std::fs::create_dir_all(path).map_err(|e| cannot_write(path, &e))?;
         let folder = Self::locked(path)?;
         if folder.file(CONFIG).exists() {
-            let reason = "a run lies here already; resume it with --resume or name another folder".to_owned();
+            let reason = "a run lies here already; resume it or name another folder".to_owned();
             return Err(Error::Run {
                 path: path.to_owned(),
                 reason,

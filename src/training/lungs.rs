@@ -1,7 +1,8 @@
 //! A segmenter at work for a training: lung masks of labelled images, for classifiers that are given the lungs alone
-//! and for the watch-list.
+//! and for the watch-list; and the one place that chooses between whole pictures and the part that has the lungs.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 
@@ -12,9 +13,55 @@ use crate::nn::card::Task;
 use crate::nn::{Device, InputSpec, ModelCard, Segmenter};
 use crate::preprocess;
 
+use super::input_cache::InputCache;
 use super::manifest::Row;
 use super::sample::{self, Sample};
 use super::{Error, Region};
+
+/// Where the network inputs of labelled images come from.
+pub struct Source<'a> {
+    /// What the network is given.
+    pub spec: &'a InputSpec,
+    /// Whether lung masks are read as well.
+    pub masks: bool,
+    /// Decoded inputs of whole pictures; those of a part depend on the segmenter and are made anew.
+    pub cache: Option<&'a InputCache>,
+    /// Finds the lungs where only a part of the picture is given.
+    pub lungs: Option<&'a Lungs>,
+}
+
+impl Source<'_> {
+    /// Loads rows in their order: whole pictures, or the part that the network is given.
+    ///
+    /// # Errors
+    /// If a part is wanted and nothing finds the lungs, naming the first file that cannot be used, or if `cancel` was
+    /// set.
+    pub fn load(
+        &self,
+        rows: &[&Row],
+        cancel: &AtomicBool,
+        on_progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Sample>, Error> {
+        let spec = self.spec;
+        if spec.region.is_full() {
+            return Ok(sample::load_through(
+                self.cache,
+                rows,
+                spec,
+                self.masks,
+                cancel,
+                on_progress,
+            )?);
+        }
+        let lungs = self.lungs.ok_or_else(|| Lungs::missing(spec.region))?;
+        Ok(sample::load_with(
+            rows,
+            |row| lungs.sample(row, spec),
+            cancel,
+            on_progress,
+        )?)
+    }
+}
 
 /// A verified segmenter.
 pub struct Lungs {

@@ -118,7 +118,7 @@ pub enum Error {
     #[error(transparent)]
     Setting(#[from] recipe::Setting),
     /// The caller asked to stop.
-    #[error("stopped; the run goes on from here with --resume")]
+    #[error("stopped; the run can be resumed from here")]
     Cancelled,
 }
 

@@ -4,16 +4,16 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use crate::nn::Device;
 use crate::nn::card::Task;
-use crate::nn::{Device, InputSpec};
 
 use super::Error;
 use super::batches::Plan;
-use super::lungs::Lungs;
+use super::lungs::{Lungs, Source};
 use super::manifest::{Class, Manifest, Row};
 use super::pool::{Order, Pool};
 use super::recipe::{Augmenting, Config};
-use super::sample::{self, Sample};
+use super::sample::Sample;
 use super::split::Part;
 
 /// Images of a batch.
@@ -88,7 +88,15 @@ pub fn preview(
     let chosen: Vec<usize> = chunks[batch].iter().copied().take(most).collect();
     let spec = config.input(config.size_of(epoch));
     let files: Vec<&Row> = chosen.iter().map(|&index| rows[pool.member(index).sample]).collect();
-    let samples = samples(&files, &spec, segments, segmenter, cancel)?;
+    let lungs = segmenter.filter(|_| !spec.region.is_full());
+    let lungs = lungs.map(|weights| Lungs::open(weights, &Device::Cpu)).transpose()?;
+    let source = Source {
+        spec: &spec,
+        masks: segments,
+        cache: None,
+        lungs: lungs.as_ref(),
+    };
+    let samples = source.load(&files, cancel, &mut |_| {})?;
     let plan = Plan {
         samples: &samples,
         order,
@@ -124,21 +132,4 @@ pub fn preview(
         images: images.map(image).collect(),
         total: chunks[batch].len(),
     })
-}
-
-/// The rows as the run loads them.
-fn samples(
-    rows: &[&Row],
-    spec: &InputSpec,
-    with_masks: bool,
-    segmenter: Option<&Path>,
-    cancel: &AtomicBool,
-) -> Result<Vec<Sample>, Error> {
-    if spec.region.is_full() {
-        return Ok(sample::load(rows, spec, with_masks, cancel, &mut |_| {})?);
-    }
-    let weights = segmenter.ok_or_else(|| Lungs::missing(spec.region))?;
-    let lungs = Lungs::open(weights, &Device::Cpu)?;
-    let load = |row: &Row| lungs.sample(row, spec);
-    Ok(sample::load_with(rows, load, cancel, &mut |_| {})?)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::findings::Findings;
+use crate::findings::{Findings, ModelId};
 use crate::imaging::Radiograph;
 use crate::inference::engine::{Engine, Event, Loaded, RequestId};
 use crate::inference::models::ClassifierName;
@@ -52,6 +52,13 @@ pub enum EngineStatus {
 }
 
 impl EngineStatus {
+    /// The loaded network of this name, if it is.
+    pub fn in_use(&self, name: &str) -> Option<&ModelId> {
+        let Self::Ready(loaded) = self else { return None };
+        let both = [&loaded.classifier, &loaded.segmenter];
+        both.into_iter().find(|model| model.name == name)
+    }
+
     /// Name of the classifier that is loaded.
     pub fn classifier(&self) -> Option<&str> {
         match self {

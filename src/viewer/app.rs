@@ -43,7 +43,7 @@ struct Trace {
 const TRACE_VARIABLE: &str = "RECOVNET_TRACE";
 
 impl ViewerApp {
-    /// Builds the window's content and opens `paths`.
+    /// Builds the window's content and opens `paths`; reports of checked data are kept in `reports`.
     ///
     /// # Errors
     /// If the system gives no thread.
@@ -52,6 +52,7 @@ impl ViewerApp {
         analyser: impl FnOnce(Wake) -> Box<dyn Analyser>,
         launcher: Box<dyn Launcher>,
         models: ModelSource,
+        reports: Option<PathBuf>,
         paths: Vec<PathBuf>,
     ) -> std::io::Result<Self> {
         let ctx = creation.egui_ctx.clone();
@@ -66,6 +67,7 @@ impl ViewerApp {
             errands: Errands::new(Arc::clone(&wake)),
             dialogs: Dialogs::new(wake),
             models,
+            reports,
             launcher,
             run: None,
             trial: None,

@@ -45,11 +45,12 @@ pub enum Error {
     Window(#[from] eframe::Error),
 }
 
-/// Opens the window on some files or folders, and returns when it is closed.
+/// Opens the window on some files or folders, and returns when it is closed. Reports of checked data are kept in
+/// `reports`, where training looks for them.
 ///
 /// # Errors
 /// If there is no display or no graphics adapter.
-pub fn run(paths: Vec<PathBuf>, engine: EngineConfig) -> Result<(), Error> {
+pub fn run(paths: Vec<PathBuf>, engine: EngineConfig, reports: Option<PathBuf>) -> Result<(), Error> {
     let mut viewport = ViewportBuilder::default()
         .with_title(TITLE)
         .with_app_id("recovnet")
@@ -80,7 +81,9 @@ pub fn run(paths: Vec<PathBuf>, engine: EngineConfig) -> Result<(), Error> {
             // Where the system does not say which program this is, its name is looked for as in a shell.
             let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("recovnet"));
             let launcher = Box::new(ProgramLauncher(program));
-            Ok(Box::new(ViewerApp::new(creation, analyser, launcher, models, paths)?))
+            Ok(Box::new(ViewerApp::new(
+                creation, analyser, launcher, models, reports, paths,
+            )?))
         }),
     )?;
     Ok(())

@@ -58,6 +58,8 @@ pub const MENU_HEIGHT: f32 = 32.0;
 
 /// Alpha of the lung fill, in 0..=1.
 pub const FILL_ALPHA: f32 = 0.18;
+/// Opacity of a result that stays on the screen until the next one is there.
+pub const OLD_RESULT: f32 = 0.4;
 /// Alpha of the lung contour, in 0..=1.
 pub const CONTOUR_ALPHA: f32 = 0.95;
 /// Width of the lung contour, in ui points.

@@ -136,8 +136,11 @@ pub fn memory(mib: f64) -> String {
     }
 }
 
-/// A metric's name as it is printed: `roc_auc` as 'ROC AUC'.
+/// A metric's name as it is printed: `roc_auc` as 'ROC AUC', also before a stratum: `roc_auc in cohen`.
 pub fn metric(name: &str) -> String {
+    if let Some((name, stratum)) = name.split_once(' ') {
+        return format!("{} {stratum}", metric(name));
+    }
     match name {
         "roc_auc" => "ROC AUC".to_owned(),
         "iou" => "IoU".to_owned(),

@@ -207,7 +207,12 @@ fn evaluations_of_two_runs_are_kept_and_compared() {
     };
     let alone = compared("runs/two");
     assert_eq!(alone["mcnemar"], Value::Null);
-    assert!(alone["notes"][0].as_str().unwrap().contains("recovnet evaluate --run"));
+    assert!(
+        alone["notes"][0]
+            .as_str()
+            .unwrap()
+            .contains("evaluate both on the same one")
+    );
     evaluate("two");
     assert!(tree(&home.path().join("runs/two/evaluation/all")).contains(&"images.csv".to_owned()));
     let both = compared("runs/two");

@@ -35,6 +35,7 @@ impl Analyst for Named {
             device: "test".into(),
             classifier,
             card: serde_json::Value::Null,
+            segmenter: super::cache::findings(1).segmenter,
         }
     }
 
@@ -71,6 +72,7 @@ impl Analyst for Stepper {
             device: "test".into(),
             classifier,
             card: serde_json::Value::Null,
+            segmenter: super::cache::findings(1).segmenter,
         }
     }
 

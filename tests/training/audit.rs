@@ -1,6 +1,7 @@
 //! The shortcut audit: its rules on made-up figures, and networks that look at a corner mark or at the lungs.
 
-use recovnet::training::audit::{Audit, AuditRecord, Light, Region, Sample, Subject, cover, predict_source, saved};
+use recovnet::training::audit::{Audit, AuditRecord, Light, Region, Sample, cover, predict_source, saved};
+use recovnet::training::evaluation::Subject;
 
 /// Spread over 0..1 without a pattern.
 fn noise(number: usize, salt: usize) -> f64 {

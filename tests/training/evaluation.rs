@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use recovnet::training::evaluation::calibration::Calibration;
 use recovnet::training::evaluation::{
-    Evaluation, Failed, MaskRecord, McNemar, Origin, Record, Reliability, Report, ScoreTable, Selection, is_early,
-    saved, surface,
+    Evaluation, Failed, MaskRecord, McNemar, Origin, Record, Reliability, Report, ScoreTable, Selection, Subject,
+    is_early, saved, surface,
 };
 use recovnet::training::loss::sigmoid;
 use recovnet::training::manifest::{Class, Row};
@@ -309,17 +309,19 @@ fn record(number: usize) -> Record {
 
 fn report(records: &[Record]) -> Report {
     Report {
-        data: "somewhere".to_owned(),
-        split: "test".to_owned(),
+        subject: Subject {
+            data: "somewhere".to_owned(),
+            split: "test".to_owned(),
+            classifier: "recovnet-v1".to_owned(),
+            classifier_version: "1".to_owned(),
+            weights_sha256: "ab".repeat(32),
+            segmenter_sha256: "cd".repeat(32),
+            threshold: 0.5,
+            in_training_part: 0,
+        },
         origin: Origin::default(),
-        classifier: "recovnet-v1".to_owned(),
-        classifier_version: "1".to_owned(),
-        weights_sha256: "ab".repeat(32),
-        segmenter_sha256: "cd".repeat(32),
         device: "CPU".to_owned(),
-        threshold: 0.5,
         laterals_left_out: 0,
-        in_training_part: 0,
         evaluation: Evaluation::of(records, 0.5),
         failures: vec![Failed {
             file: "gone.png".to_owned(),
@@ -352,17 +354,17 @@ fn an_evaluation_comes_back_from_its_folder() {
     saved::write(&folder, &report, &records).expect("written");
     let found = saved::read_report(&folder).expect("read");
     assert_eq!(
-        (
-            &found.weights_sha256,
-            &found.failures,
-            found.evaluation.overall.confusion
-        ),
-        (
-            &report.weights_sha256,
-            &report.failures,
-            report.evaluation.overall.confusion
-        )
+        (&found.subject, &found.failures, found.evaluation.overall.confusion),
+        (&report.subject, &report.failures, report.evaluation.overall.confusion)
     );
+    let text = std::fs::read_to_string(folder.join("evaluation.json")).expect("a report");
+    let fields: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for name in "data split classifier classifier_version weights_sha256 segmenter_sha256 threshold in_training_part \
+                 split_id device laterals_left_out overall failures"
+        .split_whitespace()
+    {
+        assert!(fields.get(name).is_some(), "{name} does not stand at the top");
+    }
     let areas = [&found, &report].map(|report| report.evaluation.overall.roc_auc.value.expect("both classes"));
     within(&areas[..1], &areas[1..], 1e-12, "area");
     let back = saved::read_records(&folder).expect("read");

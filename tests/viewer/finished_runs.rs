@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use recovnet::training::audit::{self, Audit, AuditRecord, Subject};
-use recovnet::training::evaluation::{Evaluation, MaskRecord, Origin, Record, Report, saved};
+use recovnet::training::audit::{self, Audit, AuditRecord};
+use recovnet::training::evaluation::{Evaluation, MaskRecord, Origin, Record, Report, Subject, saved};
 use recovnet::training::metrics::Confusion;
 use recovnet::training::recipe::{Config, Recipe};
 use recovnet::training::runs;
@@ -57,6 +57,15 @@ pub fn write_run(root: &Path, name: &str, rate: f64) -> PathBuf {
     });
     std::fs::write(run.join("best.json"), card.to_string()).unwrap();
     std::fs::write(run.join("best.safetensors"), b"none").unwrap();
+    run
+}
+
+/// Writes an interrupted run of a segmenter, which has settings and nothing else.
+pub fn write_segmenter_run(root: &Path, name: &str) -> PathBuf {
+    let run = root.join(name);
+    std::fs::create_dir_all(&run).unwrap();
+    let config = Recipe::Scratch.config(Task::Segmenter, BackboneKind::DenseNet121);
+    std::fs::write(run.join("config.json"), serde_json::to_string(&config).unwrap()).unwrap();
     run
 }
 
@@ -113,22 +122,29 @@ pub fn write_data(folder: &Path) {
     std::fs::write(folder.join("manifest.csv"), lines).unwrap();
 }
 
+/// What the run's best weights were run on.
+fn subject(run: &str, data: &str) -> Subject {
+    Subject {
+        data: data.to_owned(),
+        split: "test".to_owned(),
+        classifier: "recovnet-v1".to_owned(),
+        classifier_version: "2026.11.1".to_owned(),
+        weights_sha256: sha256(run),
+        segmenter_sha256: "ab".repeat(32),
+        threshold: THRESHOLD,
+        in_training_part: 0,
+    }
+}
+
 /// Evaluates a run by hand on the part `test`; returns how often it decides rightly.
 pub fn write_evaluation(run: &Path, data: &Path, skill: f64) -> Confusion {
     let records: Vec<Record> = (0..IMAGES).map(|number| record(number, skill)).collect();
     let name = run.file_name().unwrap().to_str().unwrap();
     let report = Report {
-        data: data.display().to_string(),
-        split: "test".to_owned(),
+        subject: subject(name, &data.display().to_string()),
         origin: Origin::default(),
-        classifier: "recovnet-v1".to_owned(),
-        classifier_version: "2026.11.1".to_owned(),
-        weights_sha256: sha256(name),
-        segmenter_sha256: "ab".repeat(32),
         device: "CPU, 2 threads".to_owned(),
-        threshold: THRESHOLD,
         laterals_left_out: 0,
-        in_training_part: 0,
         evaluation: Evaluation::of(&records, THRESHOLD),
         failures: Vec::new(),
     };
@@ -155,17 +171,7 @@ pub fn write_audit(run: &Path, needs_lungs: bool) -> Audit {
         })
         .collect();
     let name = run.file_name().unwrap().to_str().unwrap();
-    let subject = Subject {
-        data: "data".to_owned(),
-        split: "test".to_owned(),
-        classifier: "recovnet-v1".to_owned(),
-        classifier_version: "2026.11.1".to_owned(),
-        weights_sha256: sha256(name),
-        segmenter_sha256: "ab".repeat(32),
-        threshold: THRESHOLD,
-        in_training_part: 0,
-    };
-    let audit = Audit::of(subject, &records, Vec::new());
+    let audit = Audit::of(subject(name, "data"), &records, Vec::new());
     audit::saved::write(&runs::audit_folder(run), &audit).unwrap();
     audit
 }

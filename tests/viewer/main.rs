@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod alignment;
+mod beside_a_run;
 mod commands;
 mod finished_runs;
 mod fixtures;

@@ -59,6 +59,8 @@ pub struct Window {
     pub harness: Harness<'static, ViewerApp>,
     pub script: Rc<RefCell<Script>>,
     pub run: Rc<RefCell<RunScript>>,
+    /// Where reports of checked data are kept.
+    pub reports: tempfile::TempDir,
 }
 
 impl Window {
@@ -69,6 +71,8 @@ impl Window {
         let engine = Scripted(Rc::clone(&script));
         let run = Rc::new(RefCell::new(RunScript::default()));
         let launcher = ScriptedLauncher(Rc::clone(&run));
+        let reports = tempfile::tempdir().unwrap();
+        let reports_folder = reports.path().to_owned();
         let harness = Harness::builder()
             .with_size(vec2(size[0], size[1]))
             .wgpu()
@@ -78,11 +82,17 @@ impl Window {
                     |_| Box::new(engine),
                     Box::new(launcher),
                     ModelSource::default(),
+                    Some(reports_folder),
                     paths,
                 )
                 .unwrap()
             });
-        Some(Self { harness, script, run })
+        Some(Self {
+            harness,
+            script,
+            run,
+            reports,
+        })
     }
 
     pub fn state(&self) -> &ViewerState {
@@ -148,16 +158,18 @@ pub fn write_png(folder: &Path, name: &str, seed: u8) -> PathBuf {
 }
 
 fn loaded() -> Event {
-    Event::Loaded(Loaded {
+    let made = findings(&crate::fixtures::radiograph([10, 10], vec![0; 100]));
+    Event::Loaded(Box::new(Loaded {
         device: "CPU, 2 threads".to_owned(),
-        classifier: findings(&crate::fixtures::radiograph([10, 10], vec![0; 100])).classifier,
+        classifier: made.classifier,
+        segmenter: made.segmenter,
         card: serde_json::json!({
             "name": "recovnet-v1",
             "version": "2026.11.1",
             "metrics": { "roc_auc": 0.93, "roc_auc_interval": [0.9, 0.96] },
             "known_limits": ["Few sources"],
         }),
-    })
+    }))
 }
 
 const SIZE: [f32; 2] = [1280.0, 720.0];

@@ -6,13 +6,13 @@ use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use recovnet::inference::models::ClassifierName;
 use recovnet::training::audit::Light;
-use recovnet::viewer::command::Command;
+use recovnet::viewer::command::{Action, Command};
 use recovnet::viewer::results::evaluated::Cell;
 use recovnet::viewer::results::rows::Column;
 use recovnet::viewer::results::{ResultsCommand, Tab};
 use recovnet::viewer::state::{Dialog, Workspace};
 
-use crate::finished_runs::{THRESHOLD, write_audit, write_data, write_evaluation, write_run};
+use crate::finished_runs::{THRESHOLD, write_audit, write_data, write_evaluation, write_run, write_segmenter_run};
 use crate::panels::Window;
 
 /// A window in the workspace 'Results' on two finished runs.
@@ -110,6 +110,11 @@ fn an_evaluation_is_shown_with_its_threshold_live() {
     assert_eq!(value(&finished, "True positives"), strict.tp.to_string());
     let specificity = format!("{:.3}", strict.specificity().unwrap());
     assert_eq!(value(&finished, "Specificity at the threshold"), specificity);
+
+    finished.send(ResultsCommand::Threshold(0.123_456));
+    finished.window.harness.run_steps(3);
+    let kept = finished.window.state().results.threshold;
+    assert!((kept - 0.123_456).abs() < 1e-12, "looking at it made it {kept}");
 }
 
 #[test]
@@ -169,12 +174,10 @@ fn a_red_audit_needs_a_reason() {
     finished.select("slow", Tab::Audit);
     assert_eq!(finished.window.value("Audit light").as_deref(), Some(Light::Red.name()));
     finished.window.harness.get_by_label("Red: it does not need the lungs");
-    let may_promote = |finished: &Finished| {
-        recovnet::viewer::command::Action::PromoteRun
-            .info()
-            .can(finished.window.state())
-    };
+    let may_promote = |finished: &Finished| Action::PromoteRun.info().can(finished.window.state());
     assert!(!may_promote(&finished), "a reason is needed");
+    finished.send(ResultsCommand::Reason("because".to_owned()));
+    assert!(!may_promote(&finished), "a word is no reason");
     finished.window.keep_picture("results-audit-red.png");
     finished.window.harness.check_accessibility();
     finished.send(ResultsCommand::Reason("For a comparison in a paper.".to_owned()));
@@ -182,6 +185,26 @@ fn a_red_audit_needs_a_reason() {
     finished.select("fast", Tab::Audit);
     assert_ne!(finished.window.value("Audit light").as_deref(), Some(Light::Red.name()));
     finished.window.keep_picture("results-audit.png");
+}
+
+#[test]
+fn a_segmenter_is_not_to_be_audited() {
+    let Some(mut finished) = Finished::open() else { return };
+    write_segmenter_run(&finished.folder.path().join("runs"), "lungs");
+    finished.send(ResultsCommand::Refresh);
+    finished.window.until("the runs", |state| state.results.runs.len() == 3);
+    let run = finished.run("lungs");
+    finished.send(ResultsCommand::Select(run));
+    finished.send(ResultsCommand::Tab(Tab::Audit));
+    finished.window.harness.run_steps(2);
+    let said = finished.window.value("No audit").unwrap();
+    assert!(said.contains("a segmenter"), "{said}");
+    assert!(
+        finished.window.harness.query_by_label("Audit").is_none(),
+        "no button for it"
+    );
+    assert!(!Action::AuditRun.info().can(finished.window.state()));
+    finished.window.harness.check_accessibility();
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Trained {
         self.folder.path().join("run")
     }
 
-    fn send(&mut self, command: TrainCommand) {
+    pub fn send(&mut self, command: TrainCommand) {
         self.window.harness.state_mut().send(Command::Train(command));
         self.window.harness.run_steps(2);
     }
@@ -56,7 +56,9 @@ impl Trained {
         let run = self.run_folder().display().to_string();
         self.send(TrainCommand::Type(Text::RunFolder, run));
         self.send(TrainCommand::Open(Step::Run));
-        self.window.harness.get_by_label("Start training").click();
+        let resumes = self.window.state().train.form.resume;
+        let text = if resumes { "Resume training" } else { "Start training" };
+        self.window.harness.get_by_label(text).click();
         for _ in 0..2000 {
             self.window.harness.step();
             if !self.script.borrow().started.is_empty() {

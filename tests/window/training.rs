@@ -100,7 +100,7 @@ fn window_trains_pauses_is_killed_resumes_and_finishes() {
     });
     keep_picture(&driver, "window-train-killed.png");
 
-    driver.click("Start training");
+    driver.click("Resume training");
     driver.click("Pause");
     driver.await_value("Run state", "paused");
     let resumed = await_progress(&mut driver, paused);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::training::evaluation::{ClassMetrics, Failed, Measured, Record};
+use crate::training::evaluation::{ClassMetrics, Failed, Measured, Record, Subject};
 use crate::training::metrics;
 
 use super::features::{Sample, predict_source};
@@ -19,27 +19,6 @@ const BINS: usize = 20;
 /// Bootstrap replicates and seed of the median's interval.
 const REPLICATES: usize = 1000;
 const SEED: u64 = 1;
-
-/// What was audited.
-#[derive(Debug, Clone, Default)]
-pub struct Subject {
-    /// The data folder as it was named.
-    pub data: String,
-    /// `train`, `val`, `test` or `all`.
-    pub split: String,
-    /// The classifier's name.
-    pub classifier: String,
-    /// Version in its card.
-    pub classifier_version: String,
-    /// SHA-256 of its weights.
-    pub weights_sha256: String,
-    /// SHA-256 of the segmenter's weights.
-    pub segmenter_sha256: String,
-    /// Threshold on the COVID-19 probability.
-    pub threshold: f64,
-    /// Images whose group is in the training part.
-    pub in_training_part: usize,
-}
 
 impl Audit {
     /// Audits records. Images in which no lung was found have no figures but on the whole image.
@@ -85,14 +64,7 @@ impl Audit {
         Self {
             light,
             reasons,
-            data: subject.data,
-            split: subject.split,
-            classifier: subject.classifier,
-            classifier_version: subject.classifier_version,
-            weights_sha256: subject.weights_sha256,
-            segmenter_sha256: subject.segmenter_sha256,
-            threshold,
-            in_training_part: subject.in_training_part,
+            subject,
             without_lungs,
             regions,
             by_source,
@@ -112,14 +84,14 @@ impl Audit {
         json!({
             "light": self.light,
             "reasons": self.reasons,
-            "split": self.split,
+            "split": self.subject.split,
             "images": self.regions.get(Region::Full.name()).map(|figures| figures.images),
             "roc_auc": areas,
             "source_roc_auc": self.source.as_ref().map(|source| source.roc_auc),
             "in_lung_median": self.in_lung.median,
             "in_lung_chance_median": self.in_lung.chance_median,
-            "weights_sha256": self.weights_sha256,
-            "segmenter_sha256": self.segmenter_sha256,
+            "weights_sha256": self.subject.weights_sha256,
+            "segmenter_sha256": self.subject.segmenter_sha256,
         })
     }
 }

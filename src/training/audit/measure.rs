@@ -9,11 +9,10 @@ use crate::inference::pipeline;
 use crate::nn::{self, Tensor};
 use crate::preprocess;
 use crate::training::evaluation::measure::{Chosen, Progress};
-use crate::training::evaluation::{Failed, Selection};
+use crate::training::evaluation::{Failed, Selection, Subject};
 use crate::training::loss::sigmoid;
 use crate::training::manifest::{Class, Row};
 
-use super::judge::Subject;
 use super::{Audit, AuditRecord, Region, cover};
 
 /// Audits a classifier on chosen images; `None` once `cancel` is set. `data` is the data folder as it was named.
@@ -43,18 +42,7 @@ pub fn audit(
         progress(done, failure.as_ref());
         failures.extend(failure);
     }
-    let card = &models.classifier.1;
-    let subject = Subject {
-        data,
-        split: split.name().to_owned(),
-        classifier: card.name.clone(),
-        classifier_version: card.version.clone(),
-        weights_sha256: card.sha256.clone(),
-        segmenter_sha256: models.segmenter.1.sha256.clone(),
-        threshold: card.threshold,
-        in_training_part: chosen.in_training_part(),
-    };
-    Some(Audit::of(subject, &records, failures))
+    Some(Audit::of(Subject::of(models, data, split, chosen), &records, failures))
 }
 
 fn record(models: &Models, row: &Row) -> Result<AuditRecord, String> {

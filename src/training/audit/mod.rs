@@ -14,10 +14,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use features::{Sample, SourcePrediction, predict_source};
-pub use judge::Subject;
 pub use regions::{Region, cover};
 
-use super::evaluation::{ClassMetrics, Measured};
+use super::evaluation::{ClassMetrics, Measured, Subject};
 
 /// Entry of the model card that holds what an audit said of its weights.
 pub const CARD_KEY: &str = "shortcut_audit";
@@ -91,22 +90,9 @@ pub struct Audit {
     pub light: Light,
     /// Why, in sentences.
     pub reasons: Vec<String>,
-    /// The data folder as it was named.
-    pub data: String,
-    /// `train`, `val`, `test` or `all`.
-    pub split: String,
-    /// The classifier's name.
-    pub classifier: String,
-    /// Version in its card.
-    pub classifier_version: String,
-    /// SHA-256 of its weights: the audit is of no others.
-    pub weights_sha256: String,
-    /// SHA-256 of the segmenter's weights.
-    pub segmenter_sha256: String,
-    /// Threshold on the COVID-19 probability.
-    pub threshold: f64,
-    /// Images of the split whose group is in the training part.
-    pub in_training_part: usize,
+    /// What was audited, on what.
+    #[serde(flatten)]
+    pub subject: Subject,
     /// Images in which the segmenter found no lung: they are in the figures of whole images only.
     pub without_lungs: usize,
     /// Figures on each region, by its name.

@@ -25,7 +25,7 @@ pub enum Error {
     Check(#[from] super::Error),
     /// Parts are not independent.
     #[error(
-        "{leakage}{}: results on the other parts would mean nothing; 'recovnet check-data' shows them; \
+        "{leakage}{}: results on the other parts would mean nothing; the check of the data shows them; \
          leave one of each out of the run, or allow leakage; the run records which",
         examples(.files)
     )]

@@ -14,7 +14,7 @@ use crate::training::split::Part;
 
 use super::{
     Evaluation, Failed, MaskMetrics, MaskRecord, Origin, Record, Report, SegmentedImage, SegmenterReport, Selection,
-    is_child, is_early, surface,
+    Subject, is_child, is_early, surface,
 };
 
 /// What [`records`] tells while it works: images done, and the failure of the last one.
@@ -204,22 +204,32 @@ impl SegmenterReport {
     }
 }
 
+impl Subject {
+    /// The models' classifier on chosen images; `data` is the data folder as it was named.
+    pub fn of(models: &Models, data: String, split: Selection, chosen: &Chosen<'_>) -> Self {
+        let card = &models.classifier.1;
+        Self {
+            data,
+            split: split.name().to_owned(),
+            classifier: card.name.clone(),
+            classifier_version: card.version.clone(),
+            weights_sha256: card.sha256.clone(),
+            segmenter_sha256: models.segmenter.1.sha256.clone(),
+            threshold: card.threshold,
+            in_training_part: chosen.in_training_part(),
+        }
+    }
+}
+
 impl Report {
     /// Everything that records say; `data` is the data folder as it was named.
     pub fn of(models: &Models, data: String, split: Selection, chosen: &Chosen<'_>, measured: &Measurement) -> Self {
         let card = &models.classifier.1;
         Self {
-            data,
-            split: split.name().to_owned(),
+            subject: Subject::of(models, data, split, chosen),
             origin: Origin::of(chosen.split_id, card),
-            classifier: card.name.clone(),
-            classifier_version: card.version.clone(),
-            weights_sha256: card.sha256.clone(),
-            segmenter_sha256: models.segmenter.1.sha256.clone(),
             device: models.device_label.clone(),
-            threshold: card.threshold,
             laterals_left_out: chosen.laterals,
-            in_training_part: chosen.in_training_part(),
             evaluation: Evaluation::of(&measured.records, card.threshold),
             failures: measured.failures.clone(),
         }

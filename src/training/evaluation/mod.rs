@@ -72,32 +72,40 @@ pub struct MaskRecord {
     pub hd95_mm: Option<f64>,
 }
 
-/// Everything that one evaluation says: what `evaluation.json` holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+/// A classifier and the images that it was run on: what an evaluation or an audit is of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
     /// The data folder as it was named.
     pub data: String,
     /// `train`, `val`, `test` or `all`.
     pub split: String,
-    /// The split by its name, and what the run of the weights recorded.
-    #[serde(flatten)]
-    pub origin: Origin,
     /// The classifier's name.
     pub classifier: String,
     /// Version in its card.
     pub classifier_version: String,
-    /// SHA-256 of its weights.
+    /// SHA-256 of its weights: what is said here is of no others.
     pub weights_sha256: String,
     /// SHA-256 of the segmenter's weights.
     pub segmenter_sha256: String,
-    /// What computed it.
-    pub device: String,
     /// Threshold on the COVID-19 probability.
     pub threshold: f64,
-    /// Laterals, which are left out.
-    pub laterals_left_out: usize,
     /// Images of the split whose group is in the training part: no test of weights trained on these data.
     pub in_training_part: usize,
+}
+
+/// Everything that one evaluation says: what `evaluation.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was evaluated, on what.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// The split by its name, and what the run of the weights recorded.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// What computed it.
+    pub device: String,
+    /// Laterals, which are left out.
+    pub laterals_left_out: usize,
     /// The metrics.
     #[serde(flatten)]
     pub evaluation: Evaluation,

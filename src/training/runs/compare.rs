@@ -82,9 +82,7 @@ pub fn compare(first: &Path, second: &Path) -> Result<Comparison, Error> {
     match SPLITS.iter().find(in_both) {
         Some(split) => evaluated(&mut comparison, &runs, split),
         None => comparison.notes.push(
-            "No split on which both runs were evaluated: 'recovnet evaluate --run RUN --data FOLDER --split test' \
-             keeps its results in the run's folder."
-                .to_owned(),
+            "There is no part of the data on which both runs were evaluated: evaluate both on the same one.".to_owned(),
         ),
     }
     Ok(comparison)
@@ -109,12 +107,12 @@ fn evaluated(comparison: &mut Comparison, runs: &[Run; 2], split: &str) {
     };
     comparison.split = Some(split.to_owned());
     comparison.figures = figures(&reports.each_ref().map(|report| named_figures(&report.evaluation)));
-    let thresholds = reports.each_ref().map(|report| report.threshold);
+    let thresholds = reports.each_ref().map(|report| report.subject.threshold);
     for (run, report) in runs.iter().zip(&reports) {
         let is_current = run
             .version
             .as_ref()
-            .is_some_and(|(_, sha)| *sha == report.weights_sha256);
+            .is_some_and(|(_, sha)| *sha == report.subject.weights_sha256);
         if !is_current {
             comparison.notes.push(format!(
                 "{}: evaluated with weights that are no longer its best ones; evaluate it again.",

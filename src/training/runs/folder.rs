@@ -14,6 +14,7 @@ use crate::nn::ModelCard;
 use crate::training::audit;
 use crate::training::evaluation::saved;
 use crate::training::recipe::Recipe;
+use crate::training::request::Request;
 
 use super::{BestEpoch, Curve, Error, Run, RunState};
 
@@ -130,6 +131,7 @@ fn read(folder: &Path) -> Run {
             .as_ref()
             .map(|card| card.name.clone())
             .or_else(|| model_of(&settings)),
+        data: Request::of_run(folder).ok().map(|request| request.data),
         settings,
         epochs_done: metrics.done,
         epochs,
@@ -142,7 +144,7 @@ fn read(folder: &Path) -> Run {
         evaluations: evaluations(folder),
         audit: card.and_then(|card| {
             let audit = audit::saved::read(&audit_folder(folder)).ok()??;
-            (audit.weights_sha256 == card.sha256).then_some(audit.light)
+            (audit.subject.weights_sha256 == card.sha256).then_some(audit.light)
         }),
         folder: folder.to_owned(),
     }
@@ -238,9 +240,8 @@ fn epochs_of(settings: &Map<String, Value>) -> Option<usize> {
 }
 
 fn model_of(settings: &Map<String, Value>) -> Option<String> {
-    let word = |name: &str| settings.get(name)?.as_str();
-    let (task, encoder) = (word("task")?, word("encoder")?);
-    let task = serde_json::from_value(Value::from(task)).ok()?;
+    let encoder = settings.get("encoder")?.as_str()?;
+    let task = serde_json::from_value(settings.get("task")?.clone()).ok()?;
     Some(Recipe::Scratch.config(task, encoder.parse().ok()?).model_name())
 }
 

@@ -16,6 +16,7 @@ pub use compare::{Comparison, compare};
 pub use folder::{audit_folder, best_weights, card, evaluation_folder, list, open, read_notes, write_notes};
 pub use trash::delete;
 
+use super::Task;
 use super::audit::Light;
 
 /// A curve: epoch and value.
@@ -71,6 +72,8 @@ pub struct Run {
     pub problem: Option<String>,
     /// What it trains, such as `recovnet-v1`.
     pub model: Option<String>,
+    /// First data folder, where the run says which.
+    pub data: Option<PathBuf>,
     /// Settings, as `config.json` has them.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// Epochs done.
@@ -93,6 +96,13 @@ pub struct Run {
     pub evaluations: Vec<String>,
     /// What its audit says, if it was made for the best weights.
     pub audit: Option<Light>,
+}
+
+impl Run {
+    /// What it trains; `None` where its settings do not say.
+    pub fn task(&self) -> Option<Task> {
+        serde_json::from_value(self.settings.get("task")?.clone()).ok()
+    }
 }
 
 /// Why a run or a model list cannot be used.

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::inference::models;
 use crate::nn::card::Task;
 use crate::nn::{ModelCard, weights};
 use crate::training::audit::{self, Audit, Light};
@@ -53,10 +54,10 @@ impl ThresholdChoice {
             reason,
         };
         let report = saved::read_report(folder).map_err(|e| fail(e.to_string()))?;
-        if report.split != "val" {
+        if report.subject.split != "val" {
             return Err(fail(format!(
                 "a threshold is chosen on the validation part, not on split '{}'",
-                report.split
+                report.subject.split
             )));
         }
         let records = saved::read_records(folder).map_err(|e| fail(e.to_string()))?;
@@ -69,8 +70,8 @@ impl ThresholdChoice {
         Ok(Self {
             threshold: threshold.ok_or_else(|| fail("one class is missing: no threshold can be chosen".to_owned()))?,
             rule: format!("{name} on the validation part"),
-            version: report.classifier_version,
-            weights_sha256: report.weights_sha256,
+            version: report.subject.classifier_version,
+            weights_sha256: report.subject.weights_sha256,
         })
     }
 }
@@ -95,6 +96,17 @@ pub struct Promoted {
     pub replaces: Option<String>,
     /// The audit's light; `None` for a segmenter.
     pub light: Option<Light>,
+}
+
+impl Promoted {
+    /// Weights of the same name that are searched before the list and so stay in use; `given` is searched first.
+    pub fn hidden_by(&self, given: Option<&Path>) -> Option<PathBuf> {
+        let name = format!("{}.safetensors", self.card.name);
+        let mut places = models::weights_folders(given)
+            .into_iter()
+            .map(|folder| folder.join(&name));
+        places.find(|path| path.is_file()).filter(|path| *path != self.weights)
+    }
 }
 
 /// Whether a run could be promoted as it is.
@@ -140,7 +152,8 @@ pub fn promote(run: &Path, request: &Request, registry: &Registry) -> Result<Pro
     weights::verify(&source, &card.sha256)?;
     let mut light = None;
     if card.task != Task::Segmenter {
-        let audit = audit_of(run, &card).map_err(refuse)?;
+        let command = format!("'recovnet audit --run {} --data FOLDER' makes one", run.display());
+        let audit = audit_of(run, &card).map_err(|reason| refuse(format!("{reason}; {command}")))?;
         let reason = check_reason(&audit, request.reason.as_deref()).map_err(refuse)?;
         light = Some(audit.light);
         let calibration = calibration_of(run, &card).map_err(refuse)?;
@@ -174,25 +187,29 @@ fn put(card: &mut ModelCard, key: &str, value: impl Serialize) {
     card.details.insert(key.to_owned(), value);
 }
 
-/// The run's audit, if it is of the card's weights; else the sentence that says what to do.
+/// The run's audit, if it is of the card's weights; else why there is none.
 fn audit_of(run: &Path, card: &ModelCard) -> Result<Audit, String> {
-    let command = format!("'recovnet audit --run {} --data FOLDER' makes one", run.display());
     let audit = match audit::saved::read(&folder::audit_folder(run)) {
         Ok(Some(audit)) => audit,
-        Ok(None) => return Err(format!("the run has no shortcut audit; {command}")),
-        Err(error) => return Err(format!("the run's shortcut audit cannot be used: {error}; {command}")),
+        Ok(None) => return Err("the run has no shortcut audit".to_owned()),
+        Err(error) => return Err(format!("the run's shortcut audit cannot be used: {error}")),
     };
-    if audit.weights_sha256.eq_ignore_ascii_case(&card.sha256) {
+    if audit.subject.weights_sha256.eq_ignore_ascii_case(&card.sha256) {
         Ok(audit)
     } else {
-        Err(format!("the run's shortcut audit is of other weights; {command}"))
+        Err("the run's shortcut audit is of other weights".to_owned())
     }
+}
+
+/// Whether a text is long enough to be a reason for promoting against a red light.
+pub fn says_why(reason: &str) -> bool {
+    reason.trim().chars().count() >= SHORTEST_REASON
 }
 
 /// The reason that the card keeps; needed where the light is red.
 fn check_reason(audit: &Audit, reason: Option<&str>) -> Result<Option<String>, String> {
     let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
-    if audit.light == Light::Red && reason.is_none_or(|reason| reason.chars().count() < SHORTEST_REASON) {
+    if audit.light == Light::Red && !reason.is_some_and(says_why) {
         return Err(format!(
             "the shortcut audit is red: {} Give the reason for promoting it all the same with --reason \"…\" (at \
              least {SHORTEST_REASON} characters); the card keeps it",
@@ -236,7 +253,7 @@ fn calibration_of(run: &Path, card: &ModelCard) -> Result<Calibration, String> {
     let folder = folder::evaluation_folder(run, "val");
     let read = saved::read_report(&folder).and_then(|report| Ok((report, saved::read_records(&folder)?)));
     let (report, records) = read.map_err(|_| format!("its card has no temperature calibration; {way_out}"))?;
-    if !report.weights_sha256.eq_ignore_ascii_case(&card.sha256) {
+    if !report.subject.weights_sha256.eq_ignore_ascii_case(&card.sha256) {
         return Err(format!(
             "its evaluation of the validation part is of other weights; {way_out}"
         ));

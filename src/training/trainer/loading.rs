@@ -9,12 +9,12 @@ use crate::training::control::Controls;
 use crate::training::event::{NoteKind, TrainingEvent};
 use crate::training::initial::Initial;
 use crate::training::input_cache::{DEFAULT_LIMIT, InputCache};
-use crate::training::lungs::Lungs;
+use crate::training::lungs::{Lungs, Source};
 use crate::training::manifest::{Manifest, Row};
 use crate::training::outlet::Outlet;
 use crate::training::phase::{self, Phase};
 use crate::training::recipe::Config;
-use crate::training::sample::{self, Sample};
+use crate::training::sample::Sample;
 use crate::training::split::Part;
 
 /// The samples of an epoch's image size.
@@ -117,20 +117,16 @@ impl<P: Phase> Run<'_, '_, P> {
         let outlet = &mut *self.outlet;
         let mut on_progress = |done| outlet.emit(TrainingEvent::Loading { done, total, size });
         let (spec, cancel) = (self.config.input(size), self.controls.at_once());
-        let mut problem = None;
-        let mut train = match &self.lungs {
-            Some(lungs) if !spec.region.is_full() => {
-                sample::load_with(&rows, |row| lungs.sample(row, &spec), cancel, &mut on_progress)?
-            }
-            _ => {
-                let folder = self.session.cache.as_ref();
-                let cache = folder.map(|folder| InputCache::open(folder, DEFAULT_LIMIT, &spec, P::MASKS));
-                let loaded = sample::load_through(cache.as_ref(), &rows, &spec, P::MASKS, cancel, &mut on_progress);
-                problem = cache.and_then(|cache| cache.stats().problem);
-                loaded?
-            }
+        let folder = self.session.cache.as_ref().filter(|_| spec.region.is_full());
+        let cache = folder.map(|folder| InputCache::open(folder, DEFAULT_LIMIT, &spec, P::MASKS));
+        let source = Source {
+            spec: &spec,
+            masks: P::MASKS,
+            cache: cache.as_ref(),
+            lungs: self.lungs.as_ref(),
         };
-        if let Some(problem) = problem {
+        let mut train = source.load(&rows, cancel, &mut on_progress)?;
+        if let Some(problem) = cache.and_then(|cache| cache.stats().problem) {
             let text = format!("decoded inputs are not kept on disk: {problem}");
             self.outlet.note(NoteKind::NotWritten, text);
         }

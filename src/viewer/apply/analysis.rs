@@ -60,7 +60,7 @@ pub(super) fn event(state: &mut ViewerState, services: &mut Services, event: Eve
     let is_current = |state: &ViewerState, id: RequestId| state.analysis.running() == Some(id);
     match event {
         Event::Loaded(loaded) => {
-            state.engine = EngineStatus::Ready(Box::new(loaded));
+            state.engine = EngineStatus::Ready(loaded);
             results::look_at_models(state, services);
         }
         Event::LoadFailed(reason) => state.engine = EngineStatus::Failed(reason),

@@ -38,6 +38,8 @@ pub struct Services {
     pub errands: Errands,
     /// Where models are looked for, and what computes.
     pub models: ModelSource,
+    /// Where reports of checked data are kept for the runs to come, if anywhere.
+    pub reports: Option<PathBuf>,
     /// Starts runs.
     pub launcher: Box<dyn Launcher>,
     /// The run under way.
@@ -133,6 +135,7 @@ fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
         | Action::StopAfterBatch
         | Action::StopAfterEpoch => training::act(state, services, action),
         Action::Show(workspace) => {
+            results::keep_notes(state, services);
             state.workspace = workspace;
             if workspace == Workspace::Results {
                 results::enter(state, services);

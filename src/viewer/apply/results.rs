@@ -51,8 +51,10 @@ pub(super) fn command(state: &mut ViewerState, services: &mut Services, command:
         }
         ResultsCommand::Tab(tab) => {
             results.tab = tab;
+            keep_notes(state, services);
             if tab == Tab::Models {
-                look_at_models(state, services);
+                // Other programs change the list as well.
+                read_models(state, services);
             }
         }
         ResultsCommand::Notes(notes) => results.notes = notes,
@@ -89,7 +91,7 @@ pub(super) fn errand(state: &mut ViewerState, services: &mut Services, report: &
     }
     if results.evaluation.hear(report) {
         if let Some(evaluated) = results.evaluated() {
-            results.threshold = evaluated.report.threshold;
+            results.threshold = evaluated.report.subject.threshold;
         }
         return true;
     }
@@ -157,14 +159,23 @@ fn refresh(state: &mut ViewerState, services: &mut Services) {
 }
 
 fn select(state: &mut ViewerState, services: &mut Services, folder: PathBuf) {
+    // What was typed of the former run is not lost by looking at another.
+    keep_notes(state, services);
     let results = &mut state.results;
+    if results.change.running().is_none() {
+        results.change = Pending::Nothing;
+    }
     if results.second.as_ref() == Some(&folder) {
         results.second = None;
     }
     results.selected = Some(folder);
-    results.notes = results.run().map_or_else(String::new, |run| run.notes.clone());
     results.reason.clear();
-    results.change = Pending::Nothing;
+    let run = results.run();
+    let (notes, data) = (run.map(|run| run.notes.clone()), run.and_then(|run| run.data.clone()));
+    results.notes = notes.unwrap_or_default();
+    if let Some(data) = data.filter(|_| results.data.trim().is_empty()) {
+        results.data = data.display().to_string();
+    }
     read_chosen(state, services);
 }
 
@@ -237,7 +248,7 @@ fn compute(state: &mut ViewerState, services: &mut Services, kind: Work) {
         weights,
         device,
     };
-    results.work = kind;
+    results.work = (kind, task.run.clone());
     results.working = Pending::Running(services.errands.send("evaluate-run", move |errand| match kind {
         Work::Evaluation => task.evaluate(errand),
         Work::Audit => task.audit(errand),
@@ -288,7 +299,10 @@ fn promote(state: &mut ViewerState, services: &mut Services) {
         Some(Standing::NeedsReason(_))
     );
     let reason = needs.then(|| state.results.reason.clone());
-    change(state, services, "promote-run", move |_| work::promote(&run, reason));
+    let weights = services.models.weights.clone();
+    change(state, services, "promote-run", move |_| {
+        work::promote(&run, reason, weights.as_deref())
+    });
     state.results.changes_models = true;
 }
 
@@ -313,7 +327,8 @@ fn delete(state: &mut ViewerState, services: &mut Services) {
     });
 }
 
-fn keep_notes(state: &mut ViewerState, services: &mut Services) {
+/// Keeps the notes of the chosen run if they were changed.
+pub(super) fn keep_notes(state: &mut ViewerState, services: &mut Services) {
     let Some(run) = state.results.run() else { return };
     if run.notes == state.results.notes.trim_end() {
         return;

@@ -1,5 +1,6 @@
 //! Pictures beside a run: the watch-list after an epoch, and the next batch.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Services;
@@ -8,7 +9,7 @@ use crate::training::request::Request;
 use crate::viewer::errands::{Errand, Pending};
 use crate::viewer::state::ViewerState;
 use crate::viewer::theme;
-use crate::viewer::train::{asked, batch_tiles, watch as pictures};
+use crate::viewer::train::{TrainState, asked, batch_tiles, watch as pictures};
 
 /// Reads the pictures of the epoch that is looked at.
 pub(super) fn watch(state: &mut ViewerState, services: &mut Services) {
@@ -45,27 +46,49 @@ pub(super) fn show_watch(state: &mut ViewerState, services: &mut Services) {
 
 /// Has the batch made that comes next: of the run, or the first one of the run that the form describes.
 pub(super) fn preview(state: &mut ViewerState, services: &mut Services) {
-    let train = &mut state.train;
-    let running = train.session.started.as_ref().filter(|_| train.session.is_active());
-    let (run, place) = match running {
-        Some(started) => {
-            let done = train.session.steps().map_or(0, |(done, _)| done);
-            let per_epoch = started.steps_per_epoch.max(1);
-            (Some(started.run.clone()), (done / per_epoch, done % per_epoch))
-        }
-        None => (None, (0, 0)),
-    };
-    let described = asked::request(train);
     let [red, green, blue, _] = theme::RIGHT_LUNG.to_array();
-    let make = move |errand: &Errand<'_>| {
-        let request = match run {
-            // The form may have been changed since it was started.
-            Some(run) => Request::of_run(&run).map_err(|e| e.to_string())?,
-            None => described.ok_or_else(|| "no data folder is named".to_owned())?,
-        };
-        batch_tiles::make(&request, place, [red, green, blue], errand)
+    let reports = services.reports.clone();
+    state.train.preview = match next_batch(&state.train) {
+        Ok((source, place)) => {
+            let make = move |errand: &Errand<'_>| {
+                let request = source.request()?;
+                batch_tiles::make(&request, place, reports.as_deref(), [red, green, blue], errand)
+            };
+            Pending::Running(services.errands.send("next-batch", make))
+        }
+        Err(problem) => Pending::Failed(problem),
     };
-    train.preview = Pending::Running(services.errands.send("next-batch", make));
+}
+
+/// Whose batch is drawn.
+enum Source {
+    /// That of the run in a folder: the form may have been changed since it was started.
+    Run(PathBuf),
+    /// That of the run that the form describes.
+    Form(Box<Request>),
+}
+
+impl Source {
+    fn request(self) -> Result<Request, String> {
+        match self {
+            Self::Run(folder) => Request::of_run(&folder).map_err(|e| e.to_string()),
+            Self::Form(request) => Ok(*request),
+        }
+    }
+}
+
+/// Whose batch comes next, with its epoch and place in the epoch, from 0; or what is missing, in a sentence.
+fn next_batch(train: &TrainState) -> Result<(Source, (usize, usize)), String> {
+    if let Some(started) = train.session.started.as_ref().filter(|_| train.session.is_active()) {
+        let done = train.session.steps().map_or(0, |(done, _)| done);
+        let per_epoch = started.steps_per_epoch.max(1);
+        return Ok((Source::Run(started.run.clone()), (done / per_epoch, done % per_epoch)));
+    }
+    if let Some(problem) = train.form.segmenter_problem() {
+        return Err(problem.to_owned());
+    }
+    let request = asked::request(train).ok_or_else(|| "no data folder is named".to_owned())?;
+    Ok((Source::Form(Box::new(request)), (0, 0)))
 }
 
 pub(super) fn show_batch(state: &mut ViewerState, services: &mut Services) {

@@ -300,6 +300,8 @@ pub struct ActionInfo {
     pub menu: (Menu, u8),
     /// Text of menu and button.
     pub text: &'static str,
+    /// Its text where the state makes something else of it.
+    pub text_now: Option<fn(&ViewerState) -> Option<&'static str>>,
     /// One sentence more.
     pub tooltip: &'static str,
     /// Keys; the first is the one that is shown.
@@ -316,6 +318,12 @@ impl ActionInfo {
     /// Whether it can be done now: it belongs to the workspace in sight, and there is something to do it with.
     pub fn can(&self, state: &ViewerState) -> bool {
         self.belongs_to(state.workspace) && (self.enabled)(state)
+    }
+
+    /// Text of menu and button now.
+    pub fn text_in(&self, state: &ViewerState) -> &'static str {
+        let now = self.text_now.and_then(|text_now| text_now(state));
+        now.unwrap_or(self.text)
     }
 
     /// What concerns pictures is there in 'Read' only.

@@ -4,8 +4,9 @@ use egui::Key;
 
 use super::table::{PLAIN, ctrl_shift};
 use super::{Action, ActionInfo, Menu};
-use crate::training::runs::RunState;
-use crate::training::runs::promotion::Standing;
+use crate::training::Task;
+use crate::training::runs::promotion::{Standing, says_why};
+use crate::training::runs::{Run, RunState};
 use crate::viewer::state::{ViewerState, Workspace};
 
 fn in_results(state: &ViewerState) -> bool {
@@ -25,6 +26,12 @@ fn can_compute(state: &ViewerState) -> bool {
     with_run(state) && has_weights && !state.results.data.trim().is_empty() && is_resting(state)
 }
 
+/// A segmenter cannot fall for a shortcut to a class: there is nothing to audit.
+fn can_audit(state: &ViewerState) -> bool {
+    let task = state.results.run().and_then(Run::task);
+    can_compute(state) && task != Some(Task::Segmenter)
+}
+
 fn is_working(state: &ViewerState) -> bool {
     state.results.working.running().is_some()
 }
@@ -40,19 +47,19 @@ fn with_audit(state: &ViewerState) -> bool {
 fn can_promote(state: &ViewerState) -> bool {
     let allowed = match state.results.standing.done().map(AsRef::as_ref) {
         Some(Standing::Ready) => true,
-        Some(Standing::NeedsReason(_)) => !state.results.reason.trim().is_empty(),
+        Some(Standing::NeedsReason(_)) => says_why(&state.results.reason),
         Some(Standing::NoAudit(_)) | None => false,
     };
     with_run(state) && allowed && is_resting(state)
 }
 
 fn can_resume(state: &ViewerState) -> bool {
-    let resumable = |run: &crate::training::runs::Run| matches!(run.state, RunState::Interrupted | RunState::Failed);
+    let resumable = |run: &Run| matches!(run.state, RunState::Interrupted | RunState::Failed);
     in_results(state) && state.results.run().is_some_and(resumable) && !state.train.session.is_active()
 }
 
 fn can_delete(state: &ViewerState) -> bool {
-    let rests = |run: &crate::training::runs::Run| run.state != RunState::Running;
+    let rests = |run: &Run| run.state != RunState::Running;
     in_results(state) && state.results.run().is_some_and(rests) && is_resting(state)
 }
 
@@ -90,7 +97,7 @@ pub(super) const ACTIONS: &[ActionInfo] = &[
         text: "Audit",
         tooltip: "Find out whether the chosen run's best weights need the lungs; the result is kept in its folder",
         shortcuts: &[ctrl_shift(Key::A)],
-        enabled: can_compute,
+        enabled: can_audit,
         ..PLAIN
     },
     ActionInfo {

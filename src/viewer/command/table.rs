@@ -41,6 +41,7 @@ pub(super) const PLAIN: ActionInfo = ActionInfo {
     action: Action::About,
     menu: (Menu::Help, 0),
     text: "",
+    text_now: None,
     tooltip: "",
     shortcuts: &[],
     repeats: false,

@@ -49,6 +49,10 @@ fn can_start(state: &ViewerState) -> bool {
     is_idle(state) && state.train.problem().is_none()
 }
 
+fn start_text(state: &ViewerState) -> Option<&'static str> {
+    state.train.form.resume.then_some("Resume training")
+}
+
 fn can_pause(state: &ViewerState) -> bool {
     let session = &state.train.session;
     session.is_active() && session.standing != Standing::Paused && session.asked.is_none()
@@ -137,6 +141,7 @@ pub(super) const ACTIONS: &[ActionInfo] = &[
         action: Action::StartRun,
         menu: (Menu::Training, 2),
         text: "Start training",
+        text_now: Some(start_text),
         tooltip: "Train in a process of its own; reading goes on beside it",
         shortcuts: &[ctrl_shift(Key::T)],
         enabled: can_start,

@@ -54,7 +54,7 @@ fn item(ui: &mut Ui, info: &ActionInfo, state: &ViewerState, commands: &mut Vec<
             let preset = shown.picture.presets.get(usize::from(number));
             preset.map_or_else(|| info.text.to_owned(), |preset| format!("Window: {}", preset.name))
         }
-        _ => info.text.to_owned(),
+        _ => info.text_in(state).to_owned(),
     };
     let mut button = Button::new(text);
     if let Some(shortcut) = info.shortcuts.first() {

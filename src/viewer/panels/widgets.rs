@@ -13,7 +13,7 @@ use crate::viewer::{theme, wording};
 /// A button of the command table: text, tooltip with keys, enabled when it can be done.
 pub fn action_button(ui: &mut Ui, state: &ViewerState, action: Action, commands: &mut Vec<Command>) -> Response {
     let info = action.info();
-    let mut button = Button::new(info.text).min_size(vec2(36.0, 0.0));
+    let mut button = Button::new(info.text_in(state)).min_size(vec2(36.0, 0.0));
     if let Some(checked) = info.checked {
         button = button.selected(checked(state));
     }

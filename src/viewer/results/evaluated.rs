@@ -160,14 +160,14 @@ impl Evaluated {
 /// # Errors
 /// In a sentence, if the data folder is no longer there.
 pub fn files_of(evaluated: &Evaluated, cell: Cell, threshold: f64) -> Result<Vec<PathBuf>, String> {
-    let data = Path::new(&evaluated.report.data);
+    let data = Path::new(&evaluated.report.subject.data);
     let images = evaluated.images(cell, threshold);
     let direct: Vec<PathBuf> = images.iter().map(|image| data.join(image)).collect();
     if direct.iter().all(|path| path.is_file()) {
         return Ok(direct);
     }
     // Data sets that were downloaded, and several at once, name their images otherwise than by their paths.
-    let mut folders = evaluated.report.data.split(", ").map(PathBuf::from);
+    let mut folders = evaluated.report.subject.data.split(", ").map(PathBuf::from);
     let first = folders.next().unwrap_or_default();
     let options = dataset::Options {
         beside: folders.collect(),

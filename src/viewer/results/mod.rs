@@ -81,8 +81,8 @@ pub struct ResultsState {
     pub evaluation: Pending<Found>,
     /// An evaluation or audit under way.
     pub working: Pending<()>,
-    /// What it is, for its place.
-    pub work: Work,
+    /// What it is, and the folder of the run that it is of.
+    pub work: (Work, PathBuf),
     /// Threshold of the slider.
     pub threshold: f64,
     /// The selected run's audit; `None` inside where it was not audited.
@@ -113,6 +113,16 @@ pub enum Work {
     Audit,
 }
 
+impl Work {
+    /// What is done to a run, in a word.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Evaluation => "Evaluating",
+            Self::Audit => "Auditing",
+        }
+    }
+}
+
 impl Default for ResultsState {
     fn default() -> Self {
         Self {
@@ -129,7 +139,7 @@ impl Default for ResultsState {
             split: SPLITS[0],
             evaluation: Pending::default(),
             working: Pending::default(),
-            work: Work::default(),
+            work: Default::default(),
             threshold: 0.5,
             audit: Pending::default(),
             standing: Pending::default(),
@@ -152,6 +162,12 @@ impl ResultsState {
     /// The run beside it.
     pub fn other(&self) -> Option<&Run> {
         self.by_folder(self.second.as_deref()?)
+    }
+
+    /// Whether this is under way for the run that is looked at.
+    pub fn is_at(&self, work: Work) -> bool {
+        let (kind, run) = &self.work;
+        self.working.running().is_some() && *kind == work && self.selected.as_ref() == Some(run)
     }
 
     fn by_folder(&self, folder: &Path) -> Option<&Run> {

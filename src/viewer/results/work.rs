@@ -10,6 +10,7 @@ use crate::inference::models::Models;
 use crate::report;
 use crate::training;
 use crate::training::audit::{self, Audit};
+use crate::training::checkpoint::RunFolder;
 use crate::training::dataset::{self, Options};
 use crate::training::evaluation::measure::{self, Chosen};
 use crate::training::evaluation::{Report, SegmenterReport, Selection, saved};
@@ -28,7 +29,7 @@ pub struct Task {
     pub run: PathBuf,
     /// First data folder.
     pub data: PathBuf,
-    /// What to take beside it, and how it is parted.
+    /// What to take beside it, and how it is parted, if the run was trained on other data.
     pub options: Options,
     /// `train`, `val`, `test` or `all`.
     pub split: String,
@@ -39,22 +40,26 @@ pub struct Task {
 }
 
 impl Task {
-    fn open(&self) -> Result<(Manifest, Selection), String> {
+    /// The data, their folders as reports name them, and the part.
+    fn open(&self) -> Result<(Manifest, String, Selection), String> {
         let split: Selection = self.split.parse()?;
-        let manifest = dataset::open(&self.data, &self.options).map_err(|e| e.to_string())?;
-        Ok((manifest, split))
+        let options = self.own_options().unwrap_or_else(|| self.options.clone());
+        let manifest = dataset::open(&self.data, &options).map_err(|e| e.to_string())?;
+        let folders = std::iter::once(&self.data).chain(&options.beside);
+        let names: Vec<String> = folders.map(|folder| folder.display().to_string()).collect();
+        Ok((manifest, names.join(", "), split))
+    }
+
+    /// The run's own data are parted as it parted them: any other split would show it images that it learned from.
+    fn own_options(&self) -> Option<Options> {
+        let request = training::request::Request::of_run(&self.run).ok()?;
+        let is_own = std::path::absolute(&self.data).is_ok_and(|data| data == request.data);
+        is_own.then(|| RunFolder::at(&self.run).with_kept_split(request.dataset))
     }
 
     fn models(&self) -> Result<Models, String> {
         let weights = runs::best_weights(&self.run);
         Models::load_file(self.weights.as_deref(), &weights, &self.device).map_err(|e| e.to_string())
-    }
-
-    /// The data folders as they are named in reports.
-    fn data(&self) -> String {
-        let folders = std::iter::once(&self.data).chain(&self.options.beside);
-        let names: Vec<String> = folders.map(|folder| folder.display().to_string()).collect();
-        names.join(", ")
     }
 
     fn refuse_empty(&self, chosen: &Chosen<'_>) -> Result<(), String> {
@@ -69,12 +74,12 @@ impl Task {
     /// # Errors
     /// In a sentence.
     pub fn evaluate(&self, errand: &Errand<'_>) -> Result<(), String> {
-        let (manifest, split) = self.open()?;
+        let (manifest, data, split) = self.open()?;
         let chosen = Chosen::of(&manifest, split);
         self.refuse_empty(&chosen)?;
         let card = runs::card(&self.run).map_err(|e| e.to_string())?;
         if card.task == training::Task::Segmenter {
-            return self.segment(errand, &chosen, split);
+            return self.segment(errand, &chosen, (data, split));
         }
         let models = self.models()?;
         let total = chosen.rows.len();
@@ -84,13 +89,18 @@ impl Task {
         if errand.cancel().load(Ordering::Relaxed) {
             return Err("cancelled".to_owned());
         }
-        let report = Report::of(&models, self.data(), split, &chosen, &measured);
+        let report = Report::of(&models, data, split, &chosen, &measured);
         let folder = runs::evaluation_folder(&self.run, split.name());
         saved::write(&folder, &report, &measured.records).map_err(|e| e.to_string())
     }
 
     /// As [`Task::evaluate`], for a segmenter, by its masks.
-    fn segment(&self, errand: &Errand<'_>, chosen: &Chosen<'_>, split: Selection) -> Result<(), String> {
+    fn segment(
+        &self,
+        errand: &Errand<'_>,
+        chosen: &Chosen<'_>,
+        (data, split): (String, Selection),
+    ) -> Result<(), String> {
         let weights = runs::best_weights(&self.run);
         let (segmenter, device) = Models::load_segmenter_file(&weights, &self.device).map_err(|e| e.to_string())?;
         let total = chosen.rows.iter().filter(|row| row.mask.is_some()).count();
@@ -101,7 +111,7 @@ impl Task {
         if errand.cancel().load(Ordering::Relaxed) {
             return Err("cancelled".to_owned());
         }
-        let report = SegmenterReport::of(models, self.data(), split, chosen, (&images, failures));
+        let report = SegmenterReport::of(models, data, split, chosen, (&images, failures));
         let folder = runs::evaluation_folder(&self.run, split.name());
         saved::write_segmented(&folder, &report, &images).map_err(|e| e.to_string())
     }
@@ -111,12 +121,12 @@ impl Task {
     /// # Errors
     /// In a sentence.
     pub fn audit(&self, errand: &Errand<'_>) -> Result<(), String> {
-        let (manifest, split) = self.open()?;
+        let (manifest, data, split) = self.open()?;
         let chosen = Chosen::of(&manifest, split);
         self.refuse_empty(&chosen)?;
         let models = self.models()?;
         let total = chosen.rows.len();
-        let made = audit::measure::audit(&models, self.data(), split, &chosen, errand.cancel(), &mut |done, _| {
+        let made = audit::measure::audit(&models, data, split, &chosen, errand.cancel(), &mut |done, _| {
             errand.progress(done, total);
         });
         let made = made.ok_or_else(|| "cancelled".to_owned())?;
@@ -132,11 +142,12 @@ pub fn read_audit(run: &Path) -> Result<Option<Audit>, String> {
     audit::saved::read(&runs::audit_folder(run)).map_err(|e| e.to_string())
 }
 
-/// Puts a run's best weights into the user's model list; returns what was done in a sentence.
+/// Puts a run's best weights into the user's model list; returns what was done in a sentence. `weights` is the folder
+/// that is searched before the list.
 ///
 /// # Errors
 /// In a sentence.
-pub fn promote(run: &Path, reason: Option<String>) -> Result<String, String> {
+pub fn promote(run: &Path, reason: Option<String>, weights: Option<&Path>) -> Result<String, String> {
     let registry = user_list()?;
     let request = Request {
         threshold: None,
@@ -147,9 +158,13 @@ pub fn promote(run: &Path, reason: Option<String>) -> Result<String, String> {
         Some(version) => format!(" It replaces version {version}, which is kept."),
         None => String::new(),
     };
+    let hidden = match promoted.hidden_by(weights) {
+        Some(first) => format!(" It is not used yet: {} is searched first.", first.display()),
+        None => String::new(),
+    };
     let card = &promoted.card;
     Ok(format!(
-        "{} {} is installed with threshold {:.3}.{replaces}",
+        "{} {} is installed with threshold {:.3}.{replaces}{hidden}",
         card.name, card.version, card.threshold
     ))
 }
@@ -181,7 +196,10 @@ pub fn export_evaluation(evaluated: &Evaluated, threshold: f64) -> Result<String
 /// # Errors
 /// In a sentence.
 pub fn export_audit(run: &Path, audit: &Audit) -> Result<String, String> {
-    write_drawings(&runs::audit_folder(run), &report::audit_drawings(audit))
+    let folder = runs::audit_folder(run);
+    let said = write_drawings(&folder, &report::audit_drawings(audit))?;
+    audit::saved::write_tables(&folder, audit).map_err(|e| e.to_string())?;
+    Ok(said)
 }
 
 fn write_drawings(folder: &Path, drawings: &[(&str, report::Drawing)]) -> Result<String, String> {

@@ -1,13 +1,19 @@
 //! The next batch as pictures: made on a thread, exactly as the network will be given it.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::training::Task;
+use crate::training::check::fingerprint;
+use crate::training::check::gate::{self, OnLeakage};
 use crate::training::checkpoint::RunFolder;
-use crate::training::dataset;
-use crate::training::manifest::Class;
+use crate::training::manifest::{Class, Manifest, Row};
 use crate::training::preview::{PreviewImage, preview};
 use crate::training::request::Request;
 use crate::viewer::errands::Errand;
 use crate::viewer::picture::Thumbnail;
 
+use super::dataset::look;
 use super::watch::is_edge;
 
 /// Images that are drawn of a batch.
@@ -35,20 +41,27 @@ pub struct BatchTile {
     pub picture: Thumbnail,
 }
 
-/// Makes the pictures of a batch of a run, or of one that is not begun; `place` is epoch and batch, from 0.
+/// Makes the pictures of a batch of a run, or of one that is not begun; `place` is epoch and batch, from 0. Reports of
+/// checked data lie in `reports`.
 ///
 /// # Errors
 /// In a sentence.
 pub fn make(
     request: &Request,
     place: (usize, usize),
+    reports: Option<&Path>,
     outline: [u8; 3],
     errand: &Errand<'_>,
 ) -> Result<BatchTiles, String> {
-    let mut manifest = dataset::open(&request.data, &request.dataset).map_err(|e| e.to_string())?;
-    let checked = RunFolder::at(&request.run).check().map_err(|e| e.to_string())?;
-    if let Some(checked) = checked.filter(|_| request.resume) {
-        manifest.rows.retain(|row| !checked.left_out.contains(&row.file));
+    let mut manifest = look(&request.data, &request.dataset)?;
+    let left_out = if request.resume {
+        let record = RunFolder::at(&request.run).check().map_err(|e| e.to_string())?;
+        record.map(|record| record.left_out)
+    } else {
+        to_leave_out(request, &manifest, reports)
+    };
+    if let Some(left_out) = left_out {
+        manifest.rows.retain(|row| !left_out.contains(&row.file));
     }
     let segmenter = request.segmenter.as_deref();
     let shown = preview(&manifest, &request.config, segmenter, place, MOST, errand.cancel());
@@ -70,6 +83,18 @@ pub fn make(
             .map(|image| tile(image, shown.side, outline))
             .collect(),
     })
+}
+
+/// What a run that is not begun will leave out, as far as the data were checked.
+fn to_leave_out(request: &Request, manifest: &Manifest, reports: Option<&Path>) -> Option<BTreeSet<String>> {
+    let reports = reports.filter(|_| request.config.on_leakage == Some(OnLeakage::LeaveOut))?;
+    let report = gate::kept(reports, &fingerprint(&manifest.rows))?;
+    let uses = if request.config.task == Task::Segmenter {
+        Row::is_for_segmentation
+    } else {
+        Row::is_for_classification
+    };
+    gate::left_out(&report, &manifest.rows, &uses)
 }
 
 fn tile(image: &PreviewImage, side: usize, outline: [u8; 3]) -> BatchTile {

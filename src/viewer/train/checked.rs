@@ -4,10 +4,12 @@ use std::path::Path;
 
 use crate::atomic_file;
 use crate::training::check::report::{CheckReport, VERSION};
-use crate::training::check::{self, Options, Progress, Stage, html, words};
+use crate::training::check::{self, Options, Progress, Stage, gate, html, words};
 use crate::training::dataset;
 use crate::viewer::errands::Errand;
 use crate::viewer::picture::Thumbnail;
+
+use super::dataset::look;
 
 /// Pairs of copies and odd images that are drawn.
 const MOST_PICTURES: usize = 48;
@@ -48,12 +50,18 @@ fn decode(thumbnail: &check::Thumbnail) -> Option<Thumbnail> {
     })
 }
 
-/// Checks the data; the stages count as one errand.
+/// Checks the data and keeps the report in `reports`, where runs on the very same rows and files find it; the stages
+/// count as one errand.
 ///
 /// # Errors
 /// In a sentence.
-pub fn make(folder: &Path, options: &dataset::Options, errand: &Errand<'_>) -> Result<Checked, String> {
-    let manifest = dataset::open(folder, options).map_err(|e| e.to_string())?;
+pub fn make(
+    folder: &Path,
+    options: &dataset::Options,
+    reports: Option<&Path>,
+    errand: &Errand<'_>,
+) -> Result<Checked, String> {
+    let manifest = look(folder, options)?;
     let mut listener = |progress: Progress| {
         // Comparing counts pairs, of which there are few; reading is what takes time.
         if progress.stage == Stage::Reading {
@@ -67,6 +75,10 @@ pub fn make(folder: &Path, options: &dataset::Options, errand: &Errand<'_>) -> R
         scratch: None,
     };
     let report = check::run(&manifest.rows, &how, errand.cancel(), &mut listener).map_err(|e| e.to_string())?;
+    if let Some(reports) = reports {
+        // A report that cannot be kept is made again by the run.
+        let _ = gate::keep(reports, &report);
+    }
     Ok(Checked::new(report))
 }
 

@@ -8,6 +8,7 @@ use super::checked::Checked;
 use crate::training::check::gate::OnLeakage;
 use crate::training::dataset::paper_table::Comparison;
 use crate::training::dataset::{self, DatasetKind, Options, QataVersion};
+use crate::training::manifest::Manifest;
 use crate::training::split::SplitRule;
 use crate::viewer::errands::Pending;
 
@@ -151,15 +152,22 @@ impl DataState {
     }
 }
 
+/// Opens the data without leaving anything behind: a split file is written when a run begins.
+///
+/// # Errors
+/// In a sentence.
+pub fn look(folder: &Path, options: &Options) -> Result<Manifest, String> {
+    let mut options = options.clone();
+    options.split_file = options.split_file.filter(|file| file.exists());
+    dataset::open(folder, &options).map_err(|e| e.to_string())
+}
+
 /// Reads what folders hold, by their layouts and tables.
 ///
 /// # Errors
 /// In a sentence.
 pub fn overview(folder: &Path, options: &Options) -> Result<Overview, String> {
-    // A split file is written when a run begins, not by looking.
-    let mut options = options.clone();
-    options.split_file = options.split_file.filter(|file| file.exists());
-    let manifest = dataset::open(folder, &options).map_err(|e| e.to_string())?;
+    let manifest = look(folder, options)?;
     let split = &manifest.split;
     Ok(Overview {
         kinds: manifest.kinds.clone(),

@@ -235,6 +235,15 @@ impl Form {
         (!valid).then_some("auto, cpu or cuda:N")
     }
 
+    /// What is missing where the network is given a part of the picture only, in a sentence.
+    pub fn segmenter_problem(&self) -> Option<&'static str> {
+        let needs_one = self.config.region != Region::Full && self.segmenter.trim().is_empty();
+        needs_one.then_some(
+            "This part of the picture needs the lungs: name the weights file of a segmenter in step 2, under \
+             'Segmenter that finds the lungs'.",
+        )
+    }
+
     /// What keeps the run from being started, in a sentence.
     pub fn problem(&self) -> Option<String> {
         if let Some((name, (_, problem))) = self.wrong.first_key_value() {
@@ -259,8 +268,8 @@ impl Form {
         if let Err(setting) = self.config.check() {
             return Some(wording::sentence(&setting.to_string()));
         }
-        if self.config.region != Region::Full && self.segmenter.trim().is_empty() {
-            return Some("Name the segmenter that finds the lungs: this part of the picture needs one.".to_owned());
+        if let Some(problem) = self.segmenter_problem() {
+            return Some(problem.to_owned());
         }
         let needs_path = self.initial != Initial::Random;
         if needs_path && self.initial_path.trim().is_empty() {

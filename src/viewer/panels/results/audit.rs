@@ -3,13 +3,14 @@
 use egui::{Label, RichText, TextEdit, Ui};
 use egui_plot::{Bar, BarChart, Legend, Plot};
 
+use crate::training::Task;
 use crate::training::audit::{Audit, InLungDistribution, Light, Region};
 use crate::training::runs::promotion::Standing;
 use crate::viewer::command::{Action, Command};
 use crate::viewer::errands::Pending;
 use crate::viewer::panels::widgets::{Sign, action_button, block, caption, name_value, sign, table};
-use crate::viewer::results::ResultsCommand;
 use crate::viewer::results::rows::light_words;
+use crate::viewer::results::{ResultsCommand, Work};
 use crate::viewer::state::ViewerState;
 use crate::viewer::{theme, wording};
 
@@ -22,9 +23,12 @@ const DISTRIBUTION: f32 = 190.0;
 
 /// Draws the tab.
 pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
-    if state.results.run().is_none() {
+    let Some(run) = state.results.run() else {
         ui.weak("Choose a run in the table.");
         return;
+    };
+    if run.task() == Some(Task::Segmenter) {
+        return segmenter(ui, state, commands);
     }
     source(ui, state, false, commands);
     let audit = match &state.results.audit {
@@ -37,6 +41,9 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
             ui.set_width(LIGHT_WIDTH);
             match audit {
                 Some(audit) => light(ui, audit),
+                None if state.results.is_at(Work::Audit) => {
+                    caption(ui, "Its light appears here.");
+                }
                 None => {
                     caption(ui, "The run was not audited. Name the data folder and audit it.");
                 }
@@ -46,6 +53,18 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         if let Some(audit) = audit {
             ui.vertical(|ui| figures(ui, audit));
         }
+    });
+}
+
+/// A segmenter has no classes and so no shortcut to one; it can be installed as it is.
+fn segmenter(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
+    let text = "A segmenter has no shortcut audit: the audit asks whether a classifier needs the lungs, and a segmenter \
+                decides on no class. Its masks are measured under Evaluation.";
+    let response = ui.add(Label::new(text).wrap());
+    name_value(&response, "No audit", text);
+    ui.vertical(|ui| {
+        ui.set_width(LIGHT_WIDTH);
+        promotion(ui, state, commands);
     });
 }
 
@@ -73,10 +92,10 @@ fn light(ui: &mut Ui, audit: &Audit) {
                 ui,
                 format!(
                     "{} {} ({}) on part {}.",
-                    audit.classifier,
-                    audit.classifier_version,
-                    wording::short_hash(&audit.weights_sha256),
-                    audit.split
+                    audit.subject.classifier,
+                    audit.subject.classifier_version,
+                    wording::short_hash(&audit.subject.weights_sha256),
+                    audit.subject.split
                 ),
             );
         },
@@ -92,15 +111,13 @@ fn promotion(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
             match &state.results.standing {
                 Pending::Done(standing) => match standing.as_ref() {
                     Standing::Ready => {
-                        caption(
-                            ui,
-                            "Weights, threshold, calibration and audit go together; the version there now is kept.",
-                        );
+                        caption(ui, "The weights go with their card; the version there now is kept.");
                     }
                     Standing::NoAudit(reason) => {
-                        ui.add(Label::new(RichText::new(wording::sentence(reason)).color(theme::CAUTION)).wrap());
+                        let text = format!("{} Audit it first.", wording::sentence(reason));
+                        ui.add(Label::new(RichText::new(text).color(theme::CAUTION)).wrap());
                     }
-                    Standing::NeedsReason(reasons) => needs_reason(ui, state, reasons, commands),
+                    Standing::NeedsReason(_) => needs_reason(ui, state, commands),
                 },
                 Pending::Failed(reason) => {
                     ui.add(Label::new(RichText::new(wording::sentence(reason)).color(theme::CAUTION)).wrap());
@@ -112,11 +129,8 @@ fn promotion(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     );
 }
 
-fn needs_reason(ui: &mut Ui, state: &ViewerState, reasons: &[String], commands: &mut Vec<Command>) {
-    let text = format!(
-        "The audit is red: {} It can be installed all the same with a reason, which its card keeps.",
-        reasons.join(" ")
-    );
+fn needs_reason(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
+    let text = "The audit is red. It can be installed all the same with a reason, which its card keeps.";
     ui.add(Label::new(RichText::new(text).color(theme::ALARM)).wrap());
     let mut reason = state.results.reason.clone();
     let field = TextEdit::multiline(&mut reason)
@@ -157,6 +171,13 @@ fn figures(ui: &mut Ui, audit: &Audit) {
             }
         },
     );
+    if audit.without_lungs > 0 {
+        let count = wording::count(audit.without_lungs);
+        caption(
+            ui,
+            format!("The segmenter found no lung in {count} images; they count in the figures of whole images only."),
+        );
+    }
     let told = audit.source.as_ref().map(|source| measured(source.roc_auc));
     let told = told.map_or_else(
         || "There are not two sources with enough patients to tell apart.".to_owned(),

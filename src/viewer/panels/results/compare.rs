@@ -4,6 +4,7 @@ use egui::{ComboBox, Ui, Vec2};
 
 use crate::training::evaluation::McNemar;
 use crate::training::runs::Comparison;
+use crate::training::runs::compare::FigurePair;
 use crate::viewer::command::Command;
 use crate::viewer::errands::Pending;
 use crate::viewer::panels::chart::{Chart, Corner, Curve};
@@ -13,7 +14,7 @@ use crate::viewer::state::ViewerState;
 use crate::viewer::{theme, wording};
 
 use super::evaluation::measured;
-use super::run::value_text;
+use super::run::{says_how_well, value_text};
 
 /// Height of a chart, in ui points.
 const CHART: f32 = 220.0;
@@ -68,10 +69,17 @@ fn both(ui: &mut Ui, comparison: &Comparison) {
             ui.end_row();
         }
     });
+    if let Some(test) = &comparison.mcnemar {
+        mcnemar(ui, test, [first, second]);
+    }
     if let Some(split) = &comparison.split {
         let title = format!("Figures on part {split}");
+        // Lung masks of classifiers are one segmenter's: the same figures twice tell nothing.
+        let differ = |pair: &&FigurePair| pair.values[0] != pair.values[1];
+        let differing: Vec<&FigurePair> = comparison.figures.iter().filter(differ).collect();
+        let same = comparison.figures.len() - differing.len();
         table(ui, &title, "figures of two", &heads, |ui| {
-            for pair in &comparison.figures {
+            for pair in differing {
                 ui.weak(wording::metric(&pair.name));
                 for value in pair.values {
                     ui.label(value.map_or_else(|| wording::UNKNOWN.to_owned(), measured));
@@ -79,9 +87,9 @@ fn both(ui: &mut Ui, comparison: &Comparison) {
                 ui.end_row();
             }
         });
-    }
-    if let Some(test) = &comparison.mcnemar {
-        mcnemar(ui, test, [first, second]);
+        if same > 0 {
+            caption(ui, format!("{same} figures are the same in both runs and not listed."));
+        }
     }
     curves(ui, comparison);
 }
@@ -113,7 +121,10 @@ fn mcnemar(ui: &mut Ui, test: &McNemar, [first, second]: [&str; 2]) {
 
 fn curves(ui: &mut Ui, comparison: &Comparison) {
     let size = Vec2::new((ui.available_width() - ui.spacing().item_spacing.x) / 2.0, CHART);
-    for row in comparison.curves.chunks(2) {
+    let shown = comparison.curves.iter().filter(|pair| says_how_well(&pair.name));
+    let (mut sorted, scores): (Vec<_>, Vec<_>) = shown.partition(|pair| pair.name.ends_with("loss"));
+    sorted.extend(scores);
+    for row in sorted.chunks(2) {
         ui.horizontal(|ui| {
             for pair in row {
                 ui.vertical(|ui| {

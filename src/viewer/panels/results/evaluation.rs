@@ -9,7 +9,7 @@ use crate::viewer::command::{Action, Command};
 use crate::viewer::errands::Pending;
 use crate::viewer::panels::widgets::{action_button, block, caption, name_value, value_row_named};
 use crate::viewer::results::evaluated::{Cell, Evaluated, Found};
-use crate::viewer::results::{ResultsCommand, SPLITS};
+use crate::viewer::results::{ResultsCommand, SPLITS, Work};
 use crate::viewer::state::ViewerState;
 use crate::viewer::{theme, wording};
 
@@ -17,6 +17,8 @@ use super::{curves, strata};
 
 /// Width of matrix and figures, in ui points.
 const FIGURES_WIDTH: f32 = 400.0;
+/// Decimals of the threshold on the screen.
+const DECIMALS: usize = 3;
 /// Size of a cell of the matrix, in ui points.
 const CELL: [f32; 2] = [118.0, 52.0];
 
@@ -35,7 +37,7 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         Pending::Done(found) => match found.as_ref() {
             Found::Classifier(evaluated) => results(ui, state, evaluated, commands),
             Found::Segmenter(report) => segmenter(ui, report),
-            Found::Nothing if state.results.working.running().is_some() => {
+            Found::Nothing if state.results.is_at(Work::Evaluation) => {
                 caption(ui, "Its figures appear here.");
             }
             Found::Nothing => {
@@ -114,7 +116,11 @@ fn results(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &m
             slider(ui, state, evaluated, commands);
             matrix(ui, &counts, commands);
             live(ui, &counts);
-            overall(ui, &evaluated.report.evaluation.overall, evaluated.report.threshold);
+            overall(
+                ui,
+                &evaluated.report.evaluation.overall,
+                evaluated.report.subject.threshold,
+            );
         });
         ui.vertical(|ui| {
             curves::ui(ui, evaluated, &counts);
@@ -126,11 +132,21 @@ fn results(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &m
 fn warnings(ui: &mut Ui, evaluated: &Evaluated) {
     let report = &evaluated.report;
     let mut sentences = Vec::new();
-    if report.in_training_part > 0 && report.split != "train" {
+    if report.subject.in_training_part > 0 && report.subject.split != "train" {
         sentences.push(format!(
             "{} of the images are of the training part: no test of these weights.",
-            wording::count(report.in_training_part)
+            wording::count(report.subject.in_training_part)
         ));
+    }
+    let origin = &report.origin;
+    if origin
+        .trained_split_id
+        .as_ref()
+        .is_some_and(|id| *id != origin.split_id)
+    {
+        let text = "The data are parted otherwise than those that the run learned from: unless these are other images, \
+                    it may have learned from some of them.";
+        sentences.push(text.to_owned());
     }
     if !report.failures.is_empty() {
         sentences.push(format!(
@@ -146,7 +162,7 @@ fn warnings(ui: &mut Ui, evaluated: &Evaluated) {
 }
 
 fn slider(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &mut Vec<Command>) {
-    let card = evaluated.report.threshold;
+    let card = evaluated.report.subject.threshold;
     block(
         ui,
         "Threshold on the probability of COVID-19",
@@ -155,8 +171,13 @@ fn slider(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &mu
             let mut threshold = state.results.threshold;
             ui.horizontal(|ui| {
                 ui.spacing_mut().slider_width = FIGURES_WIDTH - 130.0;
-                let slider = Slider::new(&mut threshold, 0.0..=1.0).fixed_decimals(3);
+                let mut shown = threshold;
+                let slider = Slider::new(&mut shown, 0.0..=1.0).fixed_decimals(DECIMALS);
                 ui.add(slider).accessible_name("Threshold");
+                // The slider rounds what it shows: the card's threshold must not become another by being looked at.
+                if (shown - threshold).abs() > 0.51 * 0.1_f64.powi(DECIMALS as i32) {
+                    threshold = shown;
+                }
             });
             ui.horizontal(|ui| {
                 let rules = evaluated.report.evaluation.thresholds;
@@ -170,7 +191,7 @@ fn slider(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &mu
             if threshold != state.results.threshold {
                 commands.push(Command::Results(ResultsCommand::Threshold(threshold)));
             }
-            if evaluated.report.split == "test" && (threshold - card).abs() > 1e-9 {
+            if evaluated.report.subject.split == "test" && (threshold - card).abs() > 1e-9 {
                 caption(ui, "A threshold chosen on the test part makes its figures too good.");
             }
         },

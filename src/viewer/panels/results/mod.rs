@@ -19,12 +19,17 @@ use crate::viewer::results::{ResultsCommand, Tab};
 use crate::viewer::state::ViewerState;
 use crate::viewer::{theme, wording};
 
-/// Share of the height that the table takes.
+/// Share of the height that the table takes at most.
 const TABLE_SHARE: f32 = 0.34;
+/// Height of what is above the rows of the table, in ui points.
+const ABOVE_ROWS: f32 = 84.0;
+/// Rows that there is always room for.
+const FEWEST_ROWS: usize = 3;
 
 /// Draws the workspace.
 pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
-    let height = ui.available_height() * TABLE_SHARE;
+    let rows = state.results.runs.len().max(FEWEST_ROWS);
+    let height = (ui.available_height() * TABLE_SHARE).min(ABOVE_ROWS + rows as f32 * (table::ROW + 1.0));
     Panel::top("runs")
         .frame(theme::zone_frame())
         .exact_size(height)
@@ -86,6 +91,9 @@ fn tabs(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         }
         if let Some(sent) = state.results.working.running() {
             ui.separator();
+            let (work, run) = &state.results.work;
+            let name = run.file_name().unwrap_or_default().to_string_lossy();
+            ui.label(format!("{} {name}", work.words()));
             progress_line(ui, "Evaluation or audit", sent);
             action_button(ui, state, Action::CancelWork, commands);
         }

@@ -121,6 +121,11 @@ pub fn value_text(value: &Value) -> String {
     }
 }
 
+/// Whether a curve says how well a run learned: a loss or a score, and not how it was made.
+pub fn says_how_well(name: &str) -> bool {
+    LOSSES.contains(&name) || !NO_SCORES.contains(&name)
+}
+
 fn curves(ui: &mut Ui, run: &Run) {
     let size = Vec2::new(ui.available_width(), CHART);
     let curve = |place: usize, name: &str| Curve {

@@ -12,7 +12,7 @@ use crate::viewer::state::ViewerState;
 use crate::viewer::theme;
 
 /// Height of a row, in ui points.
-const ROW: f32 = 24.0;
+pub const ROW: f32 = 24.0;
 
 /// Draws the table.
 pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {

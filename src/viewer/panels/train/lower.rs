@@ -12,6 +12,8 @@ use crate::viewer::{theme, wording};
 
 /// Height of the texts below a tile.
 const CAPTIONS: f32 = 32.0;
+/// Seconds in which tiles of another epoch than the chosen one are dimmed.
+const DIMMING: f32 = 0.3;
 /// Smallest side of a tile, in ui points.
 const SMALLEST: f32 = 96.0;
 
@@ -69,6 +71,11 @@ fn watch(ui: &mut Ui, state: &ViewerState) {
         });
         return;
     };
+    // What is read in a moment is not dimmed first: the tiles would flicker under the slider.
+    let is_old = view.reading.running().is_some();
+    let dimmed = ui
+        .ctx()
+        .animate_bool_with_time(ui.scope_id().with("another epoch"), is_old, DIMMING);
     let tiles: Vec<(&Tile, Option<&TextureHandle>)> = shown
         .tiles
         .iter()
@@ -76,6 +83,7 @@ fn watch(ui: &mut Ui, state: &ViewerState) {
         .collect();
     grid(ui, "watch tiles", tiles.len(), |ui, index, side| {
         let (tile, texture) = tiles[index];
+        ui.set_opacity(1.0 - dimmed * (1.0 - theme::OLD_RESULT));
         watch_tile(ui, tile, texture, side, shown.epoch);
     });
 }
