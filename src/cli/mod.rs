@@ -27,6 +27,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::heap;
+
 use options::ModelArgs;
 
 /// Shows chest X-rays with the ReCovNet COVID-19 prediction, the lung mask and the activation map.

@@ -79,7 +79,7 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
         "intended_use": "Research use only, not a diagnosis.",
         SPLIT_KEY: config.split,
         "seed": config.seed,
-        "code_version": env!("CARGO_PKG_VERSION"),
+        "code_version": concat!(env!("CARGO_PKG_VERSION"), ", commit ", env!("RECOVNET_COMMIT")),
         "best_epoch": best.epoch,
         "threshold_rule": if segments { "fixed" } else { "largest Youden index on the validation part" },
         "validation": validation(config.task, threshold, tally),
