@@ -169,13 +169,14 @@ fn load_or_find(
     Ok((sample, names.and_then(|(cache, names)| cache.confirmed(names, &files))))
 }
 
-/// As [`load`], each row by a function of its own, which may run a network: one row is decoded while another computes.
+/// As [`load`], each row by a function of its own, one after the other: it may run a network behind a lock, and a thread
+/// that waits for others inside it would begin another row meanwhile and wait for itself.
 ///
 /// # Errors
 /// As [`load`].
 pub fn load_with(
     rows: &[&Row],
-    load_one: impl Fn(&Row) -> Result<Sample, Error> + Sync,
+    load_one: impl Fn(&Row) -> Result<Sample, Error>,
     cancel: &AtomicBool,
     on_progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Sample>, Error> {
@@ -184,8 +185,9 @@ pub fn load_with(
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
-        let loaded: Result<Vec<_>, _> = chunk.par_iter().map(|row| load_one(row)).collect();
-        samples.extend(loaded?);
+        for row in chunk {
+            samples.push(load_one(row)?);
+        }
         on_progress(samples.len());
     }
     Ok(samples)

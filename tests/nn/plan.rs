@@ -118,6 +118,8 @@ fn rows_of_another_pool_may_all_ask_one_network() {
     let network = Classifier::new(BackboneKind::DenseNet121, Graph::Torch, 5, &Device::Cpu).unwrap();
     let images = images(1, 32, 32);
     let expected = network.predict(&images).unwrap().logits;
+    // A copy has no plan yet: the first row makes it, with kernels that the others wait for.
+    let network = network.clone();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let found: Vec<Tensor> = pool.install(|| {
         let rows = (0..24).into_par_iter();

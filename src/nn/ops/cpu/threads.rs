@@ -69,23 +69,24 @@ pub fn threads() -> usize {
 
 /// Runs a kernel on the compute pool and waits for it.
 pub(in crate::nn) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
-    pool().install(kernel)
+    waiting_idly(|| pool().install(kernel))
 }
 
 /// Runs a kernel on every thread of the compute pool at once, telling each its number, and waits for all.
-///
-/// A caller from another pool waits on a thread of its own: its pool would give it other work meanwhile, and that may
-/// need what the caller holds (a plan's arena).
 pub(in crate::nn) fn on_every_thread(kernel: impl Fn(usize) + Sync) {
-    let run = || {
+    waiting_idly(|| {
         pool().broadcast(|context| kernel(context.index()));
-    };
+    });
+}
+
+/// A caller from another pool waits on a thread of its own: its pool would give it other work meanwhile, and that may
+/// need what the caller holds (a plan's arena, the kernels that are being packed).
+fn waiting_idly<R: Send>(call: impl FnOnce() -> R + Send) -> R {
     if rayon::current_thread_index().is_none() || pool().current_thread_index().is_some() {
-        return run();
+        return call();
     }
-    if let Err(panic) = std::thread::scope(|scope| scope.spawn(run).join()) {
-        std::panic::resume_unwind(panic);
-    }
+    let outcome = std::thread::scope(|scope| scope.spawn(call).join());
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn pool() -> &'static rayon::ThreadPool {
