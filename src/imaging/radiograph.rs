@@ -4,8 +4,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::auto_window::Histogram;
 use super::lut::{self, ModalityLut, Polarity, VoiLut, VoiTransform, Window};
 use super::spacing::PixelSpacing;
@@ -129,17 +127,6 @@ pub struct Radiograph {
     pub warnings: Vec<String>,
 }
 
-/// Bytes that a thread hashes at a time.
-const HASH_BLOCK: usize = 1 << 19;
-
-/// Adds the hash of each block: blocks are hashed on all cores.
-fn update_with(hasher: &mut blake3::Hasher, bytes: &[u8]) {
-    let hashes: Vec<_> = bytes.par_chunks(HASH_BLOCK).map(blake3::hash).collect();
-    for hash in &hashes {
-        hasher.update(hash.as_bytes());
-    }
-}
-
 impl Radiograph {
     /// The grey stored values, or `None` for a colour picture.
     pub fn grey(&self) -> Option<&StoredValues> {
@@ -209,7 +196,7 @@ impl Radiograph {
         self
     }
 
-    /// BLAKE3 over what is seen: size, the hashes of the samples' blocks, and look-ups, none of the identity.
+    /// BLAKE3 over what is seen: size, samples and look-ups, none of the identity; on all cores.
     fn hash(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.width.to_le_bytes());
@@ -218,11 +205,11 @@ impl Radiograph {
             Samples::Grey(stored) => {
                 hasher.update(b"grey");
                 hasher.update(&stored.offset.to_le_bytes());
-                update_with(&mut hasher, bytemuck::cast_slice(&stored.values));
+                hasher.update_rayon(bytemuck::cast_slice(&stored.values));
             }
             Samples::Colour(pixels) => {
                 hasher.update(b"colour");
-                update_with(&mut hasher, pixels.as_flattened());
+                hasher.update_rayon(pixels.as_flattened());
             }
         }
         // The debug form of these small types names every field and value, and changes when they do.

@@ -26,12 +26,8 @@ pub struct Both {
 /// # Errors
 /// If the shapes do not fit.
 pub fn predict_both(segmenter: (&Segmenter, &Tensor), classifier: (&Classifier, &Tensor)) -> Result<Both> {
-    let images = (
-        segmenter.0.on_device(segmenter.1)?,
-        classifier.0.on_device(classifier.1)?,
-    );
-    let of_segmenter = segmenter.0.planned(&images.0);
-    let [lungs, classes] = of_segmenter.evaluate_beside(classifier.0.planned(&images.1))?;
+    let of_classifier = classifier.0.planned(classifier.1)?;
+    let [lungs, classes] = segmenter.0.planned(segmenter.1)?.evaluate_beside(of_classifier)?;
     Ok(Both {
         lungs: probability(&lungs.0)?,
         classification: classification(&classes.0)?,

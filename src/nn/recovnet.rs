@@ -130,21 +130,13 @@ impl Classifier {
     /// # Errors
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Classification> {
-        classification(&self.planned(&self.on_device(images)?).evaluate()?)
+        classification(&self.planned(images)?.evaluate()?)
     }
 
-    /// Images where the network is.
-    pub(super) fn on_device(&self, images: &Tensor) -> Result<Tensor> {
-        Ok(images.to_device(&self.device)?)
-    }
-
-    /// What [`Plans`] needs to evaluate images.
-    pub(super) fn planned<'a>(&'a self, images: &'a Tensor) -> Planned<'a, impl Record + 'a> {
-        Planned {
-            plans: &self.plans,
-            images,
-            network: |x: &Value, tape: &mut Tape| self.outputs(x, tape),
-        }
+    /// What there is to evaluate for images.
+    pub(super) fn planned(&self, images: &Tensor) -> Result<Planned<'_, impl Record>> {
+        self.plans
+            .of(|x: &Value, tape: &mut Tape| self.outputs(x, tape), images, &self.device)
     }
 
     /// Feature map and logits of an activation `[n, h, w, 3]`.
@@ -159,7 +151,7 @@ impl Classifier {
     /// # Errors
     /// If the shapes do not fit.
     pub fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
-        self.planned(images).profile(rounds)
+        self.planned(images)?.profile(rounds)
     }
 
     /// Raw Grad-CAM (before `ReLU`) of a class at the last feature map: `[n, c, h, w]` to `[n, h, w]`.

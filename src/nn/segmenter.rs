@@ -173,21 +173,13 @@ impl Segmenter {
     /// # Errors
     /// If the shapes do not fit.
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
-        probability(&self.planned(&self.on_device(images)?).evaluate()?)
+        probability(&self.planned(images)?.evaluate()?)
     }
 
-    /// Images where the network is.
-    pub(super) fn on_device(&self, images: &Tensor) -> Result<Tensor> {
-        Ok(images.to_device(&self.device)?)
-    }
-
-    /// What [`Plans`] needs to evaluate images.
-    pub(super) fn planned<'a>(&'a self, images: &'a Tensor) -> Planned<'a, impl Record + 'a> {
-        Planned {
-            plans: &self.plans,
-            images,
-            network: |x: &Value, tape: &mut Tape| self.outputs(x, tape),
-        }
+    /// What there is to evaluate for images.
+    pub(super) fn planned(&self, images: &Tensor) -> Result<Planned<'_, impl Record>> {
+        self.plans
+            .of(|x: &Value, tape: &mut Tape| self.outputs(x, tape), images, &self.device)
     }
 
     /// Logits of an activation `[n, h, w, 3]`.
@@ -200,7 +192,7 @@ impl Segmenter {
     /// # Errors
     /// If the shapes do not fit.
     pub fn profile(&self, images: &Tensor, rounds: usize) -> Result<Vec<StepTime>> {
-        self.planned(images).profile(rounds)
+        self.planned(images)?.profile(rounds)
     }
 }
 

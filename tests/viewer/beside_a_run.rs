@@ -12,7 +12,7 @@ use recovnet::viewer::command::{Action, Command};
 use recovnet::viewer::state::ViewerState;
 use recovnet::viewer::train::{Step, TrainCommand};
 
-use crate::panels::write_png;
+use crate::panels::{Window, write_png};
 use crate::runs::{self, STEPS};
 use crate::training::Trained;
 
@@ -33,18 +33,19 @@ fn is_checked_again(data: &Path, reports: &Path) -> bool {
     told > 0
 }
 
+/// Checks the data that were chosen by the button, once they were looked at.
+fn check_data(window: &mut Window) {
+    window.until("the data", |state| state.train.data.overview.done().is_some());
+    window.harness.get_by_label("Check data").click();
+    window.until("the report", |state| state.train.data.check.done().is_some());
+}
+
 #[test]
 fn a_run_takes_the_check_of_the_same_data() {
     let Some(mut trained) = Trained::open(SIZE) else { return };
     let data = trained.folder.path().join("data");
     trained.send(TrainCommand::DataFolder(data.clone()));
-    trained
-        .window
-        .until("the data", |state| state.train.data.overview.done().is_some());
-    trained.window.harness.get_by_label("Check data").click();
-    trained
-        .window
-        .until("the report", |state| state.train.data.check.done().is_some());
+    check_data(&mut trained.window);
     let reports = trained.window.reports.path();
     assert!(!is_checked_again(&data, reports), "it was checked in step 1");
     write_png(&data, "0.png", 77);
@@ -60,13 +61,7 @@ fn looking_at_data_writes_no_split_file() {
     let mut parting = trained.window.state().train.data.parting.clone();
     parting.file = split.display().to_string();
     trained.send(TrainCommand::Part(parting));
-    trained
-        .window
-        .until("the data", |state| state.train.data.overview.done().is_some());
-    trained.window.harness.get_by_label("Check data").click();
-    trained
-        .window
-        .until("the report", |state| state.train.data.check.done().is_some());
+    check_data(&mut trained.window);
     assert!(!split.exists());
 }
 
@@ -116,9 +111,8 @@ fn an_epoch_is_dimmed_while_another_one_is_read() {
     };
     trained.window.until("the latest epoch", shows(3));
     let bright = first_tile(&mut trained);
-    // Reading from a pipe waits until somebody writes.
+    // Opening a pipe waits until somebody opens its other end.
     let slow = trained.run_folder().join("watch/1-0-image.png");
-    let picture = std::fs::read(&slow).unwrap();
     std::fs::remove_file(&slow).unwrap();
     let made = std::process::Command::new("mkfifo").arg(&slow).status().unwrap();
     assert!(made.success());
@@ -127,9 +121,6 @@ fn an_epoch_is_dimmed_while_another_one_is_read() {
     assert!(trained.window.state().train.watch.reading.running().is_some());
     let dimmed = first_tile(&mut trained);
     assert!(dimmed < bright, "{dimmed} after {bright}");
-    // The reader may have had enough before the last byte.
-    if let Err(error) = std::fs::write(&slow, picture) {
-        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "{error}");
-    }
+    std::fs::OpenOptions::new().write(true).open(&slow).unwrap();
     trained.window.until("the first epoch", shows(1));
 }

@@ -80,10 +80,10 @@ impl<F: FnOnce(&Value, &mut Tape) -> Result<Vec<Value>>> Record for F {}
 
 /// A network and images `[n, c, h, w]` for it.
 pub(super) struct Planned<'a, N> {
-    pub(super) plans: &'a Plans,
-    pub(super) images: &'a Tensor,
+    plans: &'a Plans,
+    images: Tensor,
     /// Called only if there is no plan for this size yet, or a plan cannot be: elsewhere than on the CPU in f32.
-    pub(super) network: N,
+    network: N,
 }
 
 impl<N: Record> Planned<'_, N> {
@@ -96,7 +96,7 @@ impl<N: Record> Planned<'_, N> {
             let images = self.images.contiguous()?;
             return self.plan()?.run(&images);
         }
-        let values = (self.network)(&channels_last(self.images)?, &mut Tape::evaluation())?;
+        let values = (self.network)(&channels_last(&self.images)?, &mut Tape::evaluation())?;
         Ok(values.iter().map(|value| value.tensor().clone()).collect())
     }
 
@@ -131,11 +131,23 @@ impl<N: Record> Planned<'_, N> {
     }
 
     fn plan(self) -> Result<Arc<Plan>> {
-        self.plans.plan(self.images, self.network)
+        self.plans.plan(&self.images, self.network)
     }
 }
 
 impl Plans {
+    /// A network that is to be evaluated on images, which are brought to its device.
+    ///
+    /// # Errors
+    /// If the device has no room for them.
+    pub(super) fn of<N: Record>(&self, network: N, images: &Tensor, device: &Device) -> Result<Planned<'_, N>> {
+        Ok(Planned {
+            plans: self,
+            images: images.to_device(device)?,
+            network,
+        })
+    }
+
     /// The plan for images of this size.
     fn plan(
         &self,
