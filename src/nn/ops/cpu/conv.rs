@@ -469,11 +469,17 @@ fn pack_channels<T: Element>(dy: &[T], o: usize, packed: &mut [T]) {
     for (i, group) in packed.chunks_exact_mut(PIXELS * CHANNELS).enumerate() {
         let channels = i * CHANNELS..((i + 1) * CHANNELS).min(o);
         let (targets, _) = group.as_chunks_mut::<CHANNELS>();
-        for (target, pixel) in targets.iter_mut().zip(dy.chunks_exact(o)) {
-            // A whole group is a few registers; a length that is not known is a call.
-            match pixel[channels.start..].first_chunk() {
-                Some(whole) => *target = *whole,
-                None => target[..channels.len()].copy_from_slice(&pixel[channels.clone()]),
+        let pixels = targets.iter_mut().zip(dy.chunks_exact(o));
+        // A whole group is a register or two, a length that is not known a call: in one loop both would be calls.
+        if channels.len() == CHANNELS {
+            for (target, pixel) in pixels {
+                if let Some(whole) = pixel[channels.start..].first_chunk() {
+                    *target = *whole;
+                }
+            }
+        } else {
+            for (target, pixel) in pixels {
+                target[..channels.len()].copy_from_slice(&pixel[channels.clone()]);
             }
         }
     }
