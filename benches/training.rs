@@ -57,6 +57,7 @@ fn a_step(criterion: &mut Criterion) {
     let settings = StepConfig {
         size: SIZE,
         rate: 1e-5,
+        clip: None,
         bn_momentum: 0.1,
         precision: Precision::F32,
         objective: Objective::default(),

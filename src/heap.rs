@@ -18,3 +18,13 @@ pub fn keep_freed_memory() {
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
     }
 }
+
+/// Gives all freed memory back to the system, so that what the process has is what it uses. Does nothing without glibc.
+#[allow(unsafe_code)] // a call of the C library
+pub fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes a number of bytes to keep and touches freed memory alone, under glibc's own lock.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

@@ -18,9 +18,10 @@ autocast, cudnn.benchmark) and torch-compile (the same, compiled). A system that
 reason, and the others go on. A training step is forward, loss, backward and Adam on 224 x 224 pixels.
 
 With a GPU everything ends within --limit-s (540 s): what there was no time for is named. --goldens runs the golden
-tests on the GPU first, with the test program `nn` that `cargo test --release --no-run --test nn` builds.
+tests and those of the CUDA operations on the GPU first, with the test program `nn` that
+`cargo test --release --features cuda --no-run --test nn` builds.
 
-Exit code: 0 all good; 1 the product or a golden failed; 2 it was called wrongly, or there is no such GPU.
+Exit code: 0 all good; 1 the product, a golden or an operation failed; 2 it was called wrongly, or there is no such GPU.
 """
 
 import argparse
@@ -234,12 +235,13 @@ def summary(results):
 
 
 def goldens(arguments, seconds):
-    """Runs the golden tests on the device; whether they pass."""
+    """Runs the golden tests and, on a GPU, those of the CUDA operations; whether they pass."""
     env = os.environ | {"RECOVNET_GOLDEN_DEVICE": arguments.device, "CI": "true"}
     numbers = Path(arguments.reference) / "open"
     if numbers.is_dir():
         env["RECOVNET_REFERENCE"] = str(numbers.resolve())
-    command = [arguments.goldens, "golden", "--test-threads=1"]
+    # A test runs if its path has one of these words in it.
+    command = [arguments.goldens, "golden", "cuda::", "--test-threads=1"]
     start = time.monotonic()
     try:
         run = subprocess.run(command, env=env, text=True, capture_output=True, timeout=seconds, check=False)
@@ -347,7 +349,7 @@ def parse_arguments():
     parser.add_argument("--threads", type=numbers, default=sorted({cores, 1}, reverse=True), help="the first is used for all, the others for batch 1 (%(default)s)")
     parser.add_argument("--rounds", type=int, default=FEWEST_ROUNDS, help="of each case (%(default)s)")
     parser.add_argument("--systems", type=words(sorted({*CPU_SYSTEMS, *GPU_SYSTEMS})), help="default: all of the device")
-    parser.add_argument("--goldens", metavar="TESTPROGRAM", help="test program nn, whose goldens run on the device first")
+    parser.add_argument("--goldens", metavar="TESTPROGRAM", help="test program nn, whose goldens and CUDA operations run on the device first")
     parser.add_argument("--timeout-s", type=float, default=300.0, help="for one answer of a system (%(default)s)")
     parser.add_argument("--limit-s", type=float, help="for everything (default: none; on a GPU 540)")
     parser.add_argument("--json", metavar="FILE", help="where everything that was measured goes")

@@ -15,7 +15,7 @@ use crate::training::evaluation::{Failed, Measured, Selection};
 use crate::training::manifest::Manifest;
 use crate::training::runs;
 
-use super::dataset::DatasetArgs;
+use super::dataset::{DatasetArgs, warn_of_other_split};
 use super::evaluate::write_drawings;
 use super::options::{ClassifierSource, ModelArgs, selection};
 use super::output::{Lines, progress_bar};
@@ -45,11 +45,12 @@ pub struct AuditArgs {
 /// # Errors
 /// If the manifest cannot be used, the models cannot be loaded, or the result cannot be written.
 pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
-    let manifest = args.dataset.open()?;
+    let (manifest, data) = args.dataset.open_for(args.classifier.run.as_deref())?;
     args.models.threads.apply()?;
-    let models = args.classifier.load(&args.models)?;
+    let mut models = args.classifier.load(&args.models)?;
+    warn_of_other_split(&manifest.split.id, &models.classifier.1);
     let mut lines = Lines::open(args.json.as_deref())?;
-    let audit = make(&models, &manifest, args.dataset.display(), args.split)?;
+    let audit = make(&mut models, &manifest, data, args.split)?;
     lines.write(&audit)?;
     if matches!(lines, Lines::Words) {
         print!("{}", words(&audit));
@@ -70,7 +71,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// If the split holds no image.
-pub fn make(models: &Models, manifest: &Manifest, data: String, split: Selection) -> anyhow::Result<Audit> {
+pub fn make(models: &mut Models, manifest: &Manifest, data: String, split: Selection) -> anyhow::Result<Audit> {
     let chosen = Chosen::of(manifest, split);
     anyhow::ensure!(!chosen.rows.is_empty(), "{data}: no images in split '{}'", split.name());
     let bar = progress_bar(chosen.rows.len());

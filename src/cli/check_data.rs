@@ -12,7 +12,6 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::training::check::{self, CheckReport, Options, Progress, Stage, Thumbnail, gate, html, words};
-use crate::training::dataset::paper_table::Comparison;
 
 use super::dataset::DatasetArgs;
 use super::output::{self, Lines};
@@ -53,7 +52,7 @@ enum Form {
 /// If the manifest cannot be used, the check cannot be made, or something not be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let form = args.report.as_deref().map(form_of).transpose()?;
-    let manifest = args.dataset.open()?;
+    let manifest = args.dataset.open_and_keep_split()?;
     anyhow::ensure!(!manifest.rows.is_empty(), "{}: no images", args.dataset.display());
     let cancel = cancel_on_ctrl_c()?;
     let mut lines = Lines::open(args.json.as_deref())?;
@@ -89,9 +88,6 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let sound = report.leakage().is_none() && report.unreadable.total == 0;
     if matches!(lines, Lines::Words) {
         print!("{}", words::text(&report));
-        if !args.dataset.is_plain() {
-            println!("{}", Comparison::of_table_1(&manifest.rows));
-        }
         println!("{}.", words::NOTICE);
     }
     lines.write(&report.without_thumbnails())?;

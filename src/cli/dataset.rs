@@ -1,11 +1,14 @@
-//! Which data a command works on and how they are parted: options that `train` and `evaluate` share.
+//! Which data a command works on and how they are parted: options that all commands on labelled data share.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::nn::ModelCard;
 use crate::training::dataset::{self, DatasetKind, Options, QataVersion};
+use crate::training::evaluation::Origin;
 use crate::training::manifest::Manifest;
+use crate::training::runs;
 use crate::training::split::SplitRule;
 
 /// The data folders and their split.
@@ -33,6 +36,18 @@ pub struct DatasetArgs {
 }
 
 impl DatasetArgs {
+    /// One folder, with everything else as it is by default.
+    pub fn of_folder(folder: &Path) -> Self {
+        Self {
+            data: vec![folder.to_owned()],
+            split_file: None,
+            split_rule: None,
+            split_seed: None,
+            control_group_1: false,
+            qata_version: None,
+        }
+    }
+
     /// The first data folder.
     pub fn folder(&self) -> &Path {
         &self.data[0]
@@ -40,8 +55,7 @@ impl DatasetArgs {
 
     /// The folders as they were named.
     pub fn display(&self) -> String {
-        let folders: Vec<String> = self.data.iter().map(|folder| folder.display().to_string()).collect();
-        folders.join(", ")
+        names(&self.data)
     }
 
     /// What to take beside the first folder, and how to part it.
@@ -56,35 +70,92 @@ impl DatasetArgs {
         }
     }
 
-    /// Opens the data, and says on standard error what they are unless they are plain tables.
+    /// Opens the data without leaving anything behind: a split file that is not there yet is written when a run begins.
+    /// Says on standard error what they are.
     ///
     /// # Errors
     /// If they cannot be used.
     pub fn open(&self) -> Result<Manifest, dataset::Error> {
-        let manifest = dataset::open(self.folder(), &self.options())?;
-        let is_plain = manifest.kinds.iter().all(|kind| *kind == DatasetKind::Manifest);
-        if is_plain && manifest.notes.is_empty() {
-            return Ok(manifest);
+        let mut options = self.options();
+        options.split_file = options.split_file.filter(|file| file.exists());
+        open(self.folder(), &options)
+    }
+
+    /// As [`DatasetArgs::open`], and writes the split file that is named if it is not there yet.
+    ///
+    /// # Errors
+    /// If they cannot be used, or the split not be written.
+    pub fn open_and_keep_split(&self) -> Result<Manifest, dataset::Error> {
+        open(self.folder(), &self.options())
+    }
+
+    /// The data that a network is measured on, with their folders as reports name them. A run's own data are parted as
+    /// the run parted them, unless the user parts them.
+    ///
+    /// # Errors
+    /// If they cannot be used, or the split not be written.
+    pub fn open_for(&self, run: Option<&Path>) -> Result<(Manifest, String), dataset::Error> {
+        let Some(own) = run.and_then(|run| self.own_options(run)) else {
+            return Ok((self.open_and_keep_split()?, self.display()));
+        };
+        let manifest = open(self.folder(), &own)?;
+        let split = &manifest.split.id;
+        eprintln!("note: these are the run's own data; they are parted as the run parted them (split {split})");
+        let unnamed = own.beside.iter().skip(self.data.len() - 1);
+        Ok((manifest, names(self.data.iter().chain(unnamed))))
+    }
+
+    /// Options that part a run's own data as it parted them; `None` where these are others, or the user wants something
+    /// else of them.
+    fn own_options(&self, run: &Path) -> Option<Options> {
+        if self.split_file.is_some() || self.split_rule.is_some() || self.split_seed.is_some() {
+            return None;
         }
-        let kinds: Vec<&str> = manifest.kinds.iter().map(|kind| kind.title()).collect();
-        let split = &manifest.split;
-        eprintln!(
-            "data: {}, {} images; split {} (rule {}, seed {})",
-            kinds.join(" and "),
-            manifest.rows.len(),
-            split.id,
-            split.rule,
-            split.seed
-        );
-        for note in &manifest.notes {
-            eprintln!("note: {note}");
-        }
-        Ok(manifest)
+        let own = runs::own_options(run, self.folder(), &self.data[1..])?;
+        let is_larger = self.control_group_1 && !own.control_group_1;
+        let is_another = self.qata_version.is_some() && self.qata_version != own.qata_version;
+        (!is_larger && !is_another).then_some(own)
     }
 
     /// Whether every folder has a table of its own.
     pub fn is_plain(&self) -> bool {
         let is_table = |folder: &PathBuf| dataset::recognise(folder).is_ok_and(|kind| kind == DatasetKind::Manifest);
         self.data.iter().all(is_table)
+    }
+}
+
+/// Opens data, and says on standard error what they are unless they are plain tables.
+fn open(folder: &Path, options: &Options) -> Result<Manifest, dataset::Error> {
+    let manifest = dataset::open(folder, options)?;
+    let is_plain = manifest.kinds.iter().all(|kind| *kind == DatasetKind::Manifest);
+    if is_plain && manifest.notes.is_empty() {
+        return Ok(manifest);
+    }
+    let kinds: Vec<&str> = manifest.kinds.iter().map(|kind| kind.title()).collect();
+    let split = &manifest.split;
+    eprintln!(
+        "data: {}, {} images; split {} (rule {}, seed {})",
+        kinds.join(" and "),
+        manifest.rows.len(),
+        split.id,
+        split.rule,
+        split.seed
+    );
+    for note in &manifest.notes {
+        eprintln!("note: {note}");
+    }
+    Ok(manifest)
+}
+
+/// Folders in a row, as reports name them.
+fn names<'a>(folders: impl IntoIterator<Item = &'a PathBuf>) -> String {
+    let folders: Vec<String> = folders.into_iter().map(|folder| folder.display().to_string()).collect();
+    folders.join(", ")
+}
+
+/// Says on standard error if images are parted otherwise than those that a network learned from.
+pub fn warn_of_other_split(split_id: &str, card: &ModelCard) {
+    if let Some(warning) = runs::split_warning(&Origin::of(split_id, card)) {
+        eprintln!("warning: {warning}");
     }
 }

@@ -9,7 +9,8 @@ use clap::Args;
 
 use crate::inference::device;
 use crate::inference::models::{self, ClassifierName, WeightsFile};
-use crate::nn::ops::cpu::threads;
+use crate::nn::ops::cpu::tile::KERNEL_VARIABLE;
+use crate::nn::ops::cpu::{kernel_name, threads};
 use crate::report;
 use crate::viewer;
 
@@ -34,6 +35,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
         machine::features()
     );
     let _ = writeln!(text, "CPU: {}", cpu());
+    let _ = writeln!(text, "Kernels: {}", kernels());
     for line in device::cuda_report() {
         let _ = writeln!(text, "CUDA: {line}");
     }
@@ -57,6 +59,19 @@ fn cpu() -> String {
         threads(),
         machine::vectors()
     )
+}
+
+/// The kernels that compute on the CPU, and whether the environment has chosen them.
+fn kernels() -> String {
+    let name = kernel_name();
+    let wanted = std::env::var(KERNEL_VARIABLE).unwrap_or_default();
+    if wanted.is_empty() {
+        name.to_owned()
+    } else if wanted.eq_ignore_ascii_case(name) {
+        format!("{name}, chosen by {KERNEL_VARIABLE}")
+    } else {
+        format!("{name}; {KERNEL_VARIABLE} names '{wanted}', which this machine does not have")
+    }
 }
 
 /// The NVIDIA kernel driver's version, or why there is none.

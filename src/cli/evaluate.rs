@@ -15,7 +15,7 @@ use crate::training::evaluation::measure::{self, Chosen};
 use crate::training::evaluation::{Failed, Report, SegmenterReport, Selection, saved};
 use crate::training::runs;
 
-use super::dataset::DatasetArgs;
+use super::dataset::{DatasetArgs, warn_of_other_split};
 use super::options::{ClassifierSource, ModelArgs, selection};
 use super::output::{self, Lines, progress_bar};
 use super::table;
@@ -45,19 +45,18 @@ pub struct EvaluateArgs {
 /// # Errors
 /// If the manifest cannot be used, the models cannot be loaded, or the result cannot be written.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
-    let manifest = args.dataset.open()?;
+    let (manifest, data) = args.dataset.open_for(args.classifier.run.as_deref())?;
     let chosen = Chosen::of(&manifest, args.split);
     anyhow::ensure!(
         !chosen.rows.is_empty(),
-        "{}: no images in split '{}'",
-        args.dataset.display(),
+        "{data}: no images in split '{}'",
         args.split.name()
     );
     args.models.threads.apply()?;
     let segmenter = args.classifier.file()?.filter(|file| is_segmenter(file));
     match segmenter {
-        Some(file) => evaluate_segmenter(args, &file, &chosen),
-        None => evaluate_classifier(args, &chosen),
+        Some(file) => evaluate_segmenter(args, &file, &chosen, data),
+        None => evaluate_classifier(args, &chosen, data),
     }
 }
 
@@ -76,13 +75,15 @@ fn show(bar: &ProgressBar) -> impl FnMut(usize, Option<&Failed>) {
     }
 }
 
-fn evaluate_classifier(args: &EvaluateArgs, chosen: &Chosen<'_>) -> anyhow::Result<ExitCode> {
-    let models = args.classifier.load(&args.models)?;
+/// A classifier on chosen images; `data` is the data folders as reports name them.
+fn evaluate_classifier(args: &EvaluateArgs, chosen: &Chosen<'_>, data: String) -> anyhow::Result<ExitCode> {
+    let mut models = args.classifier.load(&args.models)?;
+    warn_of_other_split(chosen.split_id, &models.classifier.1);
     let mut lines = Lines::open(args.json.as_deref())?;
     let bar = progress_bar(chosen.rows.len());
-    let measured = measure::records(&models, &chosen.rows, &AtomicBool::new(false), &mut show(&bar));
+    let measured = measure::records(&mut models, &chosen.rows, &AtomicBool::new(false), &mut show(&bar));
     bar.finish_and_clear();
-    let results = Report::of(&models, args.dataset.display(), args.split, chosen, &measured);
+    let results = Report::of(&models, data, args.split, chosen, &measured);
     lines.write(&results)?;
     if matches!(lines, Lines::Words) {
         print!("{}", table::of(&results));
@@ -100,14 +101,14 @@ fn evaluate_classifier(args: &EvaluateArgs, chosen: &Chosen<'_>) -> anyhow::Resu
 }
 
 /// A segmenter alone, on the images that have a mask.
-fn evaluate_segmenter(args: &EvaluateArgs, file: &Path, chosen: &Chosen<'_>) -> anyhow::Result<ExitCode> {
+fn evaluate_segmenter(args: &EvaluateArgs, file: &Path, chosen: &Chosen<'_>, data: String) -> anyhow::Result<ExitCode> {
     let (segmenter, device) = Models::load_segmenter_file(file, &args.models.device)?;
+    warn_of_other_split(chosen.split_id, &segmenter.1);
     let mut lines = Lines::open(args.json.as_deref())?;
     let bar = progress_bar(chosen.rows.iter().filter(|row| row.mask.is_some()).count());
     let models = (&segmenter, &device);
     let (images, failures) = measure::segmented(models, &chosen.rows, &AtomicBool::new(false), &mut show(&bar));
     bar.finish_and_clear();
-    let data = args.dataset.display();
     let results = SegmenterReport::of(models, data, args.split, chosen, (&images, failures));
     lines.write(&results)?;
     if matches!(lines, Lines::Words) {

@@ -141,7 +141,8 @@ pub struct ClassifierSource {
     /// A classifier's weights file instead, with its card beside it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "name"])]
     weights_file: Option<PathBuf>,
-    /// Folder of a run instead: its best weights; the results are kept in it
+    /// Folder of a run instead: its best weights; the results are kept in it, and its own data are parted as it parted
+    /// them unless a split is named
     #[arg(long, value_name = "FOLDER", conflicts_with = "name")]
     pub run: Option<PathBuf>,
 }

@@ -198,15 +198,19 @@ impl Predictor {
     fn findings(&mut self, image: &Radiograph) -> Result<Vec<Arc<Findings>>, pipeline::Error> {
         let Self { models, cache } = self;
         let key = |classifier: &LoadedClassifier| Key::of(image, &classifier.1.sha256, &models.segmenter.1.sha256);
-        let mut found: Vec<Option<Arc<Findings>>> = models.classifiers().map(|c| cache.get(&key(c))).collect();
-        let pairs = models.classifiers().zip(&found);
-        let wanted: Vec<&LoadedClassifier> = pairs.filter(|(_, found)| found.is_none()).map(|(c, _)| c).collect();
-        if !wanted.is_empty() {
-            let mut made = pipeline::analyse_with(models, &wanted, image, &mut |_| true)?.into_iter();
-            for (classifier, slot) in models.classifiers().zip(&mut found) {
+        let keys: Vec<Key> = models.classifiers().map(key).collect();
+        let mut found: Vec<Option<Arc<Findings>>> = keys.iter().map(|key| cache.get(key)).collect();
+        if found.iter().any(Option::is_none) {
+            let made = models.compute(|models| {
+                let pairs = models.classifiers().zip(&found);
+                let wanted = pairs.filter(|(_, found)| found.is_none()).map(|(c, _)| c);
+                pipeline::analyse_with(models, &wanted.collect::<Vec<_>>(), image, &mut |_| true)
+            });
+            let mut made = made?.into_iter();
+            for (key, slot) in keys.into_iter().zip(&mut found) {
                 if slot.is_none() {
                     *slot = made.next().map(Arc::new);
-                    cache.insert(key(classifier), slot.clone().expect("there are findings of each"));
+                    cache.insert(key, slot.clone().expect("there are findings of each"));
                 }
             }
         }

@@ -10,7 +10,6 @@ use crate::inference::models::{self, ClassifierName};
 use crate::nn::card::Task;
 use crate::report;
 use crate::training::audit;
-use crate::training::dataset;
 use crate::training::evaluation::measure::{self, Chosen};
 use crate::training::evaluation::{Calibration, Report, Selection, saved};
 use crate::training::runs::promotion::{self, Promoted, Request, Standing, ThresholdChoice, ThresholdRule};
@@ -18,6 +17,7 @@ use crate::training::runs::registry::Registry;
 use crate::training::runs::{self, Run};
 use crate::training::split::Part;
 
+use super::dataset::{DatasetArgs, warn_of_other_split};
 use super::options::{ClassifierSource, ModelArgs, selection};
 use super::output::Lines;
 use super::{Usage, runs_table};
@@ -98,7 +98,8 @@ struct PromoteArgs {
     /// Why it is promoted although the audit is red; the card keeps it
     #[arg(long)]
     reason: Option<String>,
-    /// Data folder to make the audit on, where the run has none of its best weights
+    /// Data folder to make the audit and the calibration on, where the run has none of its best weights; the run's own
+    /// data are parted as it parted them
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Part of the data for that audit: train, val, test or all
@@ -203,15 +204,15 @@ fn make_what_is_missing(args: &PromoteArgs, data: &Path) -> anyhow::Result<()> {
     if !needs_audit && !needs_validation {
         return Ok(());
     }
-    let manifest = dataset::open(data, &dataset::Options::default())?;
+    let (manifest, name) = DatasetArgs::of_folder(data).open_for(Some(&args.run))?;
     args.models.threads.apply()?;
-    let models = ClassifierSource::of_run(&args.run).load(&args.models)?;
-    let name = data.display().to_string();
+    let mut models = ClassifierSource::of_run(&args.run).load(&args.models)?;
+    warn_of_other_split(&manifest.split.id, &models.classifier.1);
     if needs_validation {
         let split = Selection::Only(Part::Validation);
         let chosen = Chosen::of(&manifest, split);
         let never = std::sync::atomic::AtomicBool::new(false);
-        let measured = measure::records(&models, &chosen.rows, &never, &mut |_, _| {});
+        let measured = measure::records(&mut models, &chosen.rows, &never, &mut |_, _| {});
         let report = Report::of(&models, name.clone(), split, &chosen, &measured);
         saved::write(
             &runs::evaluation_folder(&args.run, split.name()),
@@ -220,7 +221,7 @@ fn make_what_is_missing(args: &PromoteArgs, data: &Path) -> anyhow::Result<()> {
         )?;
     }
     if needs_audit {
-        let audit = super::audit::make(&models, &manifest, name, args.split)?;
+        let audit = super::audit::make(&mut models, &manifest, name, args.split)?;
         audit::saved::write(&runs::audit_folder(&args.run), &audit)?;
         eprint!("{}", super::audit::words(&audit));
     }

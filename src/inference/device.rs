@@ -85,6 +85,11 @@ impl DeviceChoice {
             }
         }
     }
+
+    /// The CPU instead of a GPU that failed, with a label that says why; `None` unless the GPU was the choice of `auto`.
+    pub fn instead_of_gpu(self, cause: &str) -> Option<Opened> {
+        (self == Self::Auto).then(|| cpu(Some(cause)))
+    }
 }
 
 impl Error {

@@ -47,7 +47,8 @@ pub struct Loaded {
 /// What the worker says.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The models are there; sent before any request ends in `Done`, and after each switch to another classifier.
+    /// The models are there; sent before any request ends in `Done`, after each switch to another classifier, and when
+    /// they left a GPU that failed for the CPU.
     Loaded(Box<Loaded>),
     /// The models cannot be loaded; every request then ends in `Failed` with the same sentence.
     LoadFailed(String),
@@ -77,6 +78,15 @@ pub trait Analyst {
     /// As [`pipeline::analyse`].
     fn analyse(&self, image: &Radiograph, on_stage: &mut dyn FnMut(Stage) -> bool)
     -> Result<Findings, pipeline::Error>;
+
+    /// The same on the CPU, for a GPU that failed and what it said; `None` where there is none to leave, or it was asked
+    /// for by its number.
+    fn leave_gpu(&self, _: &str) -> Option<Result<Self, String>>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 impl Analyst for Models {
@@ -99,6 +109,11 @@ impl Analyst for Models {
         on_stage: &mut dyn FnMut(Stage) -> bool,
     ) -> Result<Findings, pipeline::Error> {
         pipeline::analyse(self, image, on_stage)
+    }
+
+    fn leave_gpu(&self, cause: &str) -> Option<Result<Self, String>> {
+        let moved = self.on_cpu(cause)?;
+        Some(moved.map_err(|error| error.to_string()))
     }
 }
 

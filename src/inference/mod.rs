@@ -6,6 +6,7 @@ pub mod cache;
 pub mod components;
 pub mod device;
 pub mod engine;
+mod fallback;
 pub mod installed;
 pub mod models;
 mod names;

@@ -104,6 +104,17 @@ pub struct Models {
     pub device: nn::Device,
     /// What that is, in words for the window: `CPU, 2 threads`.
     pub device_label: String,
+    /// What they were read from.
+    files: Files,
+    /// What was asked for; the CPU, once they had to go there.
+    choice: DeviceChoice,
+}
+
+/// Weights files of a segmenter and its classifiers.
+#[derive(Clone)]
+struct Files {
+    segmenter: WeightsFile,
+    classifiers: Vec<WeightsFile>,
 }
 
 impl Models {
@@ -161,43 +172,48 @@ impl Models {
         }
         let folders = weights_folders(weights);
         let choice: DeviceChoice = device.parse()?;
-        let segmenter = find_segmenter(&folders)?;
-        let classifiers = classifiers(&folders)?;
-        let opened = choice.open()?;
-        match Self::load_on(&segmenter, &classifiers, &opened.device, opened.label) {
+        let files = Files {
+            segmenter: find_segmenter(&folders)?,
+            classifiers: classifiers(&folders)?,
+        };
+        match Self::load_on(&files, choice.open()?, choice) {
             // A GPU that computes may yet have no room for the networks.
-            Err(Error::NoRoom { cause }) if choice == DeviceChoice::Auto => {
-                let cpu = device::cpu(Some(&cause.to_string()));
-                Self::load_on(&segmenter, &classifiers, &cpu.device, cpu.label)
-            }
+            Err(Error::NoRoom { cause }) => match choice.instead_of_gpu(&cause.to_string()) {
+                Some(cpu) => Self::load_on(&files, cpu, DeviceChoice::Cpu),
+                None => Err(Error::NoRoom { cause }),
+            },
             loaded => loaded,
         }
     }
 
-    fn load_on(
-        segmenter: &WeightsFile,
-        classifiers: &[WeightsFile],
-        device: &nn::Device,
-        device_label: String,
-    ) -> Result<Self, Error> {
+    /// The same networks on the CPU, for a GPU that failed; `None` unless it was the choice of `auto`.
+    pub(super) fn on_cpu(&self, cause: &str) -> Option<Result<Self, Error>> {
+        let cpu = self.choice.instead_of_gpu(cause)?;
+        Some(Self::load_on(&self.files, cpu, DeviceChoice::Cpu))
+    }
+
+    fn load_on(files: &Files, opened: Opened, choice: DeviceChoice) -> Result<Self, Error> {
+        let Opened { device, label } = opened;
         let refused = |cause| match cause {
             nn::Error::Gpu { .. } => Error::NoRoom { cause: Box::new(cause) },
             cause => cause.into(),
         };
-        let WeightsFile { path, card } = segmenter;
-        let segmenter = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, device);
+        let WeightsFile { path, card } = &files.segmenter;
+        let segmenter = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, &device);
         let segmenter = (segmenter.map_err(refused)?, card.clone());
         let classifier = |WeightsFile { path, card }: &WeightsFile| -> Result<LoadedClassifier, Error> {
-            let network = nn::Classifier::load_verified(path, &card.sha256, card.backbone, card.graph, device);
+            let network = nn::Classifier::load_verified(path, &card.sha256, card.backbone, card.graph, &device);
             Ok((network.map_err(refused)?, card.clone()))
         };
-        let (first, others) = classifiers.split_first().expect("a classifier is named");
+        let (first, others) = files.classifiers.split_first().expect("a classifier is named");
         Ok(Self {
             segmenter,
             classifier: classifier(first)?,
             others: others.iter().map(classifier).collect::<Result<_, _>>()?,
-            device: device.clone(),
-            device_label,
+            device,
+            device_label: label,
+            files: files.clone(),
+            choice,
         })
     }
 

@@ -77,7 +77,7 @@ impl ClassifierName {
     }
 
     /// What the card beside its weights must say.
-    pub(super) fn network(self) -> (Task, BackboneKind) {
+    pub(crate) fn network(self) -> (Task, BackboneKind) {
         match self {
             Self::RecovnetV1 => (Task::Recovnet, BackboneKind::DenseNet121),
             Self::RecovnetV2 => (Task::Recovnet, BackboneKind::ResNet50),

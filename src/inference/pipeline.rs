@@ -43,13 +43,38 @@ pub enum Error {
     Cancelled,
     /// No network input could be made.
     #[error(transparent)]
-    Preprocess(#[from] preprocess::Error),
+    Preprocess(preprocess::Error),
     /// A network failed.
     #[error(transparent)]
     Network(#[from] nn::Error),
     /// A network gave something that is no number.
     #[error("the {0} gave no finite numbers; its weights are not usable")]
     NotFinite(&'static str),
+    /// The GPU failed, and the networks cannot be loaded on the CPU instead.
+    #[error("{gpu}; the networks cannot be loaded on the CPU instead: {cpu}")]
+    NotOnCpu {
+        /// What the GPU said.
+        gpu: String,
+        /// Why not on the CPU.
+        cpu: String,
+    },
+}
+
+impl Error {
+    /// Whether a GPU refused, is full or was lost: the CPU may do.
+    pub fn is_of_gpu(&self) -> bool {
+        matches!(self, Self::Network(nn::Error::Gpu { .. }))
+    }
+}
+
+impl From<preprocess::Error> for Error {
+    fn from(error: preprocess::Error) -> Self {
+        match error {
+            // The input is made on the device that the networks are on, and a GPU that was lost is noticed here first.
+            preprocess::Error::Tensor(cause) => Self::Network(cause.into()),
+            colour @ preprocess::Error::Colour => Self::Preprocess(colour),
+        }
+    }
 }
 
 /// A picture as one network wants it.

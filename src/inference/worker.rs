@@ -11,6 +11,7 @@ use crate::imaging::Radiograph;
 
 use super::cache::{CACHE_BYTES, Cache};
 use super::engine::{Analyst, Event, RequestId};
+use super::fallback::or_on_cpu;
 use super::names::ClassifierName;
 use super::pipeline::Error;
 
@@ -173,7 +174,7 @@ impl Worker {
             match order {
                 Order::Switch(classifier) => self.switch(&mut loaded, load(classifier)),
                 Order::Answer(id, image) => {
-                    let outcome = match (&loaded, image) {
+                    let outcome = match (&mut loaded, image) {
                         (_, None) => Event::Cancelled(id),
                         (Err(reason), Some(_)) => Event::Failed(id, reason.clone()),
                         (Ok(analyst), Some(image)) => self.answer(analyst, id, &image),
@@ -197,7 +198,7 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, analyst: &impl Analyst, id: RequestId, image: &Radiograph) -> Event {
+    fn answer(&mut self, analyst: &mut impl Analyst, id: RequestId, image: &Radiograph) -> Event {
         let key = analyst.key(image);
         if let Some(findings) = self.cache.get(&key) {
             return Event::Done(id, findings);
@@ -213,8 +214,14 @@ impl Worker {
         }
     }
 
-    /// The findings, or why there are none; no reason means that the request was cancelled.
-    fn analyse(&self, analyst: &impl Analyst, id: RequestId, image: &Radiograph) -> Result<Findings, Option<String>> {
+    /// The findings, or why there are none; no reason means that the request was cancelled. An analyst that leaves its
+    /// GPU is told of.
+    fn analyse<A: Analyst>(
+        &self,
+        analyst: &mut A,
+        id: RequestId,
+        image: &Radiograph,
+    ) -> Result<Findings, Option<String>> {
         let mut on_stage = |stage| {
             let go_on = self.shared.may_go_on();
             if go_on {
@@ -222,7 +229,15 @@ impl Worker {
             }
             go_on
         };
-        match catch_unwind(AssertUnwindSafe(|| analyst.analyse(image, &mut on_stage))) {
+        let leave_gpu = |analyst: &A, cause: &str| {
+            let moved = analyst.leave_gpu(cause);
+            if let Some(Ok(moved)) = &moved {
+                self.outbox.send(Event::Loaded(Box::new(moved.describe())));
+            }
+            moved
+        };
+        let run = || or_on_cpu(analyst, leave_gpu, |analyst| analyst.analyse(image, &mut on_stage));
+        match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(findings)) => Ok(findings),
             Ok(Err(Error::Cancelled)) => Err(None),
             Ok(Err(error)) => Err(Some(error.to_string())),

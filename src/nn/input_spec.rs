@@ -2,17 +2,18 @@
 
 use std::fmt;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::ops::cpu::Host;
 use super::{BackboneKind, Error, Graph, Result};
 
-/// Checks a network's input, `[n, 3, h, w]`: what is no batch of pictures is refused before the
-/// first operation sees it.
+/// Checks a network's input, `[n, 3, h, w]`: what is no batch of pictures, or of other numbers than networks compute
+/// with, is refused before the first operation sees it.
 pub(super) fn check_images(images: &Tensor) -> Result<()> {
     let reason = match *images.dims() {
         [0, ..] => "there is no picture in the batch; a batch holds at least one",
-        [_, 3, h, w] if h > 0 && w > 0 => return Ok(()),
+        [_, 3, h, w] if h > 0 && w > 0 => return check_numbers(images),
         [_, 3, _, _] => "the pictures have no pixels",
         _ => "expected [n, 3, h, w]: pictures, channels, rows, columns",
     };
@@ -20,6 +21,51 @@ pub(super) fn check_images(images: &Tensor) -> Result<()> {
         found: images.dims().to_vec(),
         reason,
     })
+}
+
+/// Checks the numbers' type, and in host memory that they are finite: reading them back from a GPU would cost a wait.
+fn check_numbers(images: &Tensor) -> Result<()> {
+    let on_cpu = images.device().is_cpu();
+    match images.dtype() {
+        DType::F32 if on_cpu => check_finite(images),
+        DType::F32 | DType::BF16 if !on_cpu => Ok(()),
+        other => {
+            let (found, wanted) = (other.as_str(), if on_cpu { "f32" } else { "f32 or bf16" });
+            let fault = format!(" of {found}; convert them to {wanted}, normalised as the model card says");
+            Err(unfit(images, &fault))
+        }
+    }
+}
+
+/// Checks that a batch in host memory has no NaN and no infinity: they would spread over a picture's whole result.
+fn check_finite(images: &Tensor) -> Result<()> {
+    let images = images.contiguous()?;
+    let host = Host::of(&images)?;
+    let (n, values) = (images.dims()[0], host.slice::<f32>()?);
+    let mut pictures = values.chunks_exact(values.len() / n).zip(1_usize..);
+    let Some((picture, number)) = pictures.find(|(picture, _)| !all_finite(picture)) else {
+        return Ok(());
+    };
+    let value = if picture.iter().any(|value| value.is_nan()) {
+        "a value that is not a number"
+    } else {
+        "an infinite value"
+    };
+    let fault = format!(": image {number} of {n} has {value}; look at its pixels and at what they were divided by");
+    Err(unfit(&images, &fault))
+}
+
+/// Whether no value is NaN or infinite. All are looked at, because a loop that may end early is not vectorised.
+fn all_finite(values: &[f32]) -> bool {
+    values.iter().fold(true, |all, value| all & value.is_finite())
+}
+
+/// Pictures of the right shape that no network can be given.
+fn unfit(images: &Tensor, fault: &str) -> Error {
+    Error::Unsupported {
+        operation: "a network",
+        on: format!("pictures {:?}{fault}", images.dims()),
+    }
 }
 
 /// How a picture of another shape becomes the network's shape.

@@ -54,6 +54,8 @@ pub enum Error {
         sizes: String,
         /// One sentence with the cause and what to do.
         reason: String,
+        /// Whether the cause is that its memory is full.
+        full: bool,
     },
     /// A tensor does not have the shape that the network needs.
     #[error("{tensor}: shape {found:?}, expected {expected:?}")]
@@ -102,7 +104,7 @@ pub enum Error {
 impl Error {
     /// Whether a GPU's memory is full: fewer pictures at once may do.
     pub fn is_out_of_memory(&self) -> bool {
-        matches!(self, Self::Gpu { reason, .. } if reason.starts_with("the GPU's memory is full"))
+        matches!(self, Self::Gpu { full: true, .. })
     }
 }
 
@@ -116,11 +118,7 @@ impl From<candle_core::Error> for Error {
                 .iter()
                 .any(|word| cause.contains(word))
             {
-                return Self::Gpu {
-                    operation: "a tensor operation",
-                    sizes: "on the GPU".to_owned(),
-                    reason: ops::cuda::advice(cause),
-                };
+                return ops::cuda::refused("a tensor operation", "on the GPU".to_owned(), cause);
             }
         }
         Self::Candle(error)
@@ -129,3 +127,25 @@ impl From<candle_core::Error> for Error {
 
 /// Result of a network operation.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_is_full_if_its_error_says_so_whatever_the_words() {
+        let gpu = |full, reason: &str| Error::Gpu {
+            operation: "convolution",
+            sizes: "1 picture".to_owned(),
+            reason: reason.to_owned(),
+            full,
+        };
+        assert!(gpu(true, "cuDNN has no algorithm for what is free").is_out_of_memory());
+        assert!(!gpu(false, "the GPU's memory is full").is_out_of_memory());
+        let other = Error::Unsupported {
+            operation: "convolution",
+            on: "the GPU's memory is full".to_owned(),
+        };
+        assert!(!other.is_out_of_memory());
+    }
+}

@@ -26,6 +26,7 @@ pub fn check(device: &Device) -> Result<()> {
         operation: "self-test",
         sizes: "a network of one layer of each kind".to_owned(),
         reason: format!("it computes wrong numbers ({largest} off the CPU's); choose --device cpu"),
+        full: false,
     })
 }
 

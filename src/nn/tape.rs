@@ -115,15 +115,19 @@ impl Value {
     }
 
     /// A value that no gradient flows to.
+    ///
+    /// Kernels read row by row, so a tensor of other strides is copied here. If a GPU has no room for the copy, the
+    /// operation that needs it says so.
     pub fn constant(tensor: Tensor) -> Self {
-        Self::of_tensor(tensor, None)
+        Self::of_tensor(tensor.contiguous().unwrap_or(tensor), None)
     }
 
-    /// What an operation yields while a network is recorded: a shape, and the number of its node.
+    /// What an operation yields while a network is recorded: a shape, which must not become a map by a copy, and the
+    /// number of its node.
     pub(super) fn recorded(shape: Tensor, node: usize) -> Self {
         Self {
             node: Some(node),
-            ..Self::constant(shape)
+            ..Self::of_tensor(shape, None)
         }
     }
 
@@ -220,6 +224,19 @@ impl Gradients {
     /// All of them, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// Euclidean norm over all parameters.
+    ///
+    /// # Errors
+    /// If a gradient is not f32 in host memory.
+    pub fn norm(&self) -> Result<f64> {
+        let mut sum = 0.0;
+        for gradient in self.0.values() {
+            let gradient = gradient.contiguous()?;
+            sum += cpu::adam::sum_of_squares(cpu::Host::of(&gradient)?.slice()?);
+        }
+        Ok(sum.sqrt())
     }
 
     /// Gives the buffers to a workspace. No tensor of these may have been cloned.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::nn::ops::AdamStep;
+#[cfg(feature = "cuda")]
+use crate::nn::ops::cuda::Reading;
 use crate::nn::{self, Gradients, Network, Tensor};
 
 /// Which form of Adam.
@@ -52,6 +54,29 @@ pub struct Moments {
     pub first: Vec<f32>,
     /// Decayed mean of its square.
     pub second: Vec<f32>,
+}
+
+/// Euclidean norm of a step's gradient before it was clipped.
+pub enum GradientNorm {
+    /// As it is.
+    Known(f64),
+    /// On its way from the GPU.
+    #[cfg(feature = "cuda")]
+    Flying(Reading),
+}
+
+impl GradientNorm {
+    /// The norm.
+    ///
+    /// # Errors
+    /// If the GPU was lost.
+    pub fn wait(self) -> nn::Result<f64> {
+        match self {
+            Self::Known(norm) => Ok(norm),
+            #[cfg(feature = "cuda")]
+            Self::Flying(reading) => reading.wait(),
+        }
+    }
 }
 
 /// Optimiser state: one [`Moments`] a parameter.
@@ -102,24 +127,46 @@ impl Adam {
         Ok(Cow::Borrowed(&self.moments))
     }
 
-    /// One step of every trainable parameter that has a gradient.
+    /// One step of every trainable parameter that has a gradient, the gradient shortened to a norm of `clip` where it is
+    /// longer (Pascanu et al. 2013; as torch's `clip_grad_norm_`, over all parameters). Where the norm is no number,
+    /// parameters and moments stay as they are.
     ///
     /// # Errors
     /// If a gradient has not its parameter's shape, or a tensor cannot be read or made.
-    pub fn step(&mut self, network: &mut dyn Network, gradients: &Gradients, rate: f64) -> nn::Result<()> {
-        self.steps += 1;
-        let step = factors(&self.settings, self.steps, rate);
+    pub fn step(
+        &mut self,
+        network: &mut dyn Network,
+        gradients: &Gradients,
+        rate: f64,
+        clip: Option<f64>,
+    ) -> nn::Result<GradientNorm> {
+        let step = factors(&self.settings, self.steps + 1, rate);
         #[cfg(feature = "cuda")]
         if gradients.iter().any(|(_, gradient)| gradient.device().is_cuda()) {
-            return self.step_on_gpu(network, gradients, &step);
+            let norm = self.step_on_gpu(network, gradients, &step, clip)?;
+            self.steps += 1;
+            return Ok(norm);
         }
+        let norm = gradients.norm()?;
+        if norm.is_finite() {
+            let step = AdamStep {
+                scale: scale(norm, clip),
+                ..step
+            };
+            self.step_on_host(network, gradients, &step)?;
+            self.steps += 1;
+        }
+        Ok(GradientNorm::Known(norm))
+    }
+
+    fn step_on_host(&mut self, network: &mut dyn Network, gradients: &Gradients, step: &AdamStep) -> nn::Result<()> {
         let mut outcome = Ok(());
         network.visit_mut(&mut |name, tensor, role| {
             if outcome.is_err() || !role.trainable() {
                 return;
             }
             if let Some(gradient) = gradients.get(name) {
-                outcome = self.step_tensor(name, tensor, gradient, &step);
+                outcome = self.step_tensor(name, tensor, gradient, step);
             }
         });
         outcome
@@ -127,10 +174,17 @@ impl Adam {
 
     /// All parameters in one kernel.
     #[cfg(feature = "cuda")]
-    fn step_on_gpu(&mut self, network: &mut dyn Network, gradients: &Gradients, step: &AdamStep) -> nn::Result<()> {
-        super::adam_gpu::step(&mut self.on_gpu, &self.moments, network, gradients, step)?;
+    fn step_on_gpu(
+        &mut self,
+        network: &mut dyn Network,
+        gradients: &Gradients,
+        step: &AdamStep,
+        clip: Option<f64>,
+    ) -> nn::Result<GradientNorm> {
+        let known = &self.moments;
+        let norm = super::adam_gpu::step(&mut self.on_gpu, known, network, gradients, (step, clip))?;
         self.moments.clear();
-        Ok(())
+        Ok(norm.map_or(GradientNorm::Known(0.0), GradientNorm::Flying))
     }
 
     fn step_tensor(&mut self, name: &str, tensor: &mut Tensor, gradient: &Tensor, step: &AdamStep) -> nn::Result<()> {
@@ -157,6 +211,12 @@ impl Adam {
     }
 }
 
+/// What a gradient of this norm is multiplied by.
+fn scale(norm: f64, clip: Option<f64>) -> f32 {
+    clip.filter(|limit| norm > *limit)
+        .map_or(1.0, |limit| (limit / norm) as f32)
+}
+
 /// What a step multiplies with.
 fn factors(settings: &AdamSettings, step: u64, rate: f64) -> AdamStep {
     let (beta1, beta2) = (settings.beta1, settings.beta2);
@@ -173,5 +233,6 @@ fn factors(settings: &AdamSettings, step: u64, rate: f64) -> AdamStep {
         rate: rate as f32,
         root: root as f32,
         epsilon: settings.epsilon as f32,
+        scale: 1.0,
     }
 }

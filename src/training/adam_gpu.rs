@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::nn::ops::AdamStep;
-use crate::nn::ops::cuda::AdamState;
+use crate::nn::ops::cuda::{AdamState, Reading};
 use crate::nn::{self, Gradients, Network, Tensor};
 
 use super::adam::Moments;
@@ -51,8 +51,9 @@ impl GpuMoments {
     }
 }
 
-/// One step of every trainable parameter that has a gradient. Moments begin with the `known` ones, or at zero; when
-/// other parameters than before have gradients, they are put together anew.
+/// One step of every trainable parameter that has a gradient, clipped as [`super::adam::Adam::step`] says; gives the
+/// gradient's norm, `None` where there is no gradient. Moments begin with the `known` ones, or at zero; when other
+/// parameters than before have gradients, they are put together anew.
 ///
 /// # Errors
 /// If a gradient has not its parameter's shape, or the GPU refuses.
@@ -61,8 +62,8 @@ pub fn step(
     known: &BTreeMap<String, Moments>,
     network: &mut dyn Network,
     gradients: &Gradients,
-    step: &AdamStep,
-) -> nn::Result<()> {
+    (step, clip): (&AdamStep, Option<f64>),
+) -> nn::Result<Option<Reading>> {
     let (mut names, mut values, mut slopes) = (Vec::new(), Vec::new(), Vec::new());
     let mut problem = None;
     network.visit(&mut |name, tensor, role| {
@@ -84,7 +85,7 @@ pub fn step(
         return Err(problem);
     }
     if values.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let current = match moments.take() {
         Some(current) if current.names == names => current,
@@ -92,12 +93,12 @@ pub fn step(
         None => GpuMoments::new(names, &values, known)?,
     };
     let current = moments.insert(current);
-    let next = current.state.step(&values, &slopes, step)?;
+    let (next, norm) = current.state.step(&values, &slopes, step, clip)?;
     let mut next: BTreeMap<&str, Tensor> = current.names.iter().map(String::as_str).zip(next).collect();
     network.visit_mut(&mut |name, tensor, _| {
         if let Some(value) = next.remove(name) {
             *tensor = value;
         }
     });
-    Ok(())
+    Ok(Some(norm))
 }

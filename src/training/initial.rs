@@ -13,6 +13,7 @@ use crate::nn::{self, BackboneKind, Graph, ModelCard, Network, Tensor, import, w
 use super::Error;
 use super::card::{LEARNED_BEFORE, UNKNOWN_SOURCE};
 use super::manifest::Row;
+use super::request::may_begin_with;
 use super::split::SPLIT_KEY;
 use super::trainer::Job;
 
@@ -194,9 +195,8 @@ pub fn load(network: &mut impl Network, state: &BTreeMap<String, Tensor>) -> nn:
     network.load_state(&whole)
 }
 
-/// A network goes on from one of its own kind, and `ReCovNet` begins with a segmenter's encoder.
 fn check_task(path: &Path, task: Task, found: Task) -> Result<(), Error> {
-    if found == task || (task, found) == (Task::Recovnet, Task::Segmenter) {
+    if may_begin_with(task, found) {
         return Ok(());
     }
     let needed = match task {

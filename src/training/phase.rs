@@ -45,7 +45,7 @@ pub struct GpuTargets {
 /// One of the two phases.
 pub trait Phase {
     /// The network that is trained.
-    type Network: Network;
+    type Network: Network + Send;
     /// Whether samples carry masks.
     const MASKS: bool;
     /// Name of the score.

@@ -7,12 +7,21 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
 use super::checkpoint::REQUEST;
 use super::dataset;
 use super::process::Process;
 use super::recipe::Config;
 use super::watch::WatchList;
+use super::{Error, Task};
+
+/// Most numbers that are tried for the folder of a run that is made once more.
+const MOST_REPEATS: usize = 10_000;
+
+/// Whether a run of a task may begin with the weights of a network that was trained for another: each goes on from its
+/// own kind, and `ReCovNet` begins with a segmenter's encoder.
+pub fn may_begin_with(task: Task, found: Task) -> bool {
+    found == task || (task, found) == (Task::Recovnet, Task::Segmenter)
+}
 
 /// What a run does when the program that controls it is gone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +146,27 @@ impl Request {
         })
     }
 
+    /// The request of the run that lies in a folder, to make it once more in a new folder beside it.
+    ///
+    /// # Errors
+    /// If there is none, or all names beside it are taken.
+    pub fn again(folder: &Path) -> Result<Self, Error> {
+        let kept = Self::of_run(folder)?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let free = (2..MOST_REPEATS)
+            .map(|number| folder.with_file_name(format!("{name}-{number}")))
+            .find(|beside| !beside.exists());
+        let run = free.ok_or_else(|| Error::Run {
+            path: folder.to_owned(),
+            reason: "there is no free name beside this folder for another run".to_owned(),
+        })?;
+        Ok(Self {
+            run,
+            resume: false,
+            ..kept
+        })
+    }
+
     /// The same run with every path made absolute, so that another process in another folder finds the files.
     ///
     /// # Errors
@@ -180,5 +210,36 @@ impl Request {
         arguments.extend(["--events", "-", "--control", "-"].map(OsString::from));
         arguments.extend(more.iter().map(OsString::from));
         Ok(Process::start(program, &arguments, wake)?.holding(file.into_temp_path()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::BackboneKind;
+    use crate::training::recipe::Recipe;
+
+    #[test]
+    fn a_run_is_made_again_beside_itself() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let run = root.path().join("run");
+        for folder in [&run, &root.path().join("run-2")] {
+            std::fs::create_dir(folder).expect("a folder");
+        }
+        let config = Recipe::Scratch.config(Task::Baseline, BackboneKind::ResNet50);
+        let asked = Request {
+            resume: true,
+            threads: Some(3),
+            ..Request::new(config, Path::new("data"), Path::new("elsewhere"))
+        };
+        let text = serde_json::to_string(&asked).expect("JSON");
+        std::fs::write(run.join(REQUEST), text).expect("written");
+        let expected = Request {
+            run: root.path().join("run-3"),
+            resume: false,
+            ..asked
+        };
+        assert_eq!(Request::again(&run).expect("a request"), expected);
+        assert!(Request::again(root.path()).is_err(), "no run lies there");
     }
 }

@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{CpuStorage, Storage};
-
 #[cfg(feature = "cuda")]
 use crate::nn::InputSpec;
+use crate::nn::ops::cpu;
 #[cfg(feature = "cuda")]
 use crate::nn::ops::cuda::{self, GreyPlanes, Reading};
 use crate::nn::{self, Backward, Device, Gradients, Network, Precision, RunningVariance, Tape, Tensor, Workspace};
 
-use super::adam::Adam;
+use super::adam::{Adam, GradientNorm};
 use super::batches::Batch;
 #[cfg(feature = "cuda")]
 use super::batches::PlainBatch;
@@ -27,6 +26,8 @@ pub struct StepConfig {
     pub size: usize,
     /// Learning rate.
     pub rate: f64,
+    /// Largest norm of the gradient; longer ones are shortened to it.
+    pub clip: Option<f64>,
     /// Share of the batch's statistics that enters the running ones.
     pub bn_momentum: f64,
     /// What numbers the network computes with.
@@ -43,7 +44,8 @@ pub struct StepConfig {
 pub struct Stepped {
     /// Mean loss of the batch's images.
     pub loss: f64,
-    /// Euclidean norm of the gradient. Where it or the loss is no number, the network was left as it was.
+    /// Euclidean norm of the gradient before it was clipped. Where it or the loss is no number, the parameters were left
+    /// as they were, and in host memory all of the network.
     pub gradient_norm: f64,
 }
 
@@ -62,6 +64,16 @@ pub fn step<P: Phase>(
     if device.is_cuda() {
         return step_from_host::<P>(network, adam, batch, config, device);
     }
+    cpu::on_pool(|| step_on_host::<P>(network, adam, batch, config, (device, workspace)))
+}
+
+fn step_on_host<P: Phase>(
+    network: &mut P::Network,
+    adam: &mut Adam,
+    batch: Batch,
+    config: StepConfig,
+    (device, workspace): (&Device, &Workspace),
+) -> nn::Result<Stepped> {
     let all = batch.len();
     let mut sum = Sum::default();
     for mut part in batch.micro(config.micro) {
@@ -79,15 +91,16 @@ pub fn step<P: Phase>(
         sum.loss += share * loss;
         sum.add(tape.backward(&[(&output, seed)])?, share)?;
     }
-    let stepped = Stepped {
-        loss: sum.loss,
-        gradient_norm: norm(&sum.gradients)?,
+    let gradient_norm = if sum.loss.is_finite() {
+        apply(network, adam, &sum, &config)?.wait()?
+    } else {
+        sum.gradients.norm()?
     };
-    if stepped.loss.is_finite() && stepped.gradient_norm.is_finite() {
-        sum.gradients = apply(network, adam, sum.gradients, &sum.statistics, &config)?;
-    }
     sum.gradients.recycle(workspace);
-    Ok(stepped)
+    Ok(Stepped {
+        loss: sum.loss,
+        gradient_norm,
+    })
 }
 
 /// What the micro-batches of a step add up to.
@@ -122,68 +135,46 @@ impl Sum {
     }
 }
 
-/// Optimiser and running statistics; gives the gradients back.
-fn apply(
-    network: &mut impl Network,
-    adam: &mut Adam,
-    gradients: Gradients,
-    statistics: &[Vec<nn::BatchStatistics>],
-    config: &StepConfig,
-) -> nn::Result<Gradients> {
-    adam.step(network, &gradients, config.rate)?;
-    for seen in statistics {
+/// Optimiser and, where the gradient is known to be one, running statistics.
+fn apply(network: &mut impl Network, adam: &mut Adam, sum: &Sum, config: &StepConfig) -> nn::Result<GradientNorm> {
+    let norm = adam.step(network, &sum.gradients, config.rate, config.clip)?;
+    if matches!(norm, GradientNorm::Known(norm) if !norm.is_finite()) {
+        return Ok(norm);
+    }
+    for seen in &sum.statistics {
         // Both frameworks that the recipes follow take the unbiased variance (Keras 2's fused kernel does).
         network.update_running(seen, config.bn_momentum, RunningVariance::Unbiased)?;
     }
-    Ok(gradients)
+    Ok(norm)
 }
 
-/// Euclidean norm of gradients in host memory, over all parameters; of others it is 0.
-fn norm(gradients: &Gradients) -> nn::Result<f64> {
-    const LANES: usize = 8;
-    let mut sum = 0.0;
-    for (_, gradient) in gradients.iter() {
-        let gradient = gradient.contiguous()?;
-        let (storage, layout) = gradient.storage_and_layout();
-        let (Storage::Cpu(CpuStorage::F32(values)), Some((begin, end))) = (&*storage, layout.contiguous_offsets())
-        else {
-            continue;
-        };
-        // Several sums at once, so that the compiler can use vectors; always in the same order.
-        let mut lanes = [0.0_f64; LANES];
-        let chunks = values[begin..end].chunks_exact(LANES);
-        sum += chunks.remainder().iter().map(|&g| f64::from(g).powi(2)).sum::<f64>();
-        for chunk in chunks {
-            for (lane, &g) in lanes.iter_mut().zip(chunk) {
-                *lane += f64::from(g) * f64::from(g);
-            }
-        }
-        sum += lanes.iter().sum::<f64>();
-    }
-    Ok(sum.sqrt())
-}
-
-/// Losses of a step on their way from the GPU.
+/// Losses and norm of a step on their way from the GPU.
 #[cfg(feature = "cuda")]
-pub struct Readings(Vec<(f64, Reading)>);
+pub struct Readings {
+    losses: Vec<(f64, Reading)>,
+    norm: GradientNorm,
+}
 
 #[cfg(feature = "cuda")]
 impl Readings {
-    /// The mean loss of the step's images.
+    /// What the step found.
     ///
     /// # Errors
     /// If the GPU was lost.
-    pub fn wait(self) -> nn::Result<f64> {
+    pub fn wait(self) -> nn::Result<Stepped> {
         let mut loss = 0.0;
-        for (share, reading) in self.0 {
+        for (share, reading) in self.losses {
             loss += share * reading.wait()?;
         }
-        Ok(loss)
+        Ok(Stepped {
+            loss,
+            gradient_norm: self.norm.wait()?,
+        })
     }
 }
 
-/// As [`step`], with nothing but grey planes, targets and the loss between host and GPU, and without waiting: whether
-/// the loss is a number is known only later.
+/// As [`step`], with nothing but grey planes, targets, loss and norm between host and GPU, and without waiting: whether
+/// they are numbers is known only later.
 ///
 /// # Errors
 /// If the batch is empty or not of that size, or the GPU refuses.
@@ -198,7 +189,7 @@ pub fn step_on_gpu<P: Phase>(
 ) -> nn::Result<Readings> {
     let all = batch.labels.len();
     let mut sum = Sum::default();
-    let mut readings = Vec::new();
+    let mut losses = Vec::new();
     for part in batch.micro(config.micro) {
         let share = part.labels.len() as f64 / all as f64;
         let planes = GreyPlanes {
@@ -214,13 +205,13 @@ pub fn step_on_gpu<P: Phase>(
             labels: cuda::upload_bytes(&part.labels, device)?,
             masks,
         };
-        readings.push((
+        losses.push((
             share,
             walk_on_gpu::<P>(network, &images, &targets, &config, (&mut sum, share))?,
         ));
     }
-    apply(network, adam, sum.gradients, &sum.statistics, &config)?;
-    Ok(Readings(readings))
+    let norm = apply(network, adam, &sum, &config)?;
+    Ok(Readings { losses, norm })
 }
 
 /// [`step`] on a GPU: the batch is uploaded as it is, and the loss waited for.
@@ -234,7 +225,7 @@ fn step_from_host<P: Phase>(
 ) -> nn::Result<Stepped> {
     let all = batch.len();
     let mut sum = Sum::default();
-    let mut readings = Vec::new();
+    let mut losses = Vec::new();
     for part in batch.micro(config.micro) {
         let share = part.len() as f64 / all as f64;
         let shape = (part.len(), 3, config.size, config.size);
@@ -246,16 +237,13 @@ fn step_from_host<P: Phase>(
             labels: cuda::upload_bytes(&part.labels, device)?,
             masks: masks.transpose()?,
         };
-        readings.push((
+        losses.push((
             share,
             walk_on_gpu::<P>(network, &images, &targets, &config, (&mut sum, share))?,
         ));
     }
-    apply(network, adam, sum.gradients, &sum.statistics, &config)?;
-    Ok(Stepped {
-        loss: Readings(readings).wait()?,
-        gradient_norm: 0.0,
-    })
+    let norm = apply(network, adam, &sum, &config)?;
+    Readings { losses, norm }.wait()
 }
 
 /// Forward, loss and backward of a micro-batch; its loss is on its way when it returns.

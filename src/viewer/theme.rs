@@ -2,6 +2,8 @@
 
 use egui::{self, Color32, CornerRadius, FontFamily, FontId, Frame, Margin, Shadow, Stroke, TextStyle, Theme, Vec2};
 
+use crate::training::audit::Light;
+
 /// Behind the picture: true black.
 pub const VIEWPORT: Color32 = Color32::from_rgb(0x00, 0x00, 0x00);
 /// Side zones and bars.
@@ -37,7 +39,7 @@ pub const ON_PICTURE: Color32 = Color32::from_rgb(0xF0, 0xF2, 0xF4);
 /// Halo of text on the picture: legible on black and on white.
 pub const HALO: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 0xC8);
 /// Curves of a chart in their order; each has its own dash as well.
-pub const CURVES: [Color32; 6] = [ACCENT, CAUTION, GOOD, LEFT_LUNG, ALARM, RIGHT_LUNG];
+pub const CURVES: [Color32; 7] = [ACCENT, CAUTION, GOOD, LEFT_LUNG, ALARM, RIGHT_LUNG, MUTED];
 /// No colour.
 pub const NOTHING: Color32 = Color32::TRANSPARENT;
 
@@ -64,6 +66,16 @@ pub const OLD_RESULT: f32 = 0.4;
 pub const CONTOUR_ALPHA: f32 = 0.95;
 /// Width of the lung contour, in ui points.
 pub const CONTOUR_WIDTH: f32 = 1.5;
+
+/// What a shortcut audit said; `None` where there is none.
+pub fn light(light: Option<Light>) -> Color32 {
+    match light {
+        Some(Light::Green) => GOOD,
+        Some(Light::Amber) => CAUTION,
+        Some(Light::Red) => ALARM,
+        None => MUTED,
+    }
+}
 
 /// Body text, 13 points.
 pub fn body() -> FontId {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::findings::Decision;
 use crate::imaging::{PixelSpacing, VoiTransform};
+use crate::inference::models::ClassifierName;
+use crate::training::Task;
 use crate::viewer::picture::Preset;
 
 /// Written under the picture, always.
@@ -19,6 +21,18 @@ pub fn number(value: f64) -> String {
 /// As [`number`], a dash for what is not defined.
 pub fn number_or_unknown(value: Option<f64>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), number)
+}
+
+/// What to do in the window where a network is not there; `None` stands for the segmenter.
+pub fn not_installed(classifier: Option<ClassifierName>) -> String {
+    let phases = match classifier.map(ClassifierName::network) {
+        None => "train 'Phase I: lung segmenter'".to_owned(),
+        Some((Task::Recovnet, encoder)) => {
+            format!("train 'Phase I: lung segmenter' with {encoder}, then 'Phase II: ReCovNet' from it")
+        }
+        Some((_, encoder)) => format!("train 'Plain baseline' with {encoder}"),
+    };
+    format!("not installed: in the workspace Train, {phases}; then promote the run in Results")
 }
 
 /// The class a decision stands for, in words.
@@ -243,6 +257,16 @@ mod tests {
     fn moments_are_dates_of_the_calendar() {
         let said = [0, 951_782_400, 1_795_622_640].map(moment);
         assert_eq!(said, ["1970-01-01 00:00", "2000-02-29 00:00", "2026-11-25 16:04"]);
+    }
+
+    #[test]
+    fn what_is_not_installed_says_what_to_train_in_the_window() {
+        let said = not_installed(Some(ClassifierName::RecovnetV2));
+        assert!(said.contains("'Phase I: lung segmenter' with resnet50"), "{said}");
+        assert!(said.contains("'Phase II: ReCovNet'"), "{said}");
+        let said = not_installed(Some(ClassifierName::InceptionV3));
+        assert!(said.contains("'Plain baseline' with inception_v3"), "{said}");
+        assert!(!not_installed(None).contains("Phase II"));
     }
 
     #[test]

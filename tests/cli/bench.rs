@@ -126,6 +126,32 @@ fn a_case_that_fails_is_told_and_the_others_go_on() {
 }
 
 #[test]
+fn a_profile_has_a_line_for_every_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = recovnet(folder.path())
+        .args(["bench", "--profile", "--networks", "resnet50", "--threads", "1"])
+        .args(["--rounds", "1", "--json", "-"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(
+        lines.len() > 50,
+        "ResNet-50 has 53 convolutions, here are {} steps",
+        lines.len()
+    );
+    let shares: f64 = lines.iter().map(|line| line["share"].as_f64().unwrap()).sum();
+    assert!((shares - 1.0).abs() < 1e-9, "{shares}");
+    for line in lines {
+        assert!(
+            line["ms"].as_f64().unwrap() > 0.0 && !line["step"].as_str().unwrap().is_empty(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn a_served_case_runs_a_round_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let mut process = recovnet(folder.path())

@@ -71,6 +71,8 @@ fn a_sound_data_set_passes() {
         report["leakage"],
         serde_json::json!({"exact": 0, "near": 0, "groups": 0})
     );
+    assert_eq!(report["paper"][0]["phase"], 2);
+    assert_eq!(report["paper"][1], Value::Null, "there are no masks for phase I");
     let kept = tree(&folder.path().join("cache"));
     assert!(kept.len() == 1 && kept[0].contains("check-"), "{kept:?}");
 }

@@ -34,11 +34,32 @@ fn doctor_says_what_is_there() {
     for word in [
         env!("CARGO_PKG_VERSION"),
         "CPU:",
+        "Kernels:",
         "CUDA:",
         "Weights recovnet-v1: version 0.0.0-random",
         "verified",
     ] {
         assert!(text.contains(word), "{word} is not in: {text}");
+    }
+}
+
+#[test]
+fn doctor_names_the_kernels_that_the_environment_chooses() {
+    let folder = tempfile::tempdir().unwrap();
+    for (wanted, told) in [
+        ("Portable", "Kernels: portable, chosen by RECOVNET_KERNEL\n"),
+        (
+            "AVX-1024",
+            "; RECOVNET_KERNEL names 'AVX-1024', which this machine does not have\n",
+        ),
+    ] {
+        let output = recovnet(folder.path())
+            .env("RECOVNET_KERNEL", wanted)
+            .arg("doctor")
+            .output()
+            .unwrap();
+        let text = stdout(&output);
+        assert!(text.contains(told), "{told} is not in: {text}");
     }
 }
 

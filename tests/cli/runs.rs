@@ -5,6 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use recovnet::nn::BackboneKind;
+use recovnet::nn::card::Task;
+use recovnet::training::dataset::{self, Options};
+use recovnet::training::recipe::Recipe;
+use recovnet::training::request::Request;
+use recovnet::training::split::SplitRule;
 use serde_json::{Value, json};
 
 use crate::support::{self, write_chest};
@@ -64,6 +70,34 @@ impl Home {
             let from = support::weights_folder().join("recovnet-v1").with_extension(ending);
             fs::copy(from, run.join("best").with_extension(ending)).unwrap();
         }
+    }
+
+    /// Makes the run one that was trained on these data as the table parts them: 4 images for validation, 8 for the test.
+    /// Returns the name of that split.
+    fn part_by_the_table(&self, name: &str) -> String {
+        let path = self.path().join("manifest.csv");
+        let table = fs::read_to_string(&path).unwrap();
+        let parted = table.lines().enumerate().map(|(line, text)| match line {
+            0 => format!("{text},part"),
+            1..=4 => format!("{text},val"),
+            5..=12 => format!("{text},test"),
+            _ => format!("{text},train"),
+        });
+        fs::write(&path, parted.collect::<Vec<_>>().join("\n")).unwrap();
+        let run = self.path().join("runs").join(name);
+        let config = Recipe::Scratch.config(Task::Recovnet, BackboneKind::DenseNet121);
+        let mut request = Request::new(config, self.path(), &run);
+        request.dataset.split_rule = Some(SplitRule::Predefined);
+        fs::write(run.join("job.json"), serde_json::to_string(&request).unwrap()).unwrap();
+        let options = Options {
+            split_file: Some(run.join("split.json")),
+            ..request.dataset
+        };
+        let split = dataset::open(self.path(), &options).unwrap().split.id;
+        self.edit(&format!("runs/{name}/best.json"), |card| {
+            card["split"] = split.clone().into();
+        });
+        split
     }
 
     /// Gives the run's weights other bytes and their card the hash of them.
@@ -180,6 +214,27 @@ fn a_run_that_failed_or_goes_on_says_so() {
     assert_eq!(state(), ("failed".to_owned(), Some("the disk is full".to_owned())));
     fs::write(&events, "{\"event\":\"finished\"}\n").unwrap();
     assert_eq!(state(), ("finished".to_owned(), None));
+}
+
+#[test]
+fn a_run_goes_on_while_its_lock_is_held_and_not_for_the_number_in_it() {
+    let home = Home::new();
+    home.add_run("two", 1, 3, 0.8);
+    let lock = home.path().join("runs/two/run.lock");
+    // A process of this number is alive, but it is not at the run: who had the number before died.
+    fs::write(&lock, format!("{}\n", std::process::id())).unwrap();
+    let state = || {
+        let shown = home.succeeds(&["runs", "show", "runs/two", "--json"]);
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        shown["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(state(), "interrupted");
+    let held = fs::OpenOptions::new().write(true).open(&lock).unwrap();
+    held.lock().unwrap();
+    assert_eq!(state(), "running");
+    home.fails(&["runs", "delete", "runs/two"], &["a process is training"]);
+    drop(held);
+    home.succeeds(&["runs", "delete", "runs/two"]);
 }
 
 #[test]
@@ -342,6 +397,65 @@ fn promotion_needs_an_audit_and_against_red_a_reason() {
     assert_eq!(card["shortcut_audit"]["light"], "red");
     assert!(card["calibration"]["temperature"].as_f64().unwrap() > 0.0);
     assert_eq!(card["calibration"]["weights_sha256"], card["sha256"]);
+}
+
+#[test]
+fn a_run_is_measured_on_the_split_that_it_was_trained_on() {
+    let home = Home::new();
+    let split = home.part_by_the_table("one");
+    let measured = |command: &str, more: &[&str]| -> (Value, String) {
+        let arguments = [&[command, "--data", ".", "--run", "runs/one", "--json", "-"][..], more].concat();
+        let output = home.run(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        (lines(&output).remove(0), stderr(&output))
+    };
+    let (own, said) = measured("evaluate", &["--split", "test"]);
+    assert_eq!(
+        (&own["split_id"], &own["overall"]["images"]),
+        (&json!(split), &json!(8))
+    );
+    assert!(
+        said.contains("the run's own data") && !said.contains("warning"),
+        "{said}"
+    );
+    let (other, said) = measured("evaluate", &["--split-rule", "hash"]);
+    assert_ne!(other["split_id"], json!(split));
+    assert!(said.contains("warning") && said.contains("parted otherwise"), "{said}");
+    let (own, said) = measured("audit", &[]);
+    assert_eq!(own["regions"]["full"]["images"], 8);
+    assert!(!said.contains("warning"), "{said}");
+    let (_, said) = measured("audit", &["--split-rule", "hash", "--split", "all"]);
+    assert!(said.contains("parted otherwise"), "{said}");
+}
+
+#[test]
+fn a_promotion_measures_on_the_split_that_the_run_was_trained_on() {
+    let home = Home::new();
+    let split = home.part_by_the_table("one");
+    let reason = "a teaching example of a shortcut";
+    let output = home.run(&["runs", "promote", "runs/one", "--data", ".", "--reason", reason]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("warning"), "{}", stderr(&output));
+    let kept = |file: &str| -> Value {
+        let text = fs::read_to_string(home.path().join("runs/one").join(file)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let validation = kept("evaluation/val/evaluation.json");
+    assert_eq!(
+        (&validation["split_id"], &validation["overall"]["images"]),
+        (&json!(split), &json!(4))
+    );
+    assert_eq!(kept("audit/audit.json")["regions"]["full"]["images"], 8);
+
+    // Weights of a split that is not this one: the figures may be of images that they learned from.
+    let home = Home::new();
+    home.edit("runs/one/best.json", |card| card["split"] = "another".into());
+    let arguments = [
+        "runs", "promote", "runs/one", "--data", ".", "--split", "all", "--reason", reason,
+    ];
+    let output = home.run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("parted otherwise"), "{}", stderr(&output));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use recovnet::inference::cache::Key;
 use recovnet::inference::engine::{Analyst, Engine, EngineConfig, Event, Loaded, RequestId};
 use recovnet::inference::models::ClassifierName;
 use recovnet::inference::pipeline::{Error, Stage};
+use recovnet::nn;
 
 use crate::support;
 
@@ -49,6 +50,57 @@ impl Analyst for Named {
 
     fn analyse(&self, _: &Radiograph, _: &mut dyn FnMut(Stage) -> bool) -> Result<Findings, Error> {
         Err(Error::OutOfScope(self.0.to_string()))
+    }
+}
+
+/// Stands in for models on a GPU that fails every picture, or on the CPU, where they are computed.
+struct Placed {
+    /// Whether `auto` chose the GPU; `None` on the CPU.
+    gpu_by_auto: Option<bool>,
+    label: String,
+}
+
+impl Placed {
+    fn on_gpu(by_auto: bool) -> Self {
+        Self {
+            gpu_by_auto: Some(by_auto),
+            label: "GPU".to_owned(),
+        }
+    }
+}
+
+impl Analyst for Placed {
+    fn describe(&self) -> Loaded {
+        Loaded {
+            device: self.label.clone(),
+            ..Named(ClassifierName::RecovnetV1).describe()
+        }
+    }
+
+    fn key(&self, image: &Radiograph) -> Key {
+        Named(ClassifierName::RecovnetV1).key(image)
+    }
+
+    fn analyse(&self, _: &Radiograph, on_stage: &mut dyn FnMut(Stage) -> bool) -> Result<Findings, Error> {
+        on_stage(Stage::Preprocess);
+        if self.gpu_by_auto.is_none() {
+            return Ok(super::cache::findings(4));
+        }
+        Err(Error::Network(nn::Error::Gpu {
+            operation: "convolution",
+            sizes: "1 picture".to_owned(),
+            reason: "the GPU was lost".to_owned(),
+            full: false,
+        }))
+    }
+
+    fn leave_gpu(&self, cause: &str) -> Option<Result<Self, String>> {
+        self.gpu_by_auto?.then(|| {
+            Ok(Self {
+                gpu_by_auto: None,
+                label: format!("CPU ({cause})"),
+            })
+        })
     }
 }
 
@@ -362,6 +414,44 @@ fn a_classifier_can_be_switched_to_where_the_first_could_not_be_loaded() {
     assert!(matches!(next(&mut engine), Event::LoadFailed(_)));
     engine.switch(ClassifierName::RecovnetV2);
     assert!(matches!(next(&mut engine), Event::Loaded(_)));
+}
+
+#[test]
+fn a_gpu_that_fails_is_left_for_the_cpu_and_the_picture_is_computed_there() {
+    let mut engine = Engine::start_with(|| Ok(Placed::on_gpu(true)), || {});
+    let device = |event: Event| match event {
+        Event::Loaded(loaded) => loaded.device,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(device(next(&mut engine)), "GPU");
+    let folder = tempfile::tempdir().unwrap();
+    let id = engine.submit(picture(folder.path(), 1));
+    let is_progress = |event: &Event, of: RequestId| matches!(event, Event::Progress(found, _) if *found == of);
+    assert!(is_progress(&next(&mut engine), id));
+    assert_eq!(
+        device(next(&mut engine)),
+        "CPU (convolution (1 picture): the GPU was lost)"
+    );
+    assert!(is_progress(&next(&mut engine), id));
+    assert!(matches!(next(&mut engine), Event::Done(found, _) if found == id));
+    // They stay there.
+    let id = engine.submit(picture(folder.path(), 2));
+    assert!(is_progress(&next(&mut engine), id));
+    assert!(matches!(next(&mut engine), Event::Done(found, _) if found == id));
+}
+
+#[test]
+fn a_gpu_that_was_asked_for_and_fails_is_told() {
+    let mut engine = Engine::start_with(|| Ok(Placed::on_gpu(false)), || {});
+    assert!(matches!(next(&mut engine), Event::Loaded(_)));
+    let folder = tempfile::tempdir().unwrap();
+    let id = engine.submit(picture(folder.path(), 1));
+    assert!(matches!(next(&mut engine), Event::Progress(..)));
+    let told = next(&mut engine);
+    assert!(
+        matches!(&told, Event::Failed(found, reason) if *found == id && reason.ends_with("the GPU was lost")),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -9,5 +9,6 @@ mod activation;
 mod cache;
 mod components;
 mod engine;
+mod fallback;
 mod models;
 mod pipeline;

@@ -28,7 +28,7 @@ fn golden_first_adam_step() {
                     let mut network = Vector(Tensor::from_vec(vec![0.0_f32; n], n, &Device::Cpu).unwrap());
                     let gradient = Tensor::from_vec(gradient, n, &Device::Cpu).unwrap();
                     let gradients: Gradients = [("vector".to_owned(), gradient)].into_iter().collect();
-                    Adam::new(form).step(&mut network, &gradients, rate).unwrap();
+                    Adam::new(form).step(&mut network, &gradients, rate, None).unwrap();
                     let reference = golden.values(&format!("{prefix}{name}"));
                     within(
                         &flat(&network.0),

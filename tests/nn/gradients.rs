@@ -1,9 +1,9 @@
 //! Every operation's gradient against central finite differences in f64, on odd sizes and channel counts.
 
 use recovnet::nn::ops::{self, Window};
-use recovnet::nn::{Device, Result, Tape, Tensor, Value};
+use recovnet::nn::{DType, Device, Result, Tape, Tensor, Value};
 
-use crate::reference::flat;
+use crate::reference::{flat, within};
 
 /// Numbers in -1..1 without a pattern, distinct enough that no maximum is tied.
 fn numbers(n: usize, seed: u64) -> Vec<f64> {
@@ -95,6 +95,45 @@ fn convolution() {
             check(&[&[n, h, w, 3], &kernel, &[4]], |tape, v| {
                 ops::conv2d(tape, &v[0], &v[1], Some(&v[2]), window)
             });
+        }
+    }
+}
+
+/// A convolution's output and the gradients of input, kernel and bias, from the same f32 numbers in either type.
+fn convolved(shapes: [&[usize]; 3], window: Window, dtype: DType) -> Vec<Vec<f64>> {
+    let of = |shape: &[usize], seed: u64| {
+        let rounded = tensor(&numbers(shape.iter().product(), seed), shape).to_dtype(DType::F32);
+        rounded.and_then(|t| t.to_dtype(dtype)).unwrap()
+    };
+    let mut tape = Tape::training();
+    let [x, weight, bias] = [(0, 1), (1, 2), (2, 3)].map(|(i, seed)| tape.watch(&of(shapes[i], seed)));
+    let y = ops::conv2d(&mut tape, &x, &weight, Some(&bias), window).unwrap();
+    let found = tape.backward(&[(&y, of(y.dims(), 99))]).unwrap().watched;
+    let gradients = found.iter().map(|gradient| flat(gradient.as_ref().unwrap()));
+    std::iter::once(flat(y.tensor())).chain(gradients).collect()
+}
+
+/// f64 is computed by the portable kernels alone. No vector divides these channels, and no block of rows these pixels.
+#[test]
+fn convolution_in_f32_agrees_with_f64_at_the_edges_of_vectors() {
+    let (h, w) = (9, 5);
+    for window in [
+        Window::square(1, 1, 0),
+        Window::square(3, 1, 1),
+        Window::square(3, 2, 1),
+    ] {
+        for (c, o) in [(33, 33), (33, 65), (65, 33), (65, 65)] {
+            for n in [1, 3] {
+                let (side, _) = window.kernel;
+                let (x, weight) = ([n, h, w, c], [o, side, side, c]);
+                let run = |dtype| convolved([&x, &weight, &[o]], window, dtype);
+                let names = ["output", "gradient of the input", "of the kernel", "of the bias"];
+                for ((found, expected), name) in run(DType::F32).iter().zip(&run(DType::F64)).zip(names) {
+                    let largest = expected.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+                    let what = format!("{window:?}, {n} x {c} to {o}: {name}");
+                    within(found, expected, 1e-5 * largest, &what);
+                }
+            }
         }
     }
 }

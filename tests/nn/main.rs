@@ -11,6 +11,7 @@ mod golden;
 mod gradients;
 mod import;
 mod input;
+mod layout;
 mod ops;
 mod plan;
 #[path = "../support/reference.rs"]

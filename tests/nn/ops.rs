@@ -36,6 +36,22 @@ fn max_pool_ignores_padding() {
 }
 
 #[test]
+fn max_pool_keeps_nan_and_sends_the_gradient_there() {
+    for place in 0..4 {
+        let (mut values, mut expected) = ([1.0, 4.0, 2.0, 3.0], [0.0; 4]);
+        values[place] = f64::NAN;
+        expected[place] = 1.0;
+        let mut tape = Tape::training();
+        let x = tape.watch(value(&values, &[1, 2, 2, 1]).tensor());
+        let y = ops::max_pool(&mut tape, &x, Window::square(2, 2, 0)).unwrap();
+        assert!(flat(y.tensor())[0].is_nan(), "NaN at {place} is lost");
+        let seed = Tensor::ones((1, 1, 1, 1), DType::F64, &Device::Cpu).unwrap();
+        let gradient = tape.backward(&[(&y, seed)]).unwrap().watched.remove(0).unwrap();
+        assert_eq!(flat(&gradient), expected);
+    }
+}
+
+#[test]
 fn average_pool_counts_padding_or_not() {
     let x = value(&[4.0, 8.0, 12.0, 16.0], &[1, 2, 2, 1]);
     let pool = |include| {
@@ -142,5 +158,6 @@ fn shapes_that_do_not_fit_are_errors() {
     assert!(ops::residual(tape, &x, &single, 1.0, true).is_err());
     assert!(ops::concat(tape, &[x.clone(), single]).is_err());
     let integers = Value::constant(Tensor::from_slice(&[1_i64], &[1, 1, 1, 1], &Device::Cpu).unwrap());
-    assert!(ops::upsample_x2(tape, &integers).is_err());
+    let error = ops::upsample_x2(tape, &integers).unwrap_err().to_string();
+    assert!(error.starts_with("upsampling does not run on i64"), "{error}");
 }

@@ -468,6 +468,47 @@ fn training_waits_for_the_verdict() {
 }
 
 #[test]
+fn the_report_stands_beside_the_papers_counts() {
+    // Three images of COVID-19 and three of Montgomery, all with lung masks.
+    let folder = crate::phantoms::folder(6);
+    let table = folder.path().join("manifest.csv");
+    let text = std::fs::read_to_string(&table).expect("a table");
+    std::fs::write(&table, text.replace(",phantom", ",montgomery")).expect("written");
+    let rows = Manifest::read(folder.path()).expect("a manifest").rows;
+    let report = check::run(&rows, &Options::default(), &AtomicBool::new(false), &mut |_| {}).expect("a report");
+    let phases: Vec<u8> = report.paper.iter().map(|table| table.phase).collect();
+    assert_eq!(phases, [1, 2]);
+    let line = |table: usize, title: &str| {
+        let found = report.paper[table].lines.iter().find(|line| line.title == title);
+        found.unwrap_or_else(|| panic!("no {title}"))
+    };
+    let (montgomery, covid) = (line(0, "Montgomery"), line(1, "COVID-19"));
+    assert_eq!(montgomery.train + montgomery.test, 3);
+    assert_eq!((montgomery.paper_train, montgomery.paper_test), (Some(110), Some(28)));
+    assert_eq!(covid.train + covid.test, 3);
+    assert_eq!((covid.paper_train, covid.augmented), (Some(3553), Some(10_000)));
+    assert_eq!(line(1, "Total").paper_train, Some(96_169));
+    let forms = [html::html(&report), words::markdown(&report), words::text(&report)];
+    for form in &forms {
+        for word in ["Lung masks for phase I", "Table 1", "Montgomery", "3553", "96169"] {
+            assert!(form.contains(word), "{word} is not in: {form}");
+        }
+    }
+    assert!(forms[1].contains("| Montgomery | "), "{}", forms[1]);
+    // Where there is nothing that the paper counts, nothing is beside it; earlier reports have no such tables.
+    let mut json = serde_json::to_value(report.without_thumbnails()).expect("JSON");
+    assert_eq!(json["paper"][1]["lines"][0]["paper_train"], 3553);
+    json.as_object_mut().expect("an object").remove("paper");
+    let earlier: CheckReport = serde_json::from_value(json).expect("an earlier report");
+    assert!(earlier.paper.is_empty() && !html::html(&earlier).contains("Table 1"));
+    let others: Vec<Row> = (0..3)
+        .map(|number| Row::new(folder.path(), &format!("chest{number}.png"), "normal"))
+        .collect();
+    let report = check::run(&others, &Options::default(), &AtomicBool::new(false), &mut |_| {}).expect("a report");
+    assert!(report.paper.is_empty(), "{:?}", report.paper);
+}
+
+#[test]
 fn names_in_a_report_are_escaped() {
     let mut folder = chests(2, 64);
     folder.add("a&b <i>ü.png", &chest(9, 64), "x");

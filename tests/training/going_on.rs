@@ -351,3 +351,62 @@ fn best_weights_that_a_dead_process_did_not_write_come_from_the_checkpoint() {
     events(&one, &controls, |_| controls.send(Control::StopAfterBatch));
     assert!(tensors(&best) == expected);
 }
+
+/// What a process that is killed now would leave: everything but the lock, which is of this process.
+fn copy_run(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        if entry.file_name() != "run.lock" {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
+        }
+    }
+}
+
+#[test]
+fn a_pause_while_validating_keeps_the_steps_of_the_epoch() {
+    let (data, runs) = (phantoms::folder(40), tempfile::tempdir().expect("a temporary folder"));
+    let mut one = job(Task::Baseline, data.path(), &runs.path().join("one"), &[(1, 32)]);
+    one.config.batch = 4;
+    let killed = Job {
+        run: runs.path().join("killed"),
+        resume: true,
+        ..one.clone()
+    };
+    let controls = Controls::default();
+    let (mut steps, mut paused) = (0, Vec::new());
+    let outcome = train(&one, &controls, &mut |event| match event {
+        TrainingEvent::Started(started) => steps = started.steps_per_epoch,
+        // Nothing looks at the controls any more before the evaluation does.
+        TrainingEvent::Step(step) if step.done == steps => controls.send(Control::Pause),
+        TrainingEvent::Paused { place } => {
+            paused.push(place);
+            copy_run(&one.run, &killed.run);
+            controls.send(Control::Resume);
+        }
+        _ => {}
+    });
+    outcome.expect("it ends well");
+    let place = Place { epochs: 0, steps };
+    assert_eq!(paused, [place]);
+
+    let rest = events(&killed, &Controls::default(), |_| {});
+    let TrainingEvent::Started(started) = &rest[0] else {
+        panic!("{:?}", rest[0]);
+    };
+    assert_eq!(started.resumed_from, Some(place));
+    assert!(losses(&rest).is_empty(), "no step is made again");
+    same_weights(&one.run, &killed.run);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_check_before_a_run_needs_no_folder_of_the_system() {
+    let (data, runs) = (phantoms::folder(40), tempfile::tempdir().expect("a temporary folder"));
+    let mut command = program(&TRAIN, Some(data.path()), &runs.path().join("not begun/one"));
+    command.env("TMPDIR", runs.path().join("nowhere"));
+    let seen = watch(command, Some(1));
+    let has = |is: fn(&TrainingEvent) -> bool| seen.iter().any(|line| is(&line.event));
+    assert!(has(|event| matches!(event, TrainingEvent::Checking { .. })), "{seen:?}");
+    assert!(has(|event| matches!(event, TrainingEvent::Step(_))), "{seen:?}");
+}

@@ -194,7 +194,9 @@ fn what_is_wrong_comes_as_an_event_and_a_program_that_is_none_as_an_error() {
 #[test]
 fn an_estimate_is_measured_without_a_run() {
     let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
-    let request = request(data.path(), &runs.path().join("run"), 3);
+    let mut request = request(data.path(), &runs.path().join("run"), 3);
+    let split = runs.path().join("split.json");
+    request.dataset.split_file = Some(split.clone());
     let process = request.start_estimate(program(), || {}).expect("it starts");
     let events = until(&process, TrainingEvent::is_last);
     let Some(TrainingEvent::Estimated(estimate)) = events.last() else {
@@ -206,5 +208,5 @@ fn an_estimate_is_measured_without_a_run() {
     assert_eq!((stage.size, stage.epochs, stage.micro_batch), (32, 3, 4));
     assert!(stage.steps_per_epoch > 1 && stage.seconds_per_step > 0.0);
     assert!(estimate.seconds > 0.0 && stage.epoch_seconds > stage.seconds_per_step);
-    assert!(!request.run.exists(), "nothing is begun");
+    assert!(!request.run.exists() && !split.exists(), "nothing is begun");
 }

@@ -10,6 +10,7 @@ use recovnet::training::dataset::Options;
 use recovnet::training::initial;
 use recovnet::training::phase::{Classification, Phase, Segmentation};
 use recovnet::training::recipe::Recipe;
+use recovnet::training::request::may_begin_with;
 use recovnet::training::split::{SPLIT_KEY, SPLIT_VERSION};
 use recovnet::training::trainer::{Job, Session};
 
@@ -231,4 +232,17 @@ fn an_imported_encoder_must_be_the_one_that_is_trained() {
         .expect("there are weights");
     let error = Segmentation::build(&job.config, Some(&start.state), &Device::Cpu).expect_err("it lacks a tensor");
     assert!(error.to_string().contains("features.norm5.weight"), "{error}");
+}
+
+#[test]
+fn what_the_window_says_of_initial_weights_is_what_the_trainer_does() {
+    let tasks = [Task::Segmenter, Task::Recovnet, Task::Baseline];
+    for found in tasks {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = save(folder.path(), found, Some(SPLIT_VERSION));
+        for task in tasks {
+            let read = initial::read(&job(task, Some(path.clone())));
+            assert_eq!(read.is_ok(), may_begin_with(task, found), "{task:?} from {found:?}");
+        }
+    }
 }

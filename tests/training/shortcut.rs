@@ -149,11 +149,11 @@ fn audit_of(sign: Sign, weights: &Path) -> Audit {
         Task::Recovnet,
         &network,
     );
-    let models = Models::load(Some(weights), ClassifierName::RecovnetV1, "cpu").unwrap();
+    let mut models = Models::load(Some(weights), ClassifierName::RecovnetV1, "cpu").unwrap();
     let chosen = Chosen::of(&manifest, Selection::All);
     let never = AtomicBool::new(false);
     audit::measure::audit(
-        &models,
+        &mut models,
         "chests".to_owned(),
         Selection::All,
         &chosen,

@@ -13,6 +13,7 @@ fn config() -> StepConfig {
     StepConfig {
         size: 32,
         rate: 1e-3,
+        clip: None,
         bn_momentum: 0.1,
         precision: Precision::F32,
         objective: Objective::default(),

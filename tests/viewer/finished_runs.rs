@@ -7,6 +7,7 @@ use recovnet::training::audit::{self, Audit, AuditRecord};
 use recovnet::training::evaluation::{Evaluation, MaskRecord, Origin, Record, Report, Subject, saved};
 use recovnet::training::metrics::Confusion;
 use recovnet::training::recipe::{Config, Recipe};
+use recovnet::training::request::Request;
 use recovnet::training::runs;
 use recovnet::training::{BackboneKind, Task};
 
@@ -67,6 +68,17 @@ pub fn write_segmenter_run(root: &Path, name: &str) -> PathBuf {
     let config = Recipe::Scratch.config(Task::Segmenter, BackboneKind::DenseNet121);
     std::fs::write(run.join("config.json"), serde_json::to_string(&config).unwrap()).unwrap();
     run
+}
+
+/// Lets a run keep what it was asked for.
+pub fn write_request(run: &Path, data: &Path) -> Request {
+    let config = std::fs::read_to_string(run.join("config.json")).unwrap();
+    let request = Request {
+        threads: Some(3),
+        ..Request::new(serde_json::from_str(&config).unwrap(), data, run)
+    };
+    std::fs::write(run.join("job.json"), serde_json::to_string(&request).unwrap()).unwrap();
+    request
 }
 
 /// The score of an image of the evaluation: most COVID-19 images are above most others; `skill` from 0 to 1.

@@ -168,6 +168,7 @@ fn loaded() -> Event {
             "version": "2026.11.1",
             "metrics": { "roc_auc": 0.93, "roc_auc_interval": [0.9, 0.96] },
             "known_limits": ["Few sources"],
+            "shortcut_audit": { "light": "red", "reasons": ["The network does not need the lungs."] },
         }),
     }))
 }
@@ -210,6 +211,7 @@ fn findings_are_shown_under_their_names() {
         ("Right / left", "1.000"),
         ("Device", "CPU, 2 threads"),
         ("Classifier", "recovnet-v1"),
+        ("Shortcut audit", "red"),
     ] {
         assert_eq!(window.value(name).as_deref(), Some(value), "{name}");
     }

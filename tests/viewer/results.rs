@@ -6,13 +6,17 @@ use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use recovnet::inference::models::ClassifierName;
 use recovnet::training::audit::Light;
+use recovnet::training::request::Request;
 use recovnet::viewer::command::{Action, Command};
 use recovnet::viewer::results::evaluated::Cell;
 use recovnet::viewer::results::rows::Column;
 use recovnet::viewer::results::{ResultsCommand, Tab};
 use recovnet::viewer::state::{Dialog, Workspace};
+use recovnet::viewer::train::{Step, asked};
 
-use crate::finished_runs::{THRESHOLD, write_audit, write_data, write_evaluation, write_run, write_segmenter_run};
+use crate::finished_runs::{
+    THRESHOLD, write_audit, write_data, write_evaluation, write_request, write_run, write_segmenter_run,
+};
 use crate::panels::Window;
 
 /// A window in the workspace 'Results' on two finished runs.
@@ -150,6 +154,76 @@ fn a_cell_of_the_matrix_opens_its_images() {
 }
 
 #[test]
+fn images_of_a_cell_that_are_gone_are_counted() {
+    let Some(mut finished) = Finished::open() else { return };
+    finished.select("fast", Tab::Evaluation);
+    let cell = Cell {
+        covid19: false,
+        positive: true,
+    };
+    let evaluated = finished.window.state().results.evaluated().unwrap();
+    let images: Vec<String> = evaluated
+        .images(cell, THRESHOLD)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    std::fs::remove_file(finished.folder.path().join("data").join(&images[0])).unwrap();
+    finished.send(ResultsCommand::OpenCell(cell));
+    finished.window.until("the images", |state| {
+        state.workspace == Workspace::Read && !state.list.entries.is_empty()
+    });
+    let state = finished.window.state();
+    assert_eq!(state.list.entries.len(), images.len() - 1);
+    let said = format!("Not there any more: 1 of {} images.", images.len());
+    assert_eq!(state.notice.as_ref(), Some(&said));
+}
+
+#[test]
+fn a_run_is_evaluated_on_its_own_data_or_those_that_were_typed_for_it() {
+    let Some(mut finished) = Finished::open() else { return };
+    for name in ["fast", "slow"] {
+        let data = finished.folder.path().join(format!("data of {name}"));
+        write_request(&finished.run(name), &data);
+    }
+    finished.send(ResultsCommand::Refresh);
+    finished.window.until("the data of the runs", |state| {
+        state.results.runs.iter().all(|run| run.data.is_some())
+    });
+    let mut expect = |name: &str, data: &str| {
+        finished.select(name, Tab::Evaluation);
+        let shown = finished.window.state().results.data.clone();
+        assert!(shown.ends_with(data), "{name}: {shown}");
+        finished.send(ResultsCommand::Data(shown.replace("slow", "typed")));
+    };
+    expect("fast", "data of fast");
+    expect("slow", "data of slow");
+    expect("fast", "data of fast");
+    expect("slow", "data of typed");
+}
+
+#[test]
+fn a_run_is_repeated_as_it_was_asked_for_in_a_new_folder() {
+    let Some(mut finished) = Finished::open() else { return };
+    let request = write_request(&finished.run("fast"), &finished.folder.path().join("data"));
+    finished.send(ResultsCommand::Refresh);
+    finished.window.until("what the run was asked for", |state| {
+        state.results.runs.iter().any(|run| run.data.is_some())
+    });
+    finished.select("fast", Tab::Run);
+    finished.window.harness.get_by_label("Repeat run").click();
+    finished
+        .window
+        .until("the form", |state| state.workspace == Workspace::Train);
+    let train = &finished.window.state().train;
+    assert_eq!(train.step, Step::Model);
+    let expected = Request {
+        run: finished.run("fast-2"),
+        ..request
+    };
+    assert_eq!(asked::request(train), Some(expected));
+}
+
+#[test]
 fn figures_are_exported_beside_the_tables() {
     let Some(mut finished) = Finished::open() else { return };
     finished.select("fast", Tab::Evaluation);
@@ -275,16 +349,13 @@ fn missing_models_say_how_to_train_them() {
         .window
         .until("the models", |state| state.results.models.done().is_some());
     let list = finished.window.state().results.models.done().unwrap().clone();
-    let missing = list
-        .models
-        .iter()
-        .find(|model| model.words().contains("recovnet train"));
+    let missing = list.models.iter().find(|model| model.words().contains("not installed"));
     let missing = missing.expect("not every network is installed here");
     let said = finished
         .window
         .value(&format!("Model {}", missing.installed.name))
         .unwrap();
-    assert!(said.contains("recovnet train"), "{said}");
+    assert!(said.contains("in the workspace Train"), "{said}");
     finished.window.keep_picture("results-models.png");
     finished.window.harness.check_accessibility();
     finished.send(ResultsCommand::Use(ClassifierName::Resnet50));

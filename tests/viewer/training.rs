@@ -14,9 +14,9 @@ use recovnet::training::request::Request;
 use recovnet::training::{BackboneKind, Task};
 use recovnet::viewer::command::Command;
 use recovnet::viewer::state::Workspace;
-use recovnet::viewer::train::form::Text;
+use recovnet::viewer::train::form::{Initial, Text};
 use recovnet::viewer::train::session::{Left, Session, Standing};
-use recovnet::viewer::train::{Lower, Step, TrainCommand};
+use recovnet::viewer::train::{Lower, Step, TrainCommand, asked};
 
 use crate::panels::{Window, write_png};
 use crate::runs::{self, EPOCHS, RunScript, STEPS};
@@ -417,4 +417,74 @@ fn the_rest_of_a_run_is_estimated_without_its_pauses() {
         (least - 80.0).abs() < 1.0 && (most - 80.0).abs() < 1.0,
         "{least} to {most} seconds"
     );
+}
+
+/// Writes a run of which nothing is there but the best weights, which are none, and their card.
+fn write_start(folder: &Path, task: &str) -> PathBuf {
+    let run = folder.join(format!("run of a {task}"));
+    std::fs::create_dir_all(&run).unwrap();
+    let card = serde_json::json!({
+        "name": "start", "version": "1", "task": task, "backbone": "densenet121", "graph": "torch",
+        "input": { "width": 224, "height": 224, "aspect": "stretch", "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2] },
+        "threshold": 0.5, "sha256": "ab".repeat(32),
+    });
+    std::fs::write(run.join("best.json"), card.to_string()).unwrap();
+    std::fs::write(run.join("best.safetensors"), b"none").unwrap();
+    run
+}
+
+impl Trained {
+    /// Has a network of a task begin with the best weights of a run, and looked at them.
+    fn begin(&mut self, task: Task, run: &Path) {
+        self.send(TrainCommand::Choose(task, BackboneKind::DenseNet121, Recipe::Scratch));
+        self.send(TrainCommand::Begin(Initial::Run));
+        self.send(TrainCommand::Type(Text::Initial, run.display().to_string()));
+        self.send(TrainCommand::LookAtStart);
+        self.window
+            .until("the initial weights", |state| state.train.start.done().is_some());
+    }
+}
+
+#[test]
+fn weights_that_a_run_does_not_begin_with_are_said() {
+    let Some(mut trained) = Trained::open(SIZE) else { return };
+    trained.send(TrainCommand::Open(Step::Model));
+    for (found, task, fits) in [
+        ("segmenter", Task::Recovnet, true),
+        ("recovnet", Task::Recovnet, true),
+        ("baseline", Task::Recovnet, false),
+        ("segmenter", Task::Segmenter, true),
+        ("recovnet", Task::Segmenter, false),
+        ("segmenter", Task::Baseline, false),
+    ] {
+        let run = write_start(trained.folder.path(), found);
+        trained.begin(task, &run);
+        let said = trained.window.value("Initial weights do not fit");
+        assert_eq!(said.is_none(), fits, "{task:?} from a {found}: {said:?}");
+    }
+}
+
+#[test]
+fn the_watch_list_takes_the_segmenter_that_is_nearest() {
+    let Some(mut trained) = Trained::open(SIZE) else { return };
+    trained.send(TrainCommand::DataFolder(trained.folder.path().join("data")));
+    trained
+        .window
+        .until("the models", |state| state.results.models.done().is_some());
+    let taken = |trained: &Trained| asked::request(&trained.window.state().train).unwrap().segmenter;
+    assert_eq!(taken(&trained), None, "a segmenter needs none");
+
+    let classifier = write_start(trained.folder.path(), "recovnet");
+    trained.begin(Task::Recovnet, &classifier);
+    let installed = trained.window.state().train.installed_segmenter.clone();
+    assert_eq!(taken(&trained), installed);
+    let segmenter = write_start(trained.folder.path(), "segmenter");
+    trained.begin(Task::Recovnet, &segmenter);
+    assert_eq!(taken(&trained), Some(segmenter.join("best.safetensors")));
+    trained.send(TrainCommand::Type(Text::Segmenter, "named.safetensors".to_owned()));
+    assert_eq!(taken(&trained), Some(PathBuf::from("named.safetensors")));
+
+    trained.send(TrainCommand::Type(Text::Segmenter, String::new()));
+    trained.send(TrainCommand::Type(Text::Watched, "0".to_owned()));
+    assert_eq!(taken(&trained), None, "nothing is watched");
 }

@@ -59,12 +59,6 @@ impl NetworkName {
         let of = |head| BackboneKind::ALL.map(|backbone| Self { head, backbone });
         of(Head::Classifier).into_iter().chain(of(Head::Segmenter)).collect()
     }
-
-    /// Every classifier, and the segmenter that goes with them.
-    pub fn usual() -> Vec<Self> {
-        let usual = |name: &Self| name.head == Head::Classifier || name.backbone == BackboneKind::DenseNet121;
-        Self::all().into_iter().filter(usual).collect()
-    }
 }
 
 impl fmt::Display for NetworkName {
@@ -119,7 +113,7 @@ impl Case {
 pub struct Lists {
     /// Kinds of work.
     pub work: Vec<Work>,
-    /// Networks.
+    /// Networks; empty for all.
     pub networks: Vec<NetworkName>,
     /// Batch sizes; empty for those of each work.
     pub batches: Vec<usize>,
@@ -136,17 +130,18 @@ impl Lists {
     /// not care how many threads the CPU has.
     pub fn cases(&self) -> Vec<Case> {
         let mut cases: Vec<Case> = Vec::new();
+        let all = NetworkName::all();
+        let asked = match self.networks.as_slice() {
+            [] => &all[..],
+            given => given,
+        };
         for &work in &self.work {
             let batches = match self.batches.as_slice() {
                 [] => &[work.default_batch()][..],
                 _ if work == Work::Pipeline => &[1][..],
                 given => given,
             };
-            let networks = if work == Work::Pipeline {
-                &self.networks[..1]
-            } else {
-                &self.networks[..]
-            };
+            let networks = if work == Work::Pipeline { &asked[..1] } else { asked };
             for &network in networks {
                 for device in &self.devices {
                     for &batch in batches {
@@ -190,7 +185,7 @@ mod tests {
     fn only_what_makes_a_difference_is_measured() {
         let lists = Lists {
             work: vec![Work::Inference, Work::Pipeline],
-            networks: NetworkName::usual(),
+            networks: Vec::new(),
             batches: vec![1, 32],
             threads: vec![1, 2],
             devices: vec!["cpu".to_owned(), "cuda:0".to_owned()],
@@ -201,7 +196,7 @@ mod tests {
             let same = |case: &&Case| case.work == work && case.device == device;
             cases.iter().filter(same).count()
         };
-        let networks = NetworkName::usual().len();
+        let networks = 2 * BackboneKind::ALL.len();
         assert_eq!(count(Work::Inference, "cpu"), 4 * networks);
         assert_eq!(count(Work::Inference, "cuda:0"), 2 * networks);
         assert_eq!((count(Work::Pipeline, "cpu"), count(Work::Pipeline, "cuda:0")), (2, 1));

@@ -4,6 +4,7 @@
 mod case;
 mod child;
 mod measure;
+mod profile;
 mod protocol;
 mod serve;
 mod workload;
@@ -41,7 +42,7 @@ pub struct BenchArgs {
     )]
     work: Vec<Work>,
     /// Networks for inference and training: resnet50 is the classifier, segmenter-resnet50 the segmenter
-    /// [default: every classifier and segmenter-densenet121]
+    /// [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     networks: Vec<NetworkName>,
     /// Images in a batch of 224 x 224 pixels [default: 1 for inference, 8 for training]
@@ -65,6 +66,9 @@ pub struct BenchArgs {
     /// Where the lines of JSON go: - for standard output (the default unless that is a terminal), or a file
     #[arg(long, value_name = "-|FILE")]
     json: Option<PathBuf>,
+    /// Time every step of the networks' inference on the CPU instead, each alone
+    #[arg(long, conflicts_with_all = ["work", "device", "precision", "weights", "serve"])]
+    profile: bool,
     /// Holds one case, and runs a round for every line on standard input
     #[arg(long, hide = true)]
     serve: bool,
@@ -124,6 +128,13 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
             ),
         };
     }
+    if args.profile {
+        return profile::run(
+            &cases(args, vec!["cpu".to_owned()]),
+            args.rounds,
+            Lines::open(args.json.as_deref())?,
+        );
+    }
     let cases = cases(args, devices(args.device.as_deref())?);
     let machine = Machine::here();
     let mut lines = Lines::open(args.json.as_deref())?;
@@ -149,12 +160,12 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 fn cases(args: &BenchArgs, devices: Vec<String>) -> Vec<Case> {
     let or = |given: &[usize], usual: usize| if given.is_empty() { vec![usual] } else { given.to_vec() };
     Lists {
-        work: args.work.clone(),
-        networks: if args.networks.is_empty() {
-            NetworkName::usual()
+        work: if args.profile {
+            vec![Work::Inference]
         } else {
-            args.networks.clone()
+            args.work.clone()
         },
+        networks: args.networks.clone(),
         batches: args.batch.clone(),
         threads: or(&args.threads, machine::cores()),
         devices,

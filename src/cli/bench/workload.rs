@@ -12,7 +12,7 @@ use crate::imaging::{self, phantom};
 use crate::inference::models::{ClassifierName, Models};
 use crate::inference::pipeline;
 use crate::nn::card::Task;
-use crate::nn::{Classifier, Device, Graph, Precision, Segmenter, Tensor, Workspace};
+use crate::nn::{Classifier, Device, Graph, Precision, Segmenter, StepTime, Tensor, Workspace};
 use crate::training::adam::Adam;
 use crate::training::batches::Batch;
 use crate::training::loss::Objective;
@@ -64,11 +64,27 @@ fn timed(call: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Timed> {
     })
 }
 
+/// What every step of a network's plan takes on the CPU.
+///
+/// # Errors
+/// If the images have no room.
+pub fn steps(case: &Case, rounds: usize) -> anyhow::Result<Vec<StepTime>> {
+    let (images, device) = (images(case, &Device::Cpu)?, &Device::Cpu);
+    let backbone = case.network.backbone;
+    Ok(match case.network.head {
+        Head::Classifier => Classifier::new(backbone, Graph::Torch, SEED, device)?.profile(&images, rounds)?,
+        Head::Segmenter => Segmenter::new(backbone, Graph::Torch, SEED, device)?.profile(&images, rounds)?,
+    })
+}
+
+fn images(case: &Case, device: &Device) -> anyhow::Result<Tensor> {
+    let images = Tensor::from_vec(pixels(case.batch), (case.batch, 3, SIZE, SIZE), device)?;
+    Ok(Precision::from(case.precision).of_input(&images)?)
+}
+
 fn classify(case: &Case, device: &Device) -> anyhow::Result<Rounds> {
     let network = Classifier::new(case.network.backbone, Graph::Torch, SEED, device)?;
-    let images = Tensor::from_vec(pixels(case.batch), (case.batch, 3, SIZE, SIZE), device)?;
-    let images = Precision::from(case.precision).of_input(&images)?;
-    let device = device.clone();
+    let (images, device) = (images(case, device)?, device.clone());
     Ok(Box::new(move || {
         timed(|| {
             network.predict(&images)?;
@@ -79,9 +95,7 @@ fn classify(case: &Case, device: &Device) -> anyhow::Result<Rounds> {
 
 fn segment(case: &Case, device: &Device) -> anyhow::Result<Rounds> {
     let network = Segmenter::new(case.network.backbone, Graph::Torch, SEED, device)?;
-    let images = Tensor::from_vec(pixels(case.batch), (case.batch, 3, SIZE, SIZE), device)?;
-    let images = Precision::from(case.precision).of_input(&images)?;
-    let device = device.clone();
+    let (images, device) = (images(case, device)?, device.clone());
     Ok(Box::new(move || {
         timed(|| {
             network.predict(&images)?;
@@ -101,6 +115,7 @@ where
     let settings = StepConfig {
         size: SIZE,
         rate: config.rate,
+        clip: config.clip,
         bn_momentum: config.bn_momentum,
         precision: case.precision.into(),
         objective: Objective::default(),

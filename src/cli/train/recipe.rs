@@ -152,6 +152,9 @@ pub struct RecipeArgs {
     /// Adam's epsilon instead of its form's.
     #[arg(long, value_parser = |text: &str| number(text, limits::EPSILON))]
     epsilon: Option<f64>,
+    /// Shorten gradients of a larger norm to this one [default: none].
+    #[arg(long, value_name = "NORM", value_parser = |text: &str| number(text, limits::CLIP))]
+    clip: Option<f64>,
     /// Share of a batch's statistics that enters the running ones.
     #[arg(long, value_name = "SHARE", value_parser = |text: &str| number(text, limits::BN_MOMENTUM))]
     bn_momentum: Option<f64>,
@@ -261,6 +264,7 @@ impl RecipeArgs {
         put(&mut config.beta1, self.beta1);
         put(&mut config.beta2, self.beta2);
         config.epsilon = self.epsilon.or(config.epsilon);
+        config.clip = self.clip.or(config.clip);
         let form = self.adam.map(|form| match form {
             AdamName::Torch => AdamForm::Torch,
             AdamName::Keras => AdamForm::Keras,

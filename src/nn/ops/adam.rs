@@ -6,7 +6,8 @@ use candle_core::Tensor;
 use super::cpu::{self, Host, tensor};
 use crate::nn::{Error, Result};
 
-/// Factors of one step: `m = keep1 m + take1 g`, `v = keep2 v + take2 g²`, `value -= rate m / (sqrt(v) root + epsilon)`.
+/// Factors of one step, with `g` the scaled gradient: `m = keep1 m + take1 g`, `v = keep2 v + take2 g²`,
+/// `value -= rate m / (sqrt(v) root + epsilon)`.
 #[derive(Debug, Clone, Copy)]
 pub struct AdamStep {
     /// Share of the first moment that stays, and of the gradient that enters.
@@ -19,6 +20,8 @@ pub struct AdamStep {
     pub root: f32,
     /// Added to it.
     pub epsilon: f32,
+    /// What gradients are multiplied by first: 1, or less where they are clipped.
+    pub scale: f32,
 }
 
 impl AdamStep {
@@ -35,11 +38,10 @@ impl AdamStep {
                 expected: vec![len, len],
             });
         }
-        let mut next = vec![0.0; len];
-        {
+        let next = {
             let (values, gradient) = (Host::of(values)?, Host::of(gradient)?);
-            cpu::adam::step(self, values.slice()?, gradient.slice()?, moments, &mut next);
-        }
+            cpu::adam::step(self, values.slice()?, gradient.slice()?, moments)
+        };
         tensor(next, values.shape())
     }
 }

@@ -43,7 +43,7 @@ pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, 
         };
         return graph.record(operation, &[geometry.n, geometry.output.0, geometry.output.1, o]);
     }
-    let y = by_type!(x, forward(tape.workspace(), x, weight, bias, &geometry))?;
+    let y = by_type!("convolution", x, forward(tape.workspace(), x, weight, bias, &geometry))?;
     let nodes = [x.node, weight.node, bias.and_then(|b| b.node)];
     let pass = Pass {
         x: x.clone(),
@@ -51,7 +51,9 @@ pub fn conv2d(tape: &mut Tape, x: &Value, weight: &Value, bias: Option<&Value>, 
         nodes,
         geometry,
     };
-    Ok(tape.operation(y, &nodes, move |dy, sink| by_type!(pass.x, backward(&pass, &dy, sink))))
+    Ok(tape.operation(y, &nodes, move |dy, sink| {
+        by_type!("convolution", pass.x, backward(&pass, &dy, sink))
+    }))
 }
 
 /// Whether Winograd's algorithm computes the way back to `x`. It does not compute the way there in training: its

@@ -32,7 +32,7 @@ pub fn residual(tape: &mut Tape, x: &Value, branch: &Value, scale: f64, relu: bo
         };
         return graph.record(operation, x.dims());
     }
-    by_type!(x, residual_typed(tape, x, branch, scale, relu))
+    by_type!("residual sum", x, residual_typed(tape, x, branch, scale, relu))
 }
 
 fn residual_typed<T: Element>(tape: &mut Tape, x: &Value, branch: &Value, scale: f64, relu: bool) -> Result<Value> {
@@ -117,7 +117,7 @@ pub fn concat(tape: &mut Tape, parts: &[Value]) -> Result<Value> {
         let parts = parts.iter().map(graph::id).collect::<Result<_>>()?;
         return graph.record(Operation::Concatenation { parts }, &[n, h, w, channels]);
     }
-    by_type!(first, concat_typed(tape, parts, (n, h, w)))
+    by_type!("concatenation", first, concat_typed(tape, parts, (n, h, w)))
 }
 
 fn concat_typed<T: Element>(tape: &mut Tape, parts: &[Value], (n, h, w): (usize, usize, usize)) -> Result<Value> {

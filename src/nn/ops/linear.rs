@@ -31,7 +31,7 @@ pub fn linear(tape: &mut Tape, x: &Value, weight: &Value, bias: &Value) -> Resul
         };
         return graph.record(operation, &[x.dims()[0], o]);
     }
-    by_type!(x, linear_typed(tape, x, weight, bias))
+    by_type!("fully connected layer", x, linear_typed(tape, x, weight, bias))
 }
 
 fn linear_typed<T: Element>(tape: &mut Tape, x: &Value, weight: &Value, bias: &Value) -> Result<Value> {

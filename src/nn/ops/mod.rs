@@ -26,13 +26,16 @@ use self::cpu::conv::Geometry;
 use super::tape::Value;
 use super::{Error, Result};
 
-/// Calls a generic function with the element type of a tensor.
+/// Calls a generic function with the element type of a tensor; an operation without one for it is named.
 macro_rules! by_type {
-    ($tensor:expr, $function:ident ( $($argument:expr),* $(,)? )) => {
+    ($operation:literal, $tensor:expr, $function:ident ( $($argument:expr),* $(,)? )) => {
         match $tensor.dtype() {
             candle_core::DType::F32 => $function::<f32>($($argument),*),
             candle_core::DType::F64 => $function::<f64>($($argument),*),
-            other => Err($crate::nn::Error::Unsupported { operation: stringify!($function), on: format!("{other:?}") }),
+            other => Err($crate::nn::Error::Unsupported {
+                operation: $operation,
+                on: format!("{} in host memory; convert it to f32", other.as_str()),
+            }),
         }
     };
 }

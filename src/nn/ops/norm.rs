@@ -94,7 +94,7 @@ pub fn batch_norm(tape: &mut Tape, parts: &[Value], layer: &Norm<'_>) -> Result<
         };
         return graph.record(operation, &[n, h, w, channels]);
     }
-    by_type!(first, batch_norm_typed(tape, parts, layer))
+    by_type!("batch normalisation", first, batch_norm_typed(tape, parts, layer))
 }
 
 /// Moments of each part, computed once a feature map however many layers read it.
@@ -186,7 +186,11 @@ pub(in crate::nn) fn write_normalised(
             self.0
         }
     }
-    by_type!(Typed(dtype), write_typed(normalised, shape, workspace))
+    by_type!(
+        "batch normalisation",
+        Typed(dtype),
+        write_typed(normalised, shape, workspace)
+    )
 }
 
 fn write_typed<T: Element>(normalised: &Normalised, shape: &Shape, workspace: &Workspace) -> Result<Tensor> {

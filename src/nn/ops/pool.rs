@@ -25,7 +25,7 @@ pub fn max_pool(tape: &mut Tape, x: &Value, window: Window) -> Result<Value> {
         };
         return graph.record(operation, &geometry.output_shape());
     }
-    by_type!(x, max_pool_typed(tape, x, geometry))
+    by_type!("max pooling", x, max_pool_typed(tape, x, geometry))
 }
 
 fn max_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry) -> Result<Value> {
@@ -61,7 +61,11 @@ pub fn average_pool(tape: &mut Tape, x: &Value, window: Window, include_padding:
         };
         return graph.record(operation, &geometry.output_shape());
     }
-    by_type!(x, average_pool_typed(tape, x, geometry, include_padding))
+    by_type!(
+        "average pooling",
+        x,
+        average_pool_typed(tape, x, geometry, include_padding)
+    )
 }
 
 fn average_pool_typed<T: Element>(tape: &mut Tape, x: &Value, g: Geometry, include_padding: bool) -> Result<Value> {
@@ -89,7 +93,7 @@ pub fn global_average_pool(tape: &mut Tape, x: &Value) -> Result<Value> {
         let (n, _, _, c) = dims_of(x, "global average pooling")?;
         return graph.record(Operation::GlobalAverage { x: graph::id(x)? }, &[n, c]);
     }
-    by_type!(x, global_average_pool_typed(tape, x))
+    by_type!("global average pooling", x, global_average_pool_typed(tape, x))
 }
 
 fn global_average_pool_typed<T: Element>(tape: &mut Tape, x: &Value) -> Result<Value> {

@@ -20,7 +20,7 @@ pub fn upsample_x2(tape: &mut Tape, x: &Value) -> Result<Value> {
         let (n, h, w, c) = dims_of(x, "upsampling")?;
         return graph.record(Operation::Upsample { x: graph::id(x)? }, &[n, 2 * h, 2 * w, c]);
     }
-    by_type!(x, upsample_x2_typed(tape, x))
+    by_type!("upsampling", x, upsample_x2_typed(tape, x))
 }
 
 fn upsample_x2_typed<T: Element>(tape: &mut Tape, x: &Value) -> Result<Value> {
@@ -53,7 +53,7 @@ pub fn resize_bilinear(tape: &mut Tape, x: &Value, rows: usize, columns: usize) 
         let (n, _, _, c) = dims_of(x, "bilinear resize")?;
         return graph.record(Operation::Resize { x: graph::id(x)? }, &[n, rows, columns, c]);
     }
-    by_type!(x, resize_bilinear_typed(tape, x, (rows, columns)))
+    by_type!("bilinear resize", x, resize_bilinear_typed(tape, x, (rows, columns)))
 }
 
 fn resize_bilinear_typed<T: Element>(tape: &mut Tape, x: &Value, to: (usize, usize)) -> Result<Value> {

@@ -6,6 +6,7 @@ use multiversion::multiversion;
 
 use super::step::View;
 use crate::nn::ops::Window;
+use crate::nn::ops::cpu::Element;
 
 /// Max or average pooling.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +59,7 @@ fn highest<'a>(pixels: impl Iterator<Item = &'a [f32]>, target: &mut [f32]) {
     target.fill(f32::NEG_INFINITY);
     for pixel in pixels {
         for (t, x) in target.iter_mut().zip(pixel) {
-            *t = if *x > *t { *x } else { *t };
+            *t = if x.wins_over(*t) { *x } else { *t };
         }
     }
 }
@@ -140,5 +141,19 @@ pub(super) fn linear(x: &[f32], weight: &[f32], bias: &[f32], target: &mut [f32]
         for ((t, w), b) in target.iter_mut().zip(weight.chunks_exact(c)).zip(bias) {
             *t = *b + row.iter().zip(w).map(|(x, w)| x * w).sum::<f32>();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_value_is_nan_wherever_it_stands() {
+        let pixels = [[f32::NAN, -3.0, 1.0], [2.0, f32::NAN, 4.0], [5.0, -1.0, 3.0]];
+        let mut target = [0.0; 3];
+        highest(pixels.iter().map(<[f32; 3]>::as_slice), &mut target);
+        assert!(target[0].is_nan() && target[1].is_nan(), "{target:?}");
+        assert_eq!(target[2], 4.0);
     }
 }

@@ -17,7 +17,7 @@ use super::{Audit, AuditRecord, Region, cover};
 
 /// Audits a classifier on chosen images; `None` once `cancel` is set. `data` is the data folder as it was named.
 pub fn audit(
-    models: &Models,
+    models: &mut Models,
     data: String,
     split: Selection,
     chosen: &Chosen<'_>,
@@ -45,28 +45,35 @@ pub fn audit(
     Some(Audit::of(Subject::of(models, data, split, chosen), &records, failures))
 }
 
-fn record(models: &Models, row: &Row) -> Result<AuditRecord, String> {
+fn record(models: &mut Models, row: &Row) -> Result<AuditRecord, String> {
     let image = imaging::open(&row.path).map_err(|e| e.to_string())?;
-    let in_file = |error: String| format!("{}: {error}", row.path.display());
-    let findings = pipeline::analyse(models, &image, &mut |_| true).map_err(|e| in_file(e.to_string()))?;
-    let (scores, features) = regions(models, &image, &findings).map_err(in_file)?;
+    let measured = models.compute(|models| {
+        let findings = pipeline::analyse(models, &image, &mut |_| true)?;
+        let shown = regions(models, &image, &findings)?;
+        Ok((findings.in_lung, shown))
+    });
+    let (in_lung, (scores, features)) = measured.map_err(|error| format!("{}: {error}", row.path.display()))?;
     Ok(AuditRecord {
         group: row.group.clone(),
         source: row.source.clone().unwrap_or_default(),
         is_covid19: row.class == Class::Covid19,
         scores,
         features,
-        in_lung: findings.in_lung.ratio,
-        chance: findings.in_lung.chance,
+        in_lung: in_lung.ratio,
+        chance: in_lung.chance,
     })
 }
 
 /// Scores of every region, and the pooled features of the whole picture. A classifier that is given the lungs alone is
 /// shown the regions of that: what it never sees cannot be a shortcut.
-fn regions(models: &Models, image: &Radiograph, findings: &Findings) -> Result<([Option<f64>; 4], Vec<f32>), String> {
+fn regions(
+    models: &Models,
+    image: &Radiograph,
+    findings: &Findings,
+) -> Result<([Option<f64>; 4], Vec<f32>), pipeline::Error> {
     let (network, card) = &models.classifier;
     let spec = &card.input;
-    let grey = preprocess::grey_of_region(image, spec, &findings.mask.pixels).map_err(|e| e.to_string())?;
+    let grey = preprocess::grey_of_region(image, spec, &findings.mask.pixels)?;
     let mask = preprocess::mask(&findings.mask.pixels, &grey.placement);
     let planes = Region::ALL.map(|region| cover(&grey.pixels, &mask, spec.width, region));
     let mut values = Vec::with_capacity(planes.len() * 3 * grey.pixels.len());
@@ -76,16 +83,15 @@ fn regions(models: &Models, image: &Radiograph, findings: &Findings) -> Result<(
     let shown = planes.iter().flatten().count();
     let output = Tensor::from_vec(values, (shown, 3, spec.height, spec.width), &models.device)
         .map_err(nn::Error::from)
-        .and_then(|batch| network.predict(&batch))
-        .map_err(|e| e.to_string())?;
+        .and_then(|batch| network.predict(&batch))?;
     let numbers = || -> Result<(Vec<Vec<f32>>, Vec<f32>), candle_core::Error> {
         let pooled = output.features.get(0)?.mean((1, 2))?.to_vec1()?;
         Ok((output.logits.to_vec2()?, pooled))
     };
-    let (logits, features) = numbers().map_err(|e| e.to_string())?;
+    let (logits, features) = numbers().map_err(nn::Error::from)?;
     let finite = logits.iter().flatten().chain(&features).all(|value| value.is_finite());
     if !finite {
-        return Err("the classifier gave no finite numbers; its weights are not usable".to_owned());
+        return Err(pipeline::Error::NotFinite("classifier"));
     }
     let mut margins = logits.iter().map(|pair| f64::from(pair[1]) - f64::from(pair[0]));
     // The planes that could be shown are in the batch in their order.

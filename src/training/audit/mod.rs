@@ -12,6 +12,7 @@ pub mod saved;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use features::{Sample, SourcePrediction, predict_source};
 pub use regions::{Region, cover};
@@ -42,6 +43,20 @@ impl Light {
             Self::Red => "red",
         }
     }
+
+    /// What a model card says of its weights; `None` where no audit was kept in it.
+    pub fn of_card(card: &Value) -> Option<Self> {
+        let light = card.get(CARD_KEY)?.get("light")?;
+        serde_json::from_value(light.clone()).ok()
+    }
+}
+
+/// The reasons for the light of a model card, a sentence each.
+pub fn reasons_of_card(card: &Value) -> Vec<String> {
+    let reasons = card.get(CARD_KEY).and_then(|audit| audit.get("reasons"));
+    reasons
+        .and_then(|reasons| serde_json::from_value(reasons.clone()).ok())
+        .unwrap_or_default()
 }
 
 /// What is known about one image after the audit.

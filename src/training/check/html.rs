@@ -7,7 +7,7 @@ use crate::markup::escaped;
 use super::histogram::{Bin, Histogram};
 use super::report::{CheckReport, CopyPair, Odd, Place};
 use super::thumbnail::Thumbnail;
-use super::words::{NOTICE, count_rows, joins, likeness, or_dash, pairs, place};
+use super::words::{NOTICE, PAPER_HEADS, PAPER_NOTE, count_rows, joins, likeness, or_dash, pairs, paper_cells, place};
 
 /// Rows of a table, at most.
 const MOST_ROWS: usize = 500;
@@ -52,6 +52,7 @@ fn write_html(text: &mut String, report: &CheckReport) -> std::fmt::Result {
         writeln!(text, "<p class=\"verdict bad\">{total} files cannot be used</p>")?;
     }
     counts(text, report)?;
+    paper(text, report)?;
     copies(text, report)?;
     shared_groups(text, report)?;
     unreadable(text, report)?;
@@ -88,6 +89,26 @@ fn counts(text: &mut String, report: &CheckReport) -> std::fmt::Result {
     }
     line(["all", "", ""], sums)?;
     text.push_str("</table>\n");
+    Ok(())
+}
+
+/// What each phase takes beside the paper's.
+fn paper(text: &mut String, report: &CheckReport) -> std::fmt::Result {
+    for table in &report.paper {
+        let [group, numbers @ ..] = PAPER_HEADS;
+        let numbers = numbers.map(|head| format!("<th class=\"n\">{head}")).concat();
+        writeln!(
+            text,
+            "<h2>{}</h2>\n<p class=\"quiet\">{PAPER_NOTE}</p>\n<table><tr><th>{group}{numbers}</tr>",
+            table.title()
+        )?;
+        for line in &table.lines {
+            let [group, numbers @ ..] = paper_cells(line);
+            let numbers = numbers.map(|number| format!("<td class=\"n\">{number}")).concat();
+            writeln!(text, "<tr><td>{}{numbers}</tr>", escaped(&group))?;
+        }
+        text.push_str("</table>\n");
+    }
     Ok(())
 }
 

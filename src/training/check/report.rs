@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::Histogram;
 use super::thumbnail::Thumbnail;
+use crate::training::dataset::paper_table::{Compared, Comparison};
 
 /// Version of the check and of its report; a saved report of another one is not used.
 pub const VERSION: u32 = 1;
@@ -24,6 +25,10 @@ pub struct CheckReport {
     pub unreadable: Listed<Unreadable>,
     /// Images by part, label, source and view; readable or not.
     pub counts: Vec<Count>,
+    /// Images beside the paper's, for each phase that has images of a group that the paper counts. Reports of before have
+    /// none.
+    #[serde(default)]
+    pub paper: Vec<PaperTable>,
     /// Pairs of equal pictures, whatever their file format; each copy is paired with the first one of its content.
     pub exact: PairCounts,
     /// Pairs of nearly equal pictures.
@@ -145,6 +150,68 @@ pub struct Count {
     pub view: String,
     /// How many.
     pub images: usize,
+}
+
+/// The images that one phase takes beside the paper's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaperTable {
+    /// The phase: 1 has the paper's lung masks, 2 its Table 1.
+    pub phase: u8,
+    /// The groups that either has; the last line is their sum.
+    pub lines: Vec<PaperLine>,
+}
+
+impl PaperTable {
+    /// What stands above it.
+    pub fn title(&self) -> &'static str {
+        match self.phase {
+            1 => "Lung masks for phase I, beside the paper's",
+            _ => "Images for phase II, beside the paper's Table 1",
+        }
+    }
+}
+
+impl From<Comparison> for PaperTable {
+    fn from(comparison: Comparison) -> Self {
+        let groups = comparison.groups.into_iter().chain([comparison.total]);
+        Self {
+            phase: comparison.phase,
+            lines: groups.map(PaperLine::from).collect(),
+        }
+    }
+}
+
+/// Images of one group, here and in the paper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaperLine {
+    /// The group.
+    pub title: String,
+    /// Training images here, those for validation included, which the paper does not have.
+    pub train: usize,
+    /// Images for validation here.
+    pub validation: usize,
+    /// Test images here.
+    pub test: usize,
+    /// Training images of the paper; `None` where it has no such group.
+    pub paper_train: Option<usize>,
+    /// Test images of the paper.
+    pub paper_test: Option<usize>,
+    /// Training images after the paper's augmentation; `None` where it augments no such group.
+    pub augmented: Option<usize>,
+}
+
+impl From<Compared> for PaperLine {
+    fn from(group: Compared) -> Self {
+        Self {
+            title: group.title,
+            train: group.found.train,
+            validation: group.validation,
+            test: group.found.test,
+            paper_train: group.paper.map(|paper| paper.train),
+            paper_test: group.paper.map(|paper| paper.test),
+            augmented: group.augmented,
+        }
+    }
 }
 
 /// Pairs by what they join.

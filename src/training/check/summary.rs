@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::training::dataset::paper_table::Comparison;
 use crate::training::manifest::{Class, Row};
 use crate::training::split::Part;
 
@@ -11,8 +12,8 @@ use super::histogram::Histograms;
 use super::look::{Look, Seen};
 use super::plane::PlaneFile;
 use super::report::{
-    CheckReport, CopyPair, Count, Leakage, Listed, MaskCount, Odd, OddKind, PairCounts, Place, SharedGroup, Unreadable,
-    VERSION,
+    CheckReport, CopyPair, Count, Leakage, Listed, MaskCount, Odd, OddKind, PairCounts, PaperTable, Place, SharedGroup,
+    Unreadable, VERSION,
 };
 use super::thumbnail::Thumbnail;
 
@@ -134,6 +135,7 @@ impl Summary {
             },
             unreadable: Listed::new(self.unreadable, MOST_LISTED),
             counts: self.counts.into_iter().map(count).collect(),
+            paper: paper_tables(rows),
             exact,
             near,
             copies: copies(rows, pairs, planes),
@@ -145,6 +147,16 @@ impl Summary {
             seconds: 0.0,
         }
     }
+}
+
+/// Both phases beside the paper's, where the images have to do with it.
+fn paper_tables(rows: &[Row]) -> Vec<PaperTable> {
+    let both = [Comparison::of_lung_masks(rows), Comparison::of_table_1(rows)];
+    let applying = both.into_iter().filter(|table| {
+        let mut groups = table.groups.iter();
+        groups.any(|group| group.paper.is_some() && group.found.all() > 0)
+    });
+    applying.map(PaperTable::from).collect()
 }
 
 fn pair_counts<'a>(rows: &[Row], pairs: impl Iterator<Item = &'a Pair>) -> PairCounts {

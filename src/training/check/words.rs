@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::report::{CheckReport, CopyPair, Listed, PairCounts, Place};
+use super::report::{CheckReport, CopyPair, Listed, PairCounts, PaperLine, Place};
 
 /// The sentence on everything that a reader sees.
 pub const NOTICE: &str = "Research use only, not a diagnosis";
@@ -11,6 +11,12 @@ pub const NOTICE: &str = "Research use only, not a diagnosis";
 const FEW: usize = 10;
 /// Entries of a list that a document shows.
 const MANY: usize = 200;
+
+/// Heads of the columns of [`paper_cells`].
+pub const PAPER_HEADS: [&str; 7] = ["group", "train", "paper", "validation", "test", "paper", "augmented"];
+/// What a reader of these columns should know.
+pub const PAPER_NOTE: &str = "Train holds the validation part, which the paper does not have; augmented are the \
+                              training images after the paper's augmentation.";
 
 /// Source, label and view, and how many images of them are in the training, validation and test part.
 pub type CountRow = ([String; 3], [usize; 3]);
@@ -28,6 +34,20 @@ pub fn count_rows(report: &CheckReport) -> Vec<CountRow> {
         rows.entry(key).or_default()[part] += count.images;
     }
     rows.into_iter().collect()
+}
+
+/// A line of a table beside the paper's, as cells.
+pub fn paper_cells(line: &PaperLine) -> [String; 7] {
+    let number = |value: Option<usize>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+    [
+        line.title.clone(),
+        line.train.to_string(),
+        number(line.paper_train),
+        line.validation.to_string(),
+        line.test.to_string(),
+        number(line.paper_test),
+        number(line.augmented),
+    ]
 }
 
 /// A cell that is never empty.
@@ -103,6 +123,7 @@ fn write_text(text: &mut String, report: &CheckReport) -> std::fmt::Result {
         writeln!(text, "{}", line(names.each_ref().map(String::as_str), with_sum(parts)))?;
     }
     writeln!(text, "{}", line(["all", "", ""], with_sum(&sums)))?;
+    write_paper_text(text, report)?;
     writeln!(text, "\nExact copies: {}", pairs(report.exact))?;
     writeln!(text, "Near copies: {}", pairs(report.near))?;
     list(text, &report.copies, FEW, |copy| {
@@ -138,6 +159,19 @@ fn write_text(text: &mut String, report: &CheckReport) -> std::fmt::Result {
     })
 }
 
+fn write_paper_text(text: &mut String, report: &CheckReport) -> std::fmt::Result {
+    for table in &report.paper {
+        writeln!(text, "\n{}", table.title())?;
+        let lines = table.lines.iter().map(paper_cells);
+        for [group, numbers @ ..] in std::iter::once(PAPER_HEADS.map(str::to_owned)).chain(lines) {
+            let numbers = numbers.map(|number| format!("{number:>11}")).concat();
+            writeln!(text, "{group:<42}{numbers}")?;
+        }
+        writeln!(text, "{PAPER_NOTE}")?;
+    }
+    Ok(())
+}
+
 fn with_sum(parts: &[usize; 3]) -> [String; 4] {
     let [train, validation, test] = *parts;
     [train, validation, test, train + validation + test].map(|count| count.to_string())
@@ -166,6 +200,19 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }
 
+fn write_paper_markdown(text: &mut String, report: &CheckReport) -> std::fmt::Result {
+    for table in &report.paper {
+        writeln!(text, "\n## {}\n\n{PAPER_NOTE}\n", table.title())?;
+        let rule = "---:|".repeat(PAPER_HEADS.len() - 1);
+        writeln!(text, "| {} |\n|---|{rule}", PAPER_HEADS.join(" | "))?;
+        for line in &table.lines {
+            let cells = paper_cells(line).map(|words| cell(&words));
+            writeln!(text, "| {} |", cells.join(" | "))?;
+        }
+    }
+    Ok(())
+}
+
 fn write_markdown(text: &mut String, report: &CheckReport) -> std::fmt::Result {
     writeln!(text, "# Data set check\n\n{NOTICE}.\n")?;
     writeln!(text, "{} images, checked in {:.1} s.\n", report.images, report.seconds)?;
@@ -179,6 +226,7 @@ fn write_markdown(text: &mut String, report: &CheckReport) -> std::fmt::Result {
         let names = names.map(|name| cell(&name)).join(" | ");
         writeln!(text, "| {names} | {} |", with_sum(&parts).join(" | "))?;
     }
+    write_paper_markdown(text, report)?;
     writeln!(
         text,
         "\n## Copies\n\nExact: {}.  \nNear: {}.\n",

@@ -60,7 +60,7 @@ impl<'a> Chosen<'a> {
 }
 
 /// Predicts every row; ends early, with what is there, once `cancel` is set.
-pub fn records(models: &Models, rows: &[&Row], cancel: &AtomicBool, progress: Progress<'_>) -> Measurement {
+pub fn records(models: &mut Models, rows: &[&Row], cancel: &AtomicBool, progress: Progress<'_>) -> Measurement {
     let mut measurement = Measurement::default();
     for (done, row) in (1..).zip(rows) {
         if cancel.load(Ordering::Relaxed) {
@@ -84,10 +84,10 @@ pub fn records(models: &Models, rows: &[&Row], cancel: &AtomicBool, progress: Pr
 }
 
 /// One image's record, and why its mask is missing from it; or why there is none.
-fn record(models: &Models, row: &Row) -> Result<(Record, Option<String>), String> {
+fn record(models: &mut Models, row: &Row) -> Result<(Record, Option<String>), String> {
     let image = imaging::open(&row.path).map_err(|e| e.to_string())?;
-    let findings =
-        pipeline::analyse(models, &image, &mut |_| true).map_err(|error| format!("{}: {error}", row.path.display()))?;
+    let findings = models.compute(|models| pipeline::analyse(models, &image, &mut |_| true));
+    let findings = findings.map_err(|error| format!("{}: {error}", row.path.display()))?;
     let compared = row.mask.as_ref().map(|file| compare_mask(&findings.mask, file, &image));
     let (mask, failure) = match compared.transpose() {
         Ok(mask) => (mask, None),

@@ -97,6 +97,8 @@ pub mod limits {
     pub const BETA: Limit = Limit::number("Adam's beta", 0.0, 0.999_999);
     /// Adam's epsilon.
     pub const EPSILON: Limit = Limit::number("Adam's epsilon", 1e-16, 1.0);
+    /// Largest norm of a gradient.
+    pub const CLIP: Limit = Limit::number("the largest gradient norm", 1e-6, 1e6);
     /// Share of a batch's statistics.
     pub const BN_MOMENTUM: Limit = Limit::number("the batch-norm momentum", 1e-4, 1.0);
     /// Largest shift, as a share of the side.
@@ -143,6 +145,7 @@ impl Config {
         limits::BETA.check(self.beta1)?;
         limits::BETA.check(self.beta2)?;
         self.epsilon.map_or(Ok(()), |epsilon| limits::EPSILON.check(epsilon))?;
+        self.clip.map_or(Ok(()), |clip| limits::CLIP.check(clip))?;
         limits::BN_MOMENTUM.check(self.bn_momentum)?;
         self.patience
             .map_or(Ok(()), |patience| limits::PATIENCE.check_count(patience))?;

@@ -75,6 +75,9 @@ pub struct Config {
     /// Adam's epsilon; the form's own if none is given.
     #[serde(default)]
     pub epsilon: Option<f64>,
+    /// Norm to which longer gradients are shortened; none is if `None`.
+    #[serde(default)]
+    pub clip: Option<f64>,
     /// What is minimised.
     #[serde(default)]
     pub losses: Losses,
@@ -163,6 +166,7 @@ impl Recipe {
             beta1: beta1(),
             beta2: beta2(),
             epsilon: None,
+            clip: None,
             losses: Losses::default(),
             class_weights: ClassWeights::Equal,
             bn_momentum: if paper { 0.01 } else { 0.1 },

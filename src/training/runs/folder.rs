@@ -264,9 +264,28 @@ fn state(folder: &Path, done: usize, epochs: Option<usize>, has_card: bool) -> (
     }
 }
 
-/// Whether the process that locked the folder is there.
+/// Whether a run is going on in the folder: what tells is the lock, since the system gives the number of a process that
+/// died to another one.
 fn is_locked(folder: &Path) -> bool {
-    let Ok(text) = text(&folder.join(LOCK)) else {
+    let path = folder.join(LOCK);
+    let Ok(file) = fs::File::open(&path) else {
+        return false;
+    };
+    // A run that ended leaves the file empty, which is not locked here: a run that begins would find it taken.
+    if file.metadata().is_ok_and(|about| about.len() == 0) {
+        return false;
+    }
+    // Shared, so that two readers at once do not take each other for a run.
+    match file.try_lock_shared() {
+        Ok(()) => false,
+        Err(fs::TryLockError::WouldBlock) => true,
+        // Some network folders know no locks: the number is all there is.
+        Err(fs::TryLockError::Error(_)) => names_living_process(&path),
+    }
+}
+
+fn names_living_process(lock: &Path) -> bool {
+    let Ok(text) = text(lock) else {
         return false;
     };
     let digits = |c: char| !c.is_ascii_digit();
@@ -279,7 +298,7 @@ fn is_alive(process: &str) -> bool {
     Path::new("/proc").join(process).is_dir()
 }
 
-/// Elsewhere the lock is taken at its word.
+/// Elsewhere the file is taken at its word.
 #[cfg(not(target_os = "linux"))]
 fn is_alive(_: &str) -> bool {
     true

@@ -3,6 +3,7 @@
 
 pub mod compare;
 mod folder;
+mod own_split;
 pub mod promotion;
 pub mod registry;
 mod trash;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use compare::{Comparison, compare};
 pub use folder::{audit_folder, best_weights, card, evaluation_folder, list, open, read_notes, write_notes};
+pub use own_split::{own_options, split_warning};
 pub use trash::delete;
 
 use super::Task;

@@ -98,7 +98,7 @@ impl<P: Phase> Run<'_, '_, P> {
         self.make_room(data)?;
         let trained = self.train_epoch(epoch, data)?;
         let begin = Instant::now();
-        let tally = match self.evaluate(data, epoch + 1) {
+        let tally = match self.evaluate_after(data, epoch + 1, Some(trained)) {
             Err(Error::Cancelled) => {
                 self.outlet.emit(TrainingEvent::Stopping { when: Stop::AfterBatch });
                 self.save_within(trained)?;
@@ -239,6 +239,7 @@ impl<P: Phase> Run<'_, '_, P> {
         StepConfig {
             size,
             rate,
+            clip: self.config.clip,
             bn_momentum: self.config.bn_momentum,
             precision: self.config.precision,
             objective: self.objective,
@@ -246,15 +247,26 @@ impl<P: Phase> Run<'_, '_, P> {
         }
     }
 
-    /// Evaluates the validation part as it is, with running statistics.
+    /// Evaluates the validation part as it is, with running statistics, where nothing was trained since the last
+    /// checkpoint.
     pub(super) fn evaluate(&mut self, data: &Data, epoch: usize) -> Result<Tally, Error> {
+        self.evaluate_after(data, epoch, None)
+    }
+
+    /// As [`Run::evaluate`], after steps that no checkpoint has: a pause puts them on disk before it waits.
+    fn evaluate_after(&mut self, data: &Data, epoch: usize, trained: Option<Within>) -> Result<Tally, Error> {
         let spec = self.config.input(data.size);
         let mut tally = Tally::default();
         let total = data.validation.len();
         for chunk in data.validation.chunks(self.micro(data.size)) {
             match self.controls.next() {
                 Next::Stop => return Err(Error::Cancelled),
-                Next::Pause => self.pause(),
+                Next::Pause => {
+                    if let Some(trained) = trained {
+                        self.save_within(trained)?;
+                    }
+                    self.pause();
+                }
                 Next::Go | Next::StopAfterEpoch => {}
             }
             self.outlet.emit(TrainingEvent::Validating {
@@ -331,10 +343,7 @@ impl<P: Phase> Run<'_, '_, P> {
         let Some(flying) = flying else {
             return Ok(());
         };
-        let stepped = Stepped {
-            loss: flying.readings.wait()?,
-            gradient_norm: 0.0,
-        };
+        let stepped = flying.readings.wait()?;
         self.record(course, (flying.images, flying.rate, flying.waited), stepped)
     }
 }

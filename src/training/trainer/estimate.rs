@@ -30,9 +30,12 @@ const TIMED: usize = 2;
 /// If settings, data or initial weights cannot be used, or a step fails.
 pub fn estimate(job: &Job) -> Result<Estimate, Error> {
     job.config.check()?;
+    let mut job = job.clone();
+    // Opening the data would write a split file that is not there yet, which is for the run itself.
+    job.dataset.split_file = job.dataset.split_file.filter(|file| file.exists());
     match job.config.task {
-        Task::Segmenter => measure::<Segmentation>(job),
-        Task::Recovnet | Task::Baseline => measure::<Classification>(job),
+        Task::Segmenter => measure::<Segmentation>(&job),
+        Task::Recovnet | Task::Baseline => measure::<Classification>(&job),
     }
 }
 
@@ -127,6 +130,7 @@ impl<P: Phase> Trial<'_, P> {
             size,
             // No step: the network stays as it is, whatever the pictures are.
             rate: 0.0,
+            clip: config.clip,
             bn_momentum: 0.0,
             precision: config.precision,
             objective: self.objective,

@@ -1,6 +1,9 @@
 //! The data of a run: which rows it uses, whether it may, and the samples of an image size.
 
+use std::path::{Path, PathBuf};
+
 use super::{Job, Run};
+use crate::nn::ops::cpu;
 use crate::training::Error;
 use crate::training::check::gate::{self, OnLeakage, Record};
 use crate::training::check::{self, Stage};
@@ -74,7 +77,10 @@ pub(super) fn permitted<P: Phase>(
             uses: &|row| P::takes(row),
             on_leakage,
             reports: job.session.reports.as_deref(),
-            options: &check::Options::default(),
+            options: &check::Options {
+                threads: Some(cpu::threads()),
+                scratch: scratch(&job.run),
+            },
         };
         let mut tell = |progress: check::Progress| {
             outlet.emit(TrainingEvent::Checking {
@@ -97,6 +103,13 @@ pub(super) fn permitted<P: Phase>(
         outlet.note(NoteKind::Leakage, format!("{}; {done}", record.leakage));
     }
     Ok((rows, Some(record)))
+}
+
+/// Where a check before a run keeps its temporary file: on the run's disk, because the system's own folder may be in
+/// memory. The run's folder is not begun before the check is passed, so it is the nearest one that is there.
+fn scratch(run: &Path) -> Option<PathBuf> {
+    let run = std::path::absolute(run).ok()?;
+    run.ancestors().find(|folder| folder.is_dir()).map(Path::to_owned)
 }
 
 fn words(stage: Stage) -> &'static str {

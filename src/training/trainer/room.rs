@@ -3,6 +3,7 @@
 
 use super::Run;
 use super::loading::Data;
+use crate::heap;
 use crate::nn::{self, Device, Tape, Tensor, Workspace};
 use crate::training::Error;
 use crate::training::batches::Batch;
@@ -14,6 +15,8 @@ use crate::training::step::images;
 
 /// Images of the trial: the fewest that batch normalisation can do with.
 pub(super) const TRIAL: usize = 2;
+/// Steps after which a workspace has given back every buffer that lies idle in it.
+const EMPTYING: usize = 4;
 /// Share of the free memory that a step may take; the rest is for what the estimate misses.
 const USABLE: f64 = 0.85;
 
@@ -79,15 +82,19 @@ impl Room<'_> {
     /// # Errors
     /// If the network fails.
     pub(super) fn fit<P: Phase>(&self, network: &P::Network, batch: Batch, size: usize) -> Result<Option<Fit>, Error> {
-        if !self.device.is_cpu() || !memory::reset_peak() {
+        if !self.device.is_cpu() {
+            return Ok(None);
+        }
+        self.empty();
+        if !memory::reset_peak() {
             return Ok(None);
         }
         let before = memory::resident_mib();
-        self.pass::<P>(network, batch, size)?;
         let free = match self.limit_mib {
             Some(limit) => before.map(|resident| (limit - resident).max(0.0)),
             None => memory::available_mib(),
         };
+        self.pass::<P>(network, batch, size)?;
         let (Some(peak), Some(before), Some(free_mib)) = (memory::peak_mib(), before, free) else {
             return Ok(None);
         };
@@ -101,6 +108,15 @@ impl Room<'_> {
             need_mib: self.config.batch as f64 * per_image,
             free_mib,
         }))
+    }
+
+    /// Gives back what former steps left: a trial that is served from it would seem to need less than it does.
+    fn empty(&self) {
+        for _ in 0..EMPTYING {
+            // Every tape begins a step, and what some steps did not use leaves the workspace.
+            drop(Tape::training_in(self.workspace));
+        }
+        heap::trim();
     }
 
     /// Forward and back, and nothing changes.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Services, data_check};
+use super::{Services, data_check, results};
 use crate::training::dataset;
 use crate::viewer::errands::{Errand, Pending};
 use crate::viewer::state::{ViewerState, Workspace};
@@ -25,6 +25,7 @@ pub(super) fn data_folder(state: &mut ViewerState, services: &mut Services, path
     let empty = folders.iter().position(|folder| folder.text.trim().is_empty());
     type_folder(state, empty.unwrap_or(0), path.display().to_string());
     look(state, services);
+    results::look_at_models(state, services);
     state.workspace = Workspace::Train;
     state.train.step = Step::Data;
 }

@@ -137,8 +137,11 @@ fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
         Action::Show(workspace) => {
             results::keep_notes(state, services);
             state.workspace = workspace;
-            if workspace == Workspace::Results {
-                results::enter(state, services);
+            match workspace {
+                Workspace::Read => {}
+                // A run takes the installed segmenter where none is named.
+                Workspace::Train => results::look_at_models(state, services),
+                Workspace::Results => results::enter(state, services),
             }
         }
         Action::ReadRuns

@@ -3,17 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Services, analysis, run};
+use super::{Services, analysis, files, run, training};
+use crate::inference::installed::State;
 use crate::inference::models::ClassifierName;
+use crate::training::request::Request;
 use crate::training::runs::promotion::{self, Standing};
 use crate::training::{dataset, runs};
 use crate::viewer::command::Action;
 use crate::viewer::errands::{Errand, Pending, Report};
 use crate::viewer::results::evaluated::{Cell, Found, files_of};
+use crate::viewer::results::models::ModelList;
 use crate::viewer::results::work::{self, Task};
 use crate::viewer::results::{ResultsCommand, Tab, Work, models};
 use crate::viewer::state::{Dialog, ViewerState, Workspace};
 use crate::viewer::train::Step;
+use crate::viewer::wording;
 
 pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
     match action {
@@ -59,13 +63,14 @@ pub(super) fn command(state: &mut ViewerState, services: &mut Services, command:
         }
         ResultsCommand::Notes(notes) => results.notes = notes,
         ResultsCommand::KeepNotes => keep_notes(state, services),
-        ResultsCommand::Data(folder) => results.data = folder,
+        ResultsCommand::Data(folder) => results.type_data(folder),
         ResultsCommand::Split(split) => {
             results.split = split;
             read_evaluation(state, services);
         }
         ResultsCommand::Threshold(threshold) => results.threshold = threshold.clamp(0.0, 1.0),
         ResultsCommand::OpenCell(cell) => open_cell(state, services, cell),
+        ResultsCommand::Repeat => repeat(state, services),
         ResultsCommand::Delete => delete(state, services),
         ResultsCommand::Reason(reason) => results.reason = reason,
         ResultsCommand::RollBack(name, to) => {
@@ -117,15 +122,23 @@ pub(super) fn errand(state: &mut ViewerState, services: &mut Services, report: &
         return true;
     }
     if results.cell.hear(report) {
-        if let Pending::Done(files) = std::mem::take(&mut results.cell) {
-            super::files::open(state, services, files.to_vec());
+        show_cell(state, services);
+        return true;
+    }
+    if results.repeat.hear(report) {
+        if let Some(request) = results.repeat.done().cloned() {
+            results.repeat = Pending::Nothing;
+            training::repeat(state, services, &request);
         }
         return true;
     }
-    results.audit.hear(report)
-        || results.standing.hear(report)
-        || results.comparison.hear(report)
-        || results.models.hear(report)
+    if results.models.hear(report) {
+        if let Some(list) = results.models.done() {
+            state.train.installed_segmenter = segmenter_of(list);
+        }
+        return true;
+    }
+    results.audit.hear(report) || results.standing.hear(report) || results.comparison.hear(report)
 }
 
 /// The workspace comes into sight: what it shows is read if it was not.
@@ -170,12 +183,11 @@ fn select(state: &mut ViewerState, services: &mut Services, folder: PathBuf) {
     }
     results.selected = Some(folder);
     results.reason.clear();
-    let run = results.run();
-    let (notes, data) = (run.map(|run| run.notes.clone()), run.and_then(|run| run.data.clone()));
-    results.notes = notes.unwrap_or_default();
-    if let Some(data) = data.filter(|_| results.data.trim().is_empty()) {
-        results.data = data.display().to_string();
-    }
+    results.repeat = Pending::Nothing;
+    results.notes = results.run().map(|run| run.notes.clone()).unwrap_or_default();
+    // What the field holds of another run must not be evaluated as this one's.
+    let of_train = || state.train.data.named().next().unwrap_or_default().to_owned();
+    results.data = results.own_data().unwrap_or_else(of_train);
     read_chosen(state, services);
 }
 
@@ -340,16 +352,52 @@ pub(super) fn keep_notes(state: &mut ViewerState, services: &mut Services) {
     });
 }
 
+/// Reads what the chosen run was asked for, unless a run is under way: it has the form.
+fn repeat(state: &mut ViewerState, services: &mut Services) {
+    let Some(run) = state.results.selected.clone() else {
+        return;
+    };
+    if !state.train.session.is_active() {
+        let read = move |_: &Errand<'_>| Request::again(&run).map_err(|e| e.to_string());
+        state.results.repeat = Pending::Running(services.errands.send("repeat-run", read));
+    }
+}
+
 fn open_cell(state: &mut ViewerState, services: &mut Services, cell: Cell) {
     let threshold = state.results.threshold;
     let Some(evaluation) = state.results.evaluation.done().cloned() else {
         return;
     };
+    let Some(run) = state.results.selected.clone() else {
+        return;
+    };
     let find = move |_: &Errand<'_>| match evaluation.as_ref() {
-        Found::Classifier(evaluated) => files_of(evaluated, cell, threshold),
+        Found::Classifier(evaluated) => files_of(evaluated, &run, cell, threshold),
         Found::Segmenter(_) | Found::Nothing => Err("there is no confusion matrix".to_owned()),
     };
     state.results.cell = Pending::Running(services.errands.send("open-cell", find));
+}
+
+/// Opens the images of a cell that are there, and says how many are not.
+fn show_cell(state: &mut ViewerState, services: &mut Services) {
+    match std::mem::take(&mut state.results.cell) {
+        Pending::Done(cell) => {
+            files::open(state, services, cell.files.clone());
+            // Opening takes the notice of what was open before away.
+            state.notice = cell.problem();
+        }
+        Pending::Failed(reason) => state.notice = Some(wording::sentence(&reason)),
+        other => state.results.cell = other,
+    }
+}
+
+/// The weights of the segmenter that the viewer offers, if it can be used.
+fn segmenter_of(list: &ModelList) -> Option<PathBuf> {
+    let segmenter = list.models.iter().find(|model| model.installed.classifier.is_none())?;
+    match &segmenter.installed.state {
+        State::Ready { weights, .. } => Some(weights.clone()),
+        State::Broken { .. } | State::Missing { .. } => None,
+    }
 }
 
 /// Predicts with another installed classifier from now on.

@@ -1,14 +1,15 @@
 //! The workspace 'Train': its commands, given to whoever carries them out, and the form.
 
-use super::{Services, data_check, data_folders, run, run_pictures};
+use super::{Services, data_check, data_folders, results, run, run_pictures};
+use crate::training::request::Request;
 use crate::training::start_weights;
 use crate::viewer::command::Action;
 use crate::viewer::dialogs::{Choice, Purpose};
 use crate::viewer::errands::{Errand, Pending, Report};
-use crate::viewer::state::ViewerState;
+use crate::viewer::state::{ViewerState, Workspace};
 use crate::viewer::train::dataset::Folder;
 use crate::viewer::train::form::Text;
-use crate::viewer::train::{TrainCommand, asked};
+use crate::viewer::train::{Step, TrainCommand, asked};
 
 pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
     match action {
@@ -34,10 +35,12 @@ pub(super) fn command(state: &mut ViewerState, services: &mut Services, command:
         TrainCommand::DataFolder(path) => data_folders::data_folder(state, services, &path),
         TrainCommand::Choose(task, encoder, recipe) => {
             train.form.choose(task, encoder, recipe);
+            train.count_augmented();
             train.batch = None;
         }
         TrainCommand::Set(name, text) => {
             train.form.edit(name, &text);
+            train.count_augmented();
             train.batch = None;
         }
         TrainCommand::Type(field, text) => {
@@ -88,10 +91,26 @@ pub(super) fn errand(state: &mut ViewerState, services: &mut Services, report: &
         run::go_on(state, services);
         return true;
     }
+    if train.data.overview.hear(report) {
+        train.count_augmented();
+        return true;
+    }
     let data = &mut train.data;
-    train.start.hear(report)
-        || data.overview.hear(report)
-        || data.folders.iter_mut().any(|folder| folder.kind.hear(report))
+    train.start.hear(report) || data.folders.iter_mut().any(|folder| folder.kind.hear(report))
+}
+
+/// Fills the form with what a run was asked for, to make it once more.
+pub(super) fn repeat(state: &mut ViewerState, services: &mut Services, request: &Request) {
+    let train = &mut state.train;
+    train.form.repeat(request);
+    train.data.repeat(request);
+    (train.batch, train.import) = (None, Pending::Nothing);
+    data_check::forget(state);
+    data_folders::look(state, services);
+    look_at_start(state, services);
+    results::look_at_models(state, services);
+    state.workspace = Workspace::Train;
+    state.train.step = Step::Model;
 }
 
 /// Has a look taken at the file that the run begins with.

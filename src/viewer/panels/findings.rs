@@ -10,11 +10,15 @@ use super::{card, model_choice};
 use crate::findings::{Decision, Findings, Lungs};
 use crate::imaging::Radiograph;
 use crate::inference::pipeline::Stage;
+use crate::training::audit::{Light, reasons_of_card};
 use crate::viewer::analysis::{Analysis, EngineStatus, STAGES, stage_words};
 use crate::viewer::command::{Action, Command};
 use crate::viewer::overlays::{Colormap, OverlaySettings};
 use crate::viewer::state::{Shown, ViewerState};
 use crate::viewer::{theme, wording};
+
+/// Name of the row with the light of the shortcut audit.
+const AUDIT: &str = "Shortcut audit";
 
 /// Draws the panel.
 pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
@@ -362,6 +366,9 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
             wording::short_hash(&id.weights_sha256),
             &id.weights_sha256,
         );
+        if let Some(loaded) = loaded.filter(|loaded| loaded.classifier == *id) {
+            audit(ui, &loaded.card);
+        }
         if let Some(findings) = findings {
             let segmenter = &findings.segmenter;
             let name = segmenter.name.trim_start_matches("segmenter-");
@@ -378,6 +385,18 @@ fn model(ui: &mut Ui, state: &ViewerState, findings: Option<&Findings>, commands
     commands.append(&mut chosen);
     if let Some(loaded) = loaded.filter(|_| state.layout.card) {
         card::ui(ui, &loaded.card, commands);
+    }
+}
+
+/// What the shortcut audit in the card said, with its reasons on hover.
+fn audit(ui: &mut Ui, card: &serde_json::Value) {
+    let light = Light::of_card(card);
+    let words = light.map_or("not kept in its card", Light::name);
+    let reasons = reasons_of_card(card).join("\n");
+    let row = |ui: &mut Ui| coloured_row(ui, theme::light(light), AUDIT, words, words);
+    let response = ui.scope(row).response;
+    if !reasons.is_empty() {
+        response.on_hover_text(reasons);
     }
 }
 

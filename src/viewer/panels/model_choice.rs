@@ -31,7 +31,7 @@ fn choice(ui: &mut Ui, installed: &Installed, in_use: &str, commands: &mut Vec<C
     let (ready, hover) = match &installed.state {
         State::Ready { version, threshold, .. } => (true, format!("Version {version}, threshold {threshold:.3}")),
         State::Broken { problem } => (false, problem.clone()),
-        State::Missing { how_to_train } => (false, format!("not installed; {how_to_train}")),
+        State::Missing { .. } => (false, wording::not_installed(Some(classifier))),
     };
     let hover = wording::sentence(&hover);
     let button = Button::new(&installed.name)

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 
 use crate::training::dataset;
 use crate::training::evaluation::{Record, Report, ScoreTable, SegmenterReport, saved};
+use crate::training::manifest::Manifest;
 use crate::training::metrics::Confusion;
+use crate::training::request::Request;
 use crate::training::runs;
 
 /// Points of a curve that are drawn: more than there are pixels to draw them on.
 const MOST_POINTS: usize = 2000;
+/// Between two folders in the text of a report.
+const SEPARATOR: &str = ", ";
 
 /// A cell of the confusion matrix: the truth, and what was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -156,29 +160,99 @@ impl Evaluated {
 }
 
 /// Where the images of a cell lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellFiles {
+    /// Those that are there.
+    pub files: Vec<PathBuf>,
+    /// How many are not.
+    pub missing: usize,
+}
+
+impl CellFiles {
+    /// That some are missing, in a sentence.
+    pub fn problem(&self) -> Option<String> {
+        let all = self.files.len() + self.missing;
+        (self.missing > 0).then(|| format!("Not there any more: {} of {all} images.", self.missing))
+    }
+
+    fn of(paths: impl Iterator<Item = Option<PathBuf>>) -> Self {
+        let (mut files, mut missing) = (Vec::new(), 0);
+        for path in paths {
+            if let Some(path) = path.filter(|path| path.is_file()) {
+                files.push(path);
+            } else {
+                missing += 1;
+            }
+        }
+        Self { files, missing }
+    }
+}
+
+/// Where the images of a cell of a run's evaluation lie.
 ///
 /// # Errors
 /// In a sentence, if the data folder is no longer there.
-pub fn files_of(evaluated: &Evaluated, cell: Cell, threshold: f64) -> Result<Vec<PathBuf>, String> {
-    let data = Path::new(&evaluated.report.subject.data);
+pub fn files_of(evaluated: &Evaluated, run: &Path, cell: Cell, threshold: f64) -> Result<CellFiles, String> {
+    let named = evaluated.report.subject.data.as_str();
     let images = evaluated.images(cell, threshold);
-    let direct: Vec<PathBuf> = images.iter().map(|image| data.join(image)).collect();
-    if direct.iter().all(|path| path.is_file()) {
+    let direct = CellFiles::of(images.iter().map(|image| Some(Path::new(named).join(image))));
+    if direct.missing == 0 {
         return Ok(direct);
     }
     // Data sets that were downloaded, and several at once, name their images otherwise than by their paths.
-    let mut folders = evaluated.report.subject.data.split(", ").map(PathBuf::from);
+    let manifest = data_of(named, run)?;
+    let paths: HashMap<&str, &PathBuf> = manifest.rows.iter().map(|row| (row.file.as_str(), &row.path)).collect();
+    let path = |image: &&str| paths.get(image).map(|path| (*path).clone());
+    Ok(CellFiles::of(images.iter().map(path)))
+}
+
+/// Opens the data that an evaluation names, with the images of them that the run took.
+fn data_of(named: &str, run: &Path) -> Result<Manifest, String> {
+    let request = Request::of_run(run).ok();
+    let is_own = |request: &&Request| joined(&folders_of_request(request)) == named;
+    let own = request.as_ref().filter(is_own);
+    let mut folders = own.map_or_else(|| folders_of(named), folders_of_request).into_iter();
     let first = folders.next().unwrap_or_default();
+    // Where an image lies does not hang on its part: other data take no rule of the run, and no split file is written.
     let options = dataset::Options {
         beside: folders.collect(),
-        ..dataset::Options::default()
+        split_rule: own.and_then(|own| own.dataset.split_rule),
+        split_file: None,
+        ..request
+            .as_ref()
+            .map(|request| request.dataset.clone())
+            .unwrap_or_default()
     };
-    let manifest = dataset::open(&first, &options).map_err(|e| e.to_string())?;
-    let paths: HashMap<&str, &PathBuf> = manifest.rows.iter().map(|row| (row.file.as_str(), &row.path)).collect();
-    let found = images
-        .iter()
-        .filter_map(|image| paths.get(image).map(|path| (*path).clone()));
-    Ok(found.collect())
+    dataset::open(&first, &options).map_err(|e| e.to_string())
+}
+
+fn folders_of_request(request: &Request) -> Vec<PathBuf> {
+    let beside = request.dataset.beside.iter();
+    std::iter::once(&request.data).chain(beside).cloned().collect()
+}
+
+/// Folders as a report names them.
+fn joined(folders: &[PathBuf]) -> String {
+    let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    names.join(SEPARATOR)
+}
+
+/// The folders in a report's text; where a folder's own name holds what separates them, the shortest that are there.
+fn folders_of(named: &str) -> Vec<PathBuf> {
+    let (mut folders, mut begun) = (Vec::new(), String::new());
+    for piece in named.split(SEPARATOR) {
+        if !begun.is_empty() {
+            begun.push_str(SEPARATOR);
+        }
+        begun.push_str(piece);
+        if Path::new(&begun).is_dir() {
+            folders.push(PathBuf::from(std::mem::take(&mut begun)));
+        }
+    }
+    if !begun.is_empty() {
+        folders.push(PathBuf::from(begun));
+    }
+    folders
 }
 
 /// Every n-th point, and the last.
@@ -190,4 +264,31 @@ fn thinned(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
         kept.extend(last);
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_parted_where_they_are_there() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folders = ["one", "two, three", "four"].map(|name| root.path().join(name));
+        for folder in &folders {
+            std::fs::create_dir(folder).expect("a folder");
+        }
+        assert_eq!(folders_of(&joined(&folders)), folders);
+        assert_eq!(folders_of("nowhere, at all"), [PathBuf::from("nowhere, at all")]);
+    }
+
+    #[test]
+    fn what_is_missing_is_counted() {
+        let there = tempfile::NamedTempFile::new().expect("a file");
+        let paths = [Some(there.path().to_owned()), None, Some(PathBuf::from("nowhere.png"))];
+        let found = CellFiles::of(paths.into_iter());
+        assert_eq!((found.files.len(), found.missing), (1, 2));
+        let said = found.problem().expect("some are missing");
+        assert_eq!(said, "Not there any more: 2 of 3 images.");
+        assert_eq!(CellFiles::of(std::iter::empty()).problem(), None);
+    }
 }

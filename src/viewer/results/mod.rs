@@ -6,15 +6,17 @@ pub mod models;
 pub mod rows;
 pub mod work;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::errands::Pending;
 use crate::inference::models::ClassifierName;
 use crate::training::audit::Audit;
+use crate::training::request::Request;
 use crate::training::runs::promotion::Standing;
 use crate::training::runs::{Comparison, Run};
-use evaluated::{Cell, Evaluated, Found};
+use evaluated::{Cell, CellFiles, Evaluated, Found};
 use models::ModelList;
 use rows::Column;
 
@@ -73,8 +75,10 @@ pub struct ResultsState {
     pub tab: Tab,
     /// Notes of the selected run, as they are typed.
     pub notes: String,
-    /// Data folder for evaluations and audits, as it is typed.
+    /// Data folder for evaluations and audits of the selected run, as it is typed.
     pub data: String,
+    /// Data folders that were typed, by the run that they were typed for.
+    pub typed_data: BTreeMap<PathBuf, String>,
     /// Part of the data that is looked at.
     pub split: &'static str,
     /// The selected run's evaluation on it.
@@ -96,7 +100,9 @@ pub struct ResultsState {
     /// The change is one of the model list.
     pub changes_models: bool,
     /// Files of a cell of the confusion matrix, while they are looked up.
-    pub cell: Pending<Vec<PathBuf>>,
+    pub cell: Pending<CellFiles>,
+    /// What the selected run was asked for, while it is read to be made once more.
+    pub repeat: Pending<Request>,
     /// Both runs side by side.
     pub comparison: Pending<Comparison>,
     /// The models that the viewer offers.
@@ -136,6 +142,7 @@ impl Default for ResultsState {
             tab: Tab::default(),
             notes: String::new(),
             data: String::new(),
+            typed_data: BTreeMap::new(),
             split: SPLITS[0],
             evaluation: Pending::default(),
             working: Pending::default(),
@@ -147,6 +154,7 @@ impl Default for ResultsState {
             change: Pending::default(),
             changes_models: false,
             cell: Pending::default(),
+            repeat: Pending::default(),
             comparison: Pending::default(),
             models: Pending::default(),
         }
@@ -162,6 +170,25 @@ impl ResultsState {
     /// The run beside it.
     pub fn other(&self) -> Option<&Run> {
         self.by_folder(self.second.as_deref()?)
+    }
+
+    /// Takes the data folder that is typed, for the selected run alone.
+    pub fn type_data(&mut self, folder: String) {
+        if let Some(run) = &self.selected {
+            if folder.trim().is_empty() {
+                self.typed_data.remove(run);
+            } else {
+                self.typed_data.insert(run.clone(), folder.clone());
+            }
+        }
+        self.data = folder;
+    }
+
+    /// The data folder of the selected run: what was typed for it, else its own; `None` where nobody knows one.
+    pub fn own_data(&self) -> Option<String> {
+        let run = self.run()?;
+        let typed = self.typed_data.get(&run.folder).cloned();
+        typed.or_else(|| run.data.as_ref().map(|data| data.display().to_string()))
     }
 
     /// Whether this is under way for the run that is looked at.
@@ -210,6 +237,8 @@ pub enum ResultsCommand {
     Threshold(f64),
     /// Open the images of a cell of the confusion matrix.
     OpenCell(Cell),
+    /// Fill the form of 'Train' with what the chosen run was asked for.
+    Repeat,
     /// Move the chosen run to the trash.
     Delete,
     /// Type the reason for a promotion.

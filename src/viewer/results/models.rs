@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::inference::installed::{Installed, State, installed};
 use crate::inference::models::weights_folders;
-use crate::training::audit::{self, Light};
+use crate::training::audit::Light;
 use crate::training::runs::promotion;
 use crate::training::runs::registry::{Registry, Version};
-use crate::viewer::wording::short_hash;
+use crate::viewer::wording::{not_installed, short_hash};
 
 /// A model and its versions.
 #[derive(Debug, Clone)]
@@ -40,8 +40,7 @@ impl Model {
             return None;
         };
         self.installed.classifier?;
-        let light = card.pointer(&format!("/{}/light", audit::CARD_KEY));
-        let light = light.and_then(|light| serde_json::from_value::<Light>(light.clone()).ok());
+        let light = Light::of_card(card);
         let reason = card.pointer(&format!("/{}/reason", promotion::CARD_KEY));
         let words = match (light, reason.and_then(serde_json::Value::as_str)) {
             (None, _) => "Its card has no shortcut audit.".to_owned(),
@@ -66,7 +65,7 @@ impl Model {
                 ..
             } => format!("version {version} ({}), threshold {threshold:.3}", short_hash(sha256)),
             State::Broken { problem } => problem.clone(),
-            State::Missing { how_to_train } => format!("not installed; {how_to_train}"),
+            State::Missing { .. } => not_installed(self.installed.classifier),
         }
     }
 }

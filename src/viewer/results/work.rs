@@ -10,7 +10,6 @@ use crate::inference::models::Models;
 use crate::report;
 use crate::training;
 use crate::training::audit::{self, Audit};
-use crate::training::checkpoint::RunFolder;
 use crate::training::dataset::{self, Options};
 use crate::training::evaluation::measure::{self, Chosen};
 use crate::training::evaluation::{Report, SegmenterReport, Selection, saved};
@@ -43,18 +42,12 @@ impl Task {
     /// The data, their folders as reports name them, and the part.
     fn open(&self) -> Result<(Manifest, String, Selection), String> {
         let split: Selection = self.split.parse()?;
-        let options = self.own_options().unwrap_or_else(|| self.options.clone());
+        // Any other split of the run's own data would show it images that it learned from.
+        let options = runs::own_options(&self.run, &self.data, &[]).unwrap_or_else(|| self.options.clone());
         let manifest = dataset::open(&self.data, &options).map_err(|e| e.to_string())?;
         let folders = std::iter::once(&self.data).chain(&options.beside);
         let names: Vec<String> = folders.map(|folder| folder.display().to_string()).collect();
         Ok((manifest, names.join(", "), split))
-    }
-
-    /// The run's own data are parted as it parted them: any other split would show it images that it learned from.
-    fn own_options(&self) -> Option<Options> {
-        let request = training::request::Request::of_run(&self.run).ok()?;
-        let is_own = std::path::absolute(&self.data).is_ok_and(|data| data == request.data);
-        is_own.then(|| RunFolder::at(&self.run).with_kept_split(request.dataset))
     }
 
     fn models(&self) -> Result<Models, String> {
@@ -81,9 +74,9 @@ impl Task {
         if card.task == training::Task::Segmenter {
             return self.segment(errand, &chosen, (data, split));
         }
-        let models = self.models()?;
+        let mut models = self.models()?;
         let total = chosen.rows.len();
-        let measured = measure::records(&models, &chosen.rows, errand.cancel(), &mut |done, _| {
+        let measured = measure::records(&mut models, &chosen.rows, errand.cancel(), &mut |done, _| {
             errand.progress(done, total);
         });
         if errand.cancel().load(Ordering::Relaxed) {
@@ -124,9 +117,9 @@ impl Task {
         let (manifest, data, split) = self.open()?;
         let chosen = Chosen::of(&manifest, split);
         self.refuse_empty(&chosen)?;
-        let models = self.models()?;
+        let mut models = self.models()?;
         let total = chosen.rows.len();
-        let made = audit::measure::audit(&models, data, split, &chosen, errand.cancel(), &mut |done, _| {
+        let made = audit::measure::audit(&mut models, data, split, &chosen, errand.cancel(), &mut |done, _| {
             errand.progress(done, total);
         });
         let made = made.ok_or_else(|| "cancelled".to_owned())?;

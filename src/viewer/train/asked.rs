@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use super::TrainState;
 use super::form::{Form, Initial, Priority};
+use crate::training::Task;
 use crate::training::recipe::Config;
 use crate::training::request::Request;
 use crate::training::runs::best_weights;
+use crate::training::start_weights::StartWeights;
 use crate::training::watch::WatchList;
 
 /// How far a run stands back behind other programs where reading goes first.
@@ -26,7 +28,7 @@ pub fn request(state: &TrainState) -> Option<Request> {
         Request {
             dataset,
             init: initial(form),
-            segmenter: path(&form.segmenter),
+            segmenter: path(&form.segmenter).or_else(|| watching(state)),
             watch: WatchList {
                 files: Vec::new(),
                 chosen: form.watched(),
@@ -57,6 +59,25 @@ fn over(form: &Form, request: Request) -> Request {
         },
         ..request
     }
+}
+
+/// The segmenter of the watch-list's masks and in-lung ratios where none is named. A part of the picture needs one by
+/// name, because the run learns from it.
+fn watching(state: &TrainState) -> Option<PathBuf> {
+    let form = &state.form;
+    let is_watched = form.config.task != Task::Segmenter && form.config.region.is_full() && form.watched() > 0;
+    is_watched.then(|| usual_segmenter(state)).flatten()
+}
+
+/// The segmenter that a classifier's run takes if none is named: the one that it begins with, else the installed one.
+pub fn usual_segmenter(state: &TrainState) -> Option<PathBuf> {
+    let begun = match state.start.done().map(AsRef::as_ref) {
+        Some(StartWeights::Network {
+            task: Task::Segmenter, ..
+        }) => initial(&state.form),
+        _ => None,
+    };
+    begun.or_else(|| state.installed_segmenter.clone())
 }
 
 fn path(text: &str) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! The check of the data as the window needs it: made or read on a thread, its small pictures decoded there.
 
+use std::fs;
 use std::path::Path;
 
 use crate::atomic_file;
@@ -70,9 +71,11 @@ pub fn make(
     };
     // Half of the cores: the window and a reader go on beside it.
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+    // The system's folder for temporary files may be in memory; reports lie on a disk.
+    let scratch = reports.filter(|reports| fs::create_dir_all(reports).is_ok());
     let how = Options {
         threads: Some(threads),
-        scratch: None,
+        scratch: scratch.map(Path::to_owned),
     };
     let report = check::run(&manifest.rows, &how, errand.cancel(), &mut listener).map_err(|e| e.to_string())?;
     if let Some(reports) = reports {

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use egui::TextureHandle;
 
 use super::checked::Checked;
+use crate::training::Task;
 use crate::training::check::gate::OnLeakage;
 use crate::training::dataset::paper_table::Comparison;
-use crate::training::dataset::{self, DatasetKind, Options, QataVersion};
+use crate::training::dataset::{self, Category, DatasetKind, Options, QataVersion};
 use crate::training::manifest::Manifest;
+use crate::training::recipe::{Augmenting, Config};
+use crate::training::request::Request;
 use crate::training::split::SplitRule;
 use crate::viewer::errands::Pending;
 
@@ -38,6 +41,40 @@ pub struct Overview {
     pub notes: Vec<String>,
 }
 
+impl Overview {
+    /// Counts what a run's settings make of the training part, in the table of the run's phase.
+    pub fn augment(&mut self, config: &Config) {
+        let phase = usize::from(config.task != Task::Segmenter);
+        augment(&mut self.tables[phase], &config.augmenting);
+    }
+}
+
+fn augment(table: &mut Comparison, augmenting: &Augmenting) {
+    let (targets, others) = match augmenting {
+        Augmenting::Offline { targets, others } => (Some(targets), *others),
+        Augmenting::Off | Augmenting::EachEpoch => (None, None),
+    };
+    let (mut brought, mut rest) = (0, 0);
+    for group in &mut table.groups {
+        let images = group.found.train - group.validation;
+        let category = Category::ALL.into_iter().find(|of| of.title() == group.title);
+        let target = targets
+            .zip(category)
+            .and_then(|(targets, category)| targets.get(&category));
+        if let Some(target) = target {
+            // Nothing comes of a group without images.
+            let count = if images > 0 { *target } else { 0 };
+            group.augmented = Some(count);
+            brought += count;
+        } else {
+            // Groups without a target of their own stay as they are, or share one.
+            group.augmented = others.is_none().then_some(images);
+            rest += images;
+        }
+    }
+    table.total.augmented = Some(brought + others.filter(|_| rest > 0).unwrap_or(rest));
+}
+
 /// How the data are taken and parted; texts as they are typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parting {
@@ -59,6 +96,18 @@ impl Parting {
         let seed = self.seed.trim();
         let valid = seed.is_empty() || seed.parse::<u64>().is_ok();
         (!valid).then_some("a whole number from 0, or nothing")
+    }
+
+    /// How a run's data were taken and parted.
+    fn of(options: &Options) -> Self {
+        let file = options.split_file.as_ref();
+        Self {
+            rule: options.split_rule,
+            seed: options.split_seed.map(|seed| seed.to_string()).unwrap_or_default(),
+            file: file.map(|file| file.display().to_string()).unwrap_or_default(),
+            control_group_1: options.control_group_1,
+            qata: options.qata_version,
+        }
     }
 
     fn options(&self, beside: Vec<PathBuf>) -> Options {
@@ -119,6 +168,18 @@ impl Default for DataState {
 }
 
 impl DataState {
+    /// Names the data of a run, taken and parted as it did; nothing is known of them yet.
+    pub fn repeat(&mut self, request: &Request) {
+        let folders = std::iter::once(&request.data).chain(&request.dataset.beside);
+        let named = folders.map(|folder| Folder {
+            text: folder.display().to_string(),
+            kind: Pending::Nothing,
+        });
+        self.folders = named.collect();
+        self.parting = Parting::of(&request.dataset);
+        self.on_leakage = request.config.on_leakage;
+    }
+
     /// Folders that are named.
     pub fn named(&self) -> impl Iterator<Item = &str> {
         let texts = self.folders.iter().map(|folder| folder.text.trim());
@@ -180,4 +241,45 @@ pub fn overview(folder: &Path, options: &Options) -> Result<Overview, String> {
         ],
         notes: manifest.notes.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::dataset::paper_table::{Compared, Counts};
+
+    fn group(title: &str, train: usize, validation: usize) -> Compared {
+        Compared {
+            title: title.to_owned(),
+            paper: None,
+            found: Counts { train, test: 5 },
+            validation,
+            augmented: Some(1),
+        }
+    }
+
+    #[test]
+    fn the_table_says_what_the_recipe_makes_of_the_training_part() {
+        let groups = vec![
+            group(Category::Covid19.title(), 100, 10),
+            group(Category::Bacterial.title(), 0, 0),
+            group(Category::Other.title(), 50, 5),
+        ];
+        let mut table = Comparison {
+            phase: 2,
+            groups,
+            total: group("Total", 150, 15),
+        };
+        let mut counts = |augmenting: &Augmenting| -> Vec<Option<usize>> {
+            augment(&mut table, augmenting);
+            let all = table.groups.iter().chain([&table.total]);
+            all.map(|group| group.augmented).collect()
+        };
+        assert_eq!(counts(&Augmenting::EachEpoch), [Some(90), Some(0), Some(45), Some(135)]);
+        assert_eq!(
+            counts(&Augmenting::table_1()),
+            [Some(10_000), Some(0), Some(45), Some(10_045)]
+        );
+        assert_eq!(counts(&Augmenting::PAPER_LUNGS), [None, None, None, Some(1000)]);
+    }
 }

@@ -2,9 +2,12 @@
 //! texts that are not.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::settings::{SETTINGS, Setting, setting};
 use crate::training::recipe::{Config, Recipe};
+use crate::training::request::Request;
+use crate::training::runs::best_weights;
 use crate::training::{BackboneKind, Region, Task};
 use crate::viewer::wording;
 
@@ -144,6 +147,38 @@ impl Form {
         if task == Task::Recovnet && self.initial == Initial::Random {
             self.initial = Initial::Run;
         }
+    }
+
+    /// Takes over everything that a run was asked for, to make it once more in the request's folder. What the form has
+    /// no field for (checkpoints, memory, cache, images watched by name) is as in a new run.
+    pub fn repeat(&mut self, request: &Request) {
+        let path = |path: &Path| path.display().to_string();
+        let init = request.init.as_deref();
+        let run = init
+            .and_then(Path::parent)
+            .filter(|run| init == Some(best_weights(run).as_path()));
+        let (initial, initial_path) = match (init, run) {
+            (Some(_), Some(run)) => (Initial::Run, path(run)),
+            (Some(file), None) => (Initial::File, path(file)),
+            (None, _) => (Initial::Random, String::new()),
+        };
+        *self = Self {
+            config: request.config.clone(),
+            initial,
+            initial_path,
+            segmenter: request.segmenter.as_deref().map(path).unwrap_or_default(),
+            watch: request.watch.chosen.to_string(),
+            run_folder: path(&request.run),
+            device: request.device.clone(),
+            threads: request.threads.map(|number| number.to_string()).unwrap_or_default(),
+            priority: if request.nice > 0 {
+                Priority::Low
+            } else {
+                Priority::Normal
+            },
+            unfolded: self.unfolded,
+            ..Self::default()
+        };
     }
 
     /// Types a setting's text: valid, it is the setting from now on; otherwise it stands in its field with what is
@@ -320,6 +355,27 @@ mod tests {
         assert!((form.config.rate - 0.000_505).abs() < 1e-12);
         form.choose(Task::Segmenter, BackboneKind::DenseNet121, Recipe::Scratch);
         assert_eq!(form.shown(rate).0, "0.001", "the recipe's own");
+    }
+
+    #[test]
+    fn a_repeated_run_begins_where_the_run_did() {
+        let config = Recipe::Paper.config(Task::Recovnet, BackboneKind::ResNet50);
+        let mut request = Request::new(config, Path::new("data"), Path::new("run-2"));
+        let mut form = Form {
+            resume: true,
+            ..Form::default()
+        };
+        for (init, initial, path) in [
+            (Some("one/best.safetensors"), Initial::Run, "one"),
+            (Some("encoder.safetensors"), Initial::File, "encoder.safetensors"),
+            (None, Initial::Random, ""),
+        ] {
+            request.init = init.map(Into::into);
+            form.repeat(&request);
+            assert_eq!((form.initial, form.initial_path.as_str()), (initial, path));
+            assert_eq!((&form.config, form.run_folder.as_str()), (&request.config, "run-2"));
+            assert!(!form.resume);
+        }
     }
 
     #[test]

@@ -140,6 +140,8 @@ pub struct TrainState {
     pub lower: Lower,
     /// What the file of initial weights is.
     pub start: Pending<StartWeights>,
+    /// Weights of the segmenter that the viewer offers, once they were looked for.
+    pub installed_segmenter: Option<PathBuf>,
     /// An encoder trained elsewhere, while it is imported.
     pub import: Pending<ImportedEncoder>,
     /// What the run would take.
@@ -194,6 +196,13 @@ impl TrainState {
         // A run that is gone on with knows its data.
         let of_data = if self.form.resume { None } else { self.data.problem() };
         of_data.or_else(|| self.form.problem())
+    }
+
+    /// Counts in the table of the data what the form's settings make of the training part.
+    pub fn count_augmented(&mut self) {
+        if let Pending::Done(overview) = &mut self.data.overview {
+            Arc::make_mut(overview).augment(&self.form.config);
+        }
     }
 }
 

@@ -123,6 +123,21 @@ fn what_has_seen_the_data_begins_on_its_own_split_only() {
 }
 
 #[test]
+fn an_estimate_writes_no_split_file() {
+    let (lungs, runs) = (montgomery::fixture(20), Fixture::new());
+    let (run, split) = (runs.path().join("run"), runs.path().join("split.json"));
+    let named = split.to_string_lossy().into_owned();
+    let output = train(
+        "segmenter",
+        &[lungs.path()],
+        &run,
+        &["--estimate", "--split-file", &named],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    assert!(!run.exists() && !split.exists(), "{}", words(&output));
+}
+
+#[test]
 fn the_infection_masks_of_qata_teach_no_segmenter() {
     let (qata, runs) = (qata::fixture(8), Fixture::new());
     let run = runs.path().join("run");

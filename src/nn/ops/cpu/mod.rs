@@ -20,8 +20,8 @@ use parking_lot::RwLockReadGuard;
 use self::tile::Tile;
 use crate::nn::{Error, Result};
 
-pub use threads::{MAX_THREADS, ThreadsError, check_threads, set_threads, threads};
-pub(in crate::nn) use threads::{on_every_thread, on_pool};
+pub(in crate::nn) use threads::on_every_thread;
+pub use threads::{MAX_THREADS, ThreadsError, check_threads, on_pool, set_threads, threads};
 
 /// A number that the kernels compute with: f32, and f64 for gradient checks.
 pub trait Element: WithDType + Default {
@@ -35,6 +35,9 @@ pub trait Element: WithDType + Default {
     /// `self * factor + addend`, rounded once where the processor does that as fast.
     #[must_use]
     fn multiply_add(self, factor: Self, addend: Self) -> Self;
+
+    /// Whether it is larger for max pooling, where NaN is larger than every number and so not lost.
+    fn wins_over(self, other: Self) -> bool;
 
     /// Calls `f` with this thread's idle buffers.
     fn shelf<R>(f: impl FnOnce(&scratch::Shelf<Self>) -> R) -> R;
@@ -59,6 +62,11 @@ macro_rules! element {
                 }
             }
 
+            #[inline]
+            fn wins_over(self, other: Self) -> bool {
+                self > other || self.is_nan()
+            }
+
             fn shelf<R>(f: impl FnOnce(&scratch::Shelf<Self>) -> R) -> R {
                 thread_local!(static SHELF: scratch::Shelf<$type> = const { scratch::Shelf::new(Vec::new()) });
                 SHELF.with(f)
@@ -69,6 +77,12 @@ macro_rules! element {
 
 element!(f32, tile::multiply_f32);
 element!(f64, tile::multiply_f64);
+
+/// Name of the instructions that this process computes f32 with: the best of this machine, or what
+/// [`tile::KERNEL_VARIABLE`] names.
+pub fn kernel_name() -> &'static str {
+    tile::instruction_set().name()
+}
 
 /// Read access to the elements of a contiguous tensor in host memory, without a copy.
 pub struct Host<'a> {

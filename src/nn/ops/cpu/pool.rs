@@ -19,7 +19,8 @@ fn window(g: &Geometry, oy: usize, ox: usize) -> (std::ops::Range<usize>, std::o
     )
 }
 
-/// Max pooling (padding counts as minus infinity) and, for each output value, the input pixel it came from.
+/// Max pooling (padding counts as minus infinity, NaN as the largest value) and, for each output value, the input
+/// pixel it came from.
 pub fn max<T: Element>(g: &Geometry, input: &Input<'_, T>, y: &mut [T]) -> Vec<u32> {
     let (_, w, c) = g.input;
     let (oh, ow, _) = g.output;
@@ -58,8 +59,8 @@ fn max_line<T: Element>(g: &Geometry, line: usize, (x, begin): (&[T], usize), y:
                     continue;
                 }
                 for ((y, from), x) in y.iter_mut().zip(from.iter_mut()).zip(values) {
-                    // The first of equal values wins, as in PyTorch.
-                    let more = *x > *y;
+                    // The first of equal values wins, and NaN over all of them, as in PyTorch.
+                    let more = x.wins_over(*y);
                     *y = if more { *x } else { *y };
                     *from = if more { pixel as u32 } else { *from };
                 }

@@ -5,6 +5,9 @@ use std::sync::OnceLock;
 /// Most threads that are allowed: far beyond any machine's cores, far below what exhausts its address space.
 pub const MAX_THREADS: usize = 1024;
 
+/// A whole training step may run on a thread of the pool. Only what is used of it takes memory.
+const STACK_BYTES: usize = 64 << 20;
+
 static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
 
 /// Why the compute pool cannot have the size that was asked for.
@@ -67,8 +70,9 @@ pub fn threads() -> usize {
     pool().current_num_threads()
 }
 
-/// Runs a kernel on the compute pool and waits for it.
-pub(in crate::nn) fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
+/// Runs a kernel on the compute pool and waits for it. Many kernels in a row begin sooner when all of them run in one call:
+/// on a thread of the pool, a kernel wakes nobody but its helpers.
+pub fn on_pool<R: Send>(kernel: impl FnOnce() -> R + Send) -> R {
     waiting_idly(|| pool().install(kernel))
 }
 
@@ -101,6 +105,7 @@ fn pool() -> &'static rayon::ThreadPool {
 fn start(threads: usize) -> Result<rayon::ThreadPool, ThreadsError> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
+        .stack_size(STACK_BYTES)
         .thread_name(|i| format!("nn-{i}"))
         .build()
         .map_err(|cause| ThreadsError::Refused {

@@ -269,11 +269,12 @@ impl Convolutions {
             sizes: sizes.words(dtype),
             reason: "cuDNN has no algorithm that runs in the GPU's free memory; choose a smaller batch or --device cpu"
                 .to_owned(),
+            full: true,
         };
         let mut plan = None;
         for layout in [Layout::ChannelsLast, Layout::ChannelsFirst] {
             let descriptors = Descriptors::new(&sizes, dtype, layout).map_err(fail)?;
-            if let Some((algorithm, workspace)) = self.measure(gpu, pass, &descriptors, operands) {
+            if let Some((algorithm, workspace)) = self.measure(gpu, pass, &descriptors, operands)? {
                 plan = Some(Plan {
                     descriptors,
                     layout,
@@ -289,29 +290,31 @@ impl Convolutions {
         Ok(plan)
     }
 
-    /// Runs every algorithm and gives the fastest with its workspace. Both operands' contents do not matter here:
-    /// another layout holds as many elements.
-    fn measure(&mut self, gpu: &Gpu, pass: Pass, d: &Descriptors, operands: Operands) -> Option<(u32, usize)> {
+    /// Runs every algorithm and gives the fastest with its workspace; `None` if there is no room for any. Both
+    /// operands' contents do not matter here: another layout holds as many elements.
+    fn measure(&mut self, gpu: &Gpu, pass: Pass, d: &Descriptors, operands: Operands) -> Result<Option<(u32, usize)>> {
         let free = gpu.stream.context().mem_get_info().map_or(0, |(free, _)| free);
         let mut limit = MOST_WORKSPACE.min(free / 2);
         // What is free may be in pieces.
         let space = loop {
             match self.workspace(gpu, limit.max(1)) {
                 Ok(space) => break space,
+                // A GPU that was lost is not full.
+                Err(error) if !error.is_out_of_memory() => return Err(error),
                 Err(_) if limit > 1 << 20 => limit /= 4,
-                Err(_) => return None,
+                Err(_) => return Ok(None),
             }
         };
         let reports = self.find(pass, d, operands, (space as *mut c_void, limit));
         // The measuring needs room that the operation itself does not.
         self.workspace = None;
-        reports
+        let mut usable = reports
             .into_iter()
-            .filter(|r| r.status == 0 && r.algorithm < known(pass))
-            .find_map(|r| {
-                let bytes = self.workspace_of(pass, d, r.algorithm).ok()?;
-                (bytes <= limit).then_some((r.algorithm, bytes))
-            })
+            .filter(|r| r.status == 0 && r.algorithm < known(pass));
+        Ok(usable.find_map(|r| {
+            let bytes = self.workspace_of(pass, d, r.algorithm).ok()?;
+            (bytes <= limit).then_some((r.algorithm, bytes))
+        }))
     }
 
     /// cuDNN's own measurement, fastest first; empty if it cannot.

@@ -184,11 +184,7 @@ impl Gpu {
         let device = Device::Cuda(self.device.clone());
         // SAFETY: every caller writes all elements with the kernel or library call that comes next on the stream.
         let tensor = unsafe { Tensor::empty(&shape, dtype, &device) };
-        tensor.map_err(|e| Error::Gpu {
-            operation,
-            sizes: format!("{:?} {dtype:?}", shape.dims()),
-            reason: advice(&first_line(&e)),
-        })
+        tensor.map_err(|e| refused(operation, format!("{:?} {dtype:?}", shape.dims()), e))
     }
 
     /// Blocks and threads for kernels over `n` elements, several an thread where there are many.
@@ -285,22 +281,23 @@ fn keep_freed_memory(device: sys::CUdevice) -> std::result::Result<(), DriverErr
     }
 }
 
-/// What a driver error means to the user.
-pub(super) fn refused(operation: &'static str, sizes: String, error: impl std::fmt::Display) -> Error {
+/// What a driver error means to the user, with what to do about it.
+pub(in crate::nn) fn refused(operation: &'static str, sizes: String, error: impl std::fmt::Display) -> Error {
+    let cause = first_line(&error);
+    let full = ["OUT_OF_MEMORY", "out of memory", "ALLOC_FAILED"]
+        .iter()
+        .any(|word| cause.contains(word));
+    let reason = if full {
+        "the GPU's memory is full; choose a smaller batch or --device cpu".to_owned()
+    } else {
+        format!("the GPU refused ({cause}); if it was lost, start again, else choose --device cpu")
+    };
     Error::Gpu {
         operation,
         sizes,
-        reason: advice(&first_line(&error)),
+        reason,
+        full,
     }
-}
-
-/// A cause with what to do about it.
-pub(in crate::nn) fn advice(cause: &str) -> String {
-    let full = ["OUT_OF_MEMORY", "out of memory", "ALLOC_FAILED"];
-    if full.iter().any(|word| cause.contains(word)) {
-        return "the GPU's memory is full; choose a smaller batch or --device cpu".to_owned();
-    }
-    format!("the GPU refused ({cause}); if it was lost, start again, else choose --device cpu")
 }
 
 /// Address of a contiguous tensor's first element on the GPU. It is good for as long as the tensor lives: memory is
@@ -452,7 +449,10 @@ mod tests {
 
     #[test]
     fn a_full_gpu_asks_for_a_smaller_batch_and_a_lost_one_for_the_cpu() {
-        assert!(advice("out of memory (CUDA_ERROR_OUT_OF_MEMORY)").contains("smaller batch"));
-        assert!(advice("device not ready (CUDA_ERROR_NOT_READY)").contains("--device cpu"));
+        let refused = |cause: &str| refused("copy", "1 byte".to_owned(), cause);
+        let full = refused("out of memory (CUDA_ERROR_OUT_OF_MEMORY)");
+        assert!(full.is_out_of_memory() && full.to_string().contains("smaller batch"));
+        let lost = refused("device not ready (CUDA_ERROR_NOT_READY)");
+        assert!(!lost.is_out_of_memory() && lost.to_string().contains("--device cpu"));
     }
 }

@@ -25,12 +25,12 @@ pub use norm::batch_norm;
 pub use optimiser::{AdamState, RunningUpdate, blend_running};
 pub use window::{average_pool, global_average_pool, max_pool, resize_bilinear, upsample_x2};
 
-pub(in crate::nn) use gpu::advice;
+pub(in crate::nn) use gpu::refused;
 
 use candle_core::Tensor;
 use cudarc::driver::result;
 
-use self::gpu::{Gpu, address, refused};
+use self::gpu::{Gpu, address};
 use crate::nn::{Error, Result};
 
 /// Copies a tensor over another of the same size and type.

@@ -4,7 +4,7 @@
 use candle_core::{DType, Device, Tensor};
 use cudarc::driver::{CudaSlice, DeviceRepr, LaunchConfig};
 
-use super::gpu::{Gpu, THREADS, address, launch, slice_address};
+use super::gpu::{Gpu, Reading, THREADS, address, launch, slice_address};
 use crate::nn::ops::AdamStep;
 use crate::nn::{Error, Result};
 
@@ -86,11 +86,18 @@ impl AdamState {
         Ok((self.first.to_vec1()?, self.second.to_vec1()?))
     }
 
-    /// One step; gives the new values in the order of `values`.
+    /// One step, with gradients of a larger norm than `clip` shortened to it; gives the new values in the order of
+    /// `values`, and the norm. Where the norm is no number, the new values are the old.
     ///
     /// # Errors
     /// If a tensor is of another length, or the GPU refuses.
-    pub fn step(&mut self, values: &[Tensor], gradients: &[Tensor], step: &AdamStep) -> Result<Vec<Tensor>> {
+    pub fn step(
+        &mut self,
+        values: &[Tensor],
+        gradients: &[Tensor],
+        step: &AdamStep,
+        clip: Option<f64>,
+    ) -> Result<(Vec<Tensor>, Reading)> {
         const OPERATION: &str = "Adam";
         let gpu = Gpu::at(&self.device)?;
         let fits = |tensors: &[Tensor]| tensors.iter().map(Tensor::elem_count).eq(self.lengths.iter().copied());
@@ -111,8 +118,35 @@ impl AdamState {
         let all = values.iter().chain(&gradients).chain(&next);
         let pointers: Vec<u64> = all.map(address).collect::<Result<_>>()?;
         let pointers = gpu.upload(OPERATION, &pointers)?;
+        let partial = gpu.empty(OPERATION, self.stretches.len().max(1), DType::F64)?;
+        let norm = gpu.empty(OPERATION, 1, DType::F64)?;
+        let scale = gpu.empty(OPERATION, 1, DType::F32)?;
+        if self.blocks > 0 {
+            launch!(
+                *gpu,
+                OPERATION,
+                "squares",
+                blocks(self.blocks),
+                slice_address(&self.stretches),
+                slice_address(&pointers),
+                self.lengths.len() as i32,
+                address(&partial)?,
+            );
+        }
+        launch!(
+            *gpu,
+            OPERATION,
+            "clip",
+            blocks(1),
+            address(&partial)?,
+            self.blocks as i32,
+            clip.unwrap_or(f64::INFINITY),
+            address(&norm)?,
+            address(&scale)?,
+        );
+        let norm = Reading::of(&norm)?;
         if self.blocks == 0 {
-            return Ok(next);
+            return Ok((next, norm));
         }
         launch!(
             *gpu,
@@ -131,8 +165,9 @@ impl AdamState {
             step.rate,
             step.root,
             step.epsilon,
+            address(&scale)?,
         );
-        Ok(next)
+        Ok((next, norm))
     }
 }
 

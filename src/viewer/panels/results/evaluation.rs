@@ -5,6 +5,7 @@ use egui::{Align2, ComboBox, CornerRadius, Grid, Role, Sense, Slider, TextEdit, 
 
 use crate::training::evaluation::{ClassMetrics, Measured, SegmenterReport};
 use crate::training::metrics::{Confusion, wilson};
+use crate::training::runs::split_warning;
 use crate::viewer::command::{Action, Command};
 use crate::viewer::errands::Pending;
 use crate::viewer::panels::widgets::{action_button, block, caption, name_value, value_row_named};
@@ -138,16 +139,7 @@ fn warnings(ui: &mut Ui, evaluated: &Evaluated) {
             wording::count(report.subject.in_training_part)
         ));
     }
-    let origin = &report.origin;
-    if origin
-        .trained_split_id
-        .as_ref()
-        .is_some_and(|id| *id != origin.split_id)
-    {
-        let text = "The data are parted otherwise than those that the run learned from: unless these are other images, \
-                    it may have learned from some of them.";
-        sentences.push(text.to_owned());
-    }
+    sentences.extend(split_warning(&report.origin).map(str::to_owned));
     if !report.failures.is_empty() {
         sentences.push(format!(
             "{} files could not be evaluated, the first is {}: {}",

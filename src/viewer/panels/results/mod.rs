@@ -113,6 +113,9 @@ fn said(ui: &mut Ui, state: &ViewerState) {
         }
         Pending::Nothing | Pending::Cancelled => {}
     }
+    if let Pending::Failed(reason) = &state.results.repeat {
+        super::train::dataset::error(ui, "Run not repeated", reason);
+    }
     match &state.results.working {
         Pending::Failed(reason) => super::train::dataset::error(ui, "Not computed", reason),
         Pending::Cancelled => {

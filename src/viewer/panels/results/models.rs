@@ -5,7 +5,6 @@ use egui::{Label, RichText, Ui};
 
 use crate::findings::ModelId;
 use crate::inference::installed::State;
-use crate::training::audit::Light;
 use crate::viewer::command::Command;
 use crate::viewer::errands::Pending;
 use crate::viewer::panels::widgets::{block, caption, name_value};
@@ -82,13 +81,7 @@ fn found(ui: &mut Ui, model: &Model) {
         caption(ui, weights.display().to_string());
     }
     if let Some((words, light)) = model.audit_words() {
-        let colour = match light {
-            Some(Light::Red) => theme::ALARM,
-            Some(Light::Amber) => theme::CAUTION,
-            Some(Light::Green) => theme::GOOD,
-            None => theme::MUTED,
-        };
-        let response = ui.add(Label::new(RichText::new(&words).color(colour)).wrap());
+        let response = ui.add(Label::new(RichText::new(&words).color(theme::light(light))).wrap());
         name_value(&response, &format!("Audit of {}", installed.name), &words);
     }
     if let (Some(first), Some(listed)) = (model.hides_list(), model.listed()) {

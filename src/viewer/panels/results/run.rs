@@ -1,6 +1,6 @@
 //! One run: its curves, its settings, and what the user wrote about it.
 
-use egui::{Grid, Label, RichText, TextEdit, Ui, Vec2};
+use egui::{Button, Grid, Label, RichText, TextEdit, Ui, Vec2};
 use serde_json::Value;
 
 use crate::training::runs::Run;
@@ -66,7 +66,10 @@ fn about(ui: &mut Ui, state: &ViewerState, run: &Run, commands: &mut Vec<Command
                 value_row(ui, "Version", version, version);
                 value_row(ui, "Weights", wording::short_hash(sha256), sha256);
             }
-            ui.horizontal(|ui| action_button(ui, state, Action::ResumeRun, commands));
+            ui.horizontal(|ui| {
+                action_button(ui, state, Action::ResumeRun, commands);
+                repeat(ui, state, run, commands);
+            });
             ui.add_space(theme::STEP);
             let mut notes = state.results.notes.clone();
             let field = TextEdit::multiline(&mut notes)
@@ -82,6 +85,20 @@ fn about(ui: &mut Ui, state: &ViewerState, run: &Run, commands: &mut Vec<Command
             }
         },
     );
+}
+
+/// The way to the same run once more: not while one is under way, and only where the run kept what it was asked for.
+fn repeat(ui: &mut Ui, state: &ViewerState, run: &Run, commands: &mut Vec<Command>) {
+    let can = run.data.is_some() && !state.train.session.is_active() && state.results.repeat.running().is_none();
+    let response = ui.add_enabled(can, Button::new("Repeat run"));
+    let tooltip = "Fill the form of Train with the settings and data of this run, for a new folder beside it";
+    if response
+        .on_hover_text(tooltip)
+        .on_disabled_hover_text(tooltip)
+        .clicked()
+    {
+        commands.push(Command::Results(ResultsCommand::Repeat));
+    }
 }
 
 fn settings(ui: &mut Ui, run: &Run) {

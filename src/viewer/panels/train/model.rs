@@ -9,7 +9,7 @@ use crate::viewer::command::{Action, Command};
 use crate::viewer::panels::widgets::{action_button, block, caption, name_value, value_row};
 use crate::viewer::state::ViewerState;
 use crate::viewer::train::form::{Form, Priority, Text};
-use crate::viewer::train::{Estimating, TrainCommand};
+use crate::viewer::train::{Estimating, TrainCommand, TrainState, asked};
 use crate::viewer::{theme, wording};
 
 use super::{setting_rows, start};
@@ -54,7 +54,7 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     ui.add_enabled_ui(!state.train.session.is_active(), |ui| {
         network(ui, form, &mut wishes);
         start::ui(ui, state, &mut wishes, commands);
-        segmenter(ui, form, &mut wishes);
+        segmenter(ui, &state.train, &mut wishes);
         recipe(ui, form, &mut wishes);
         machine(ui, form, &mut wishes);
     });
@@ -114,7 +114,8 @@ fn network(ui: &mut Ui, form: &Form, wishes: &mut Vec<TrainCommand>) {
 }
 
 /// The segmenter that finds the lungs, for classifiers.
-fn segmenter(ui: &mut Ui, form: &Form, wishes: &mut Vec<TrainCommand>) {
+fn segmenter(ui: &mut Ui, train: &TrainState, wishes: &mut Vec<TrainCommand>) {
+    let form = &train.form;
     if form.config.task == Task::Segmenter {
         return;
     }
@@ -131,6 +132,14 @@ fn segmenter(ui: &mut Ui, form: &Form, wishes: &mut Vec<TrainCommand>) {
                 ui,
                 "For the in-lung ratio of the watch-list, and where only the lungs are shown.",
             );
+            if form.segmenter.trim().is_empty() && form.config.region.is_full() {
+                let text = match asked::usual_segmenter(train) {
+                    Some(path) => format!("None is named: the watch-list takes {}.", path.display()),
+                    None => "None is named or installed: the watch-list has no in-lung ratio.".to_owned(),
+                };
+                let response = caption(ui, &text);
+                name_value(&response, "Segmenter of the watch-list", &text);
+            }
         },
     );
 }

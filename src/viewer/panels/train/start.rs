@@ -3,6 +3,7 @@
 use egui::{Label, RichText, ScrollArea, Ui};
 
 use crate::training::Task;
+use crate::training::request::may_begin_with;
 use crate::training::start_weights::{ImportedEncoder, StartWeights};
 use crate::viewer::command::{Action, Command};
 use crate::viewer::errands::Pending;
@@ -68,8 +69,8 @@ fn found(ui: &mut Ui, state: &ViewerState, form: &Form, commands: &mut Vec<Comma
                 it_is(ui, &text);
                 if (*encoder, *graph) != (config.encoder, config.graph) {
                     wrong(ui, "It is of another encoder than is chosen above.");
-                } else if config.task == Task::Recovnet && *task != Task::Segmenter {
-                    wrong(ui, "ReCovNet begins with a segmenter.");
+                } else if !may_begin_with(config.task, *task) {
+                    wrong(ui, begins_with(config.task));
                 }
             }
             StartWeights::Encoder { encoder, graph } => {
@@ -93,6 +94,15 @@ fn found(ui: &mut Ui, state: &ViewerState, form: &Form, commands: &mut Vec<Comma
             caption(ui, "Looking at the file");
         }
         Pending::Nothing | Pending::Cancelled => {}
+    }
+}
+
+/// Which networks a run of a task goes on from, in a sentence.
+fn begins_with(task: Task) -> &'static str {
+    match task {
+        Task::Segmenter => "A segmenter begins with an earlier segmenter.",
+        Task::Recovnet => "ReCovNet begins with a segmenter, or with an earlier ReCovNet.",
+        Task::Baseline => "A plain baseline begins with an earlier one.",
     }
 }
 

@@ -164,6 +164,16 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "Gradient norm",
+        tooltip: "Gradients of a larger norm than this are shortened to it.",
+        group: Group::Optimiser,
+        kind: Kind::Text {
+            range: "1e-6 to 1e6, or nothing",
+            get: words::clip,
+            set: words::set_clip,
+        },
+    },
+    Setting {
         name: "Batch-norm momentum",
         tooltip: "Share of a batch's statistics that enters the running ones at each step.",
         group: Group::Optimiser,

@@ -115,6 +115,20 @@ pub fn set_epsilon(config: &mut Config, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Norm to which gradients are shortened.
+pub fn clip(config: &Config) -> Option<String> {
+    Some(config.clip.map_or_else(|| "none".to_owned(), number_words))
+}
+
+/// Reads [`clip`] back.
+pub fn set_clip(config: &mut Config, text: &str) -> Result<(), String> {
+    config.clip = match text {
+        "" | "none" => None,
+        text => Some(number(text, limits::CLIP).map_err(|problem| format!("{problem}, or nothing"))?),
+    };
+    Ok(())
+}
+
 /// A whole number from 0.
 pub fn set_seed(config: &mut Config, text: &str) -> Result<(), String> {
     config.seed = text.parse().map_err(|_| "a whole number from 0 is needed".to_owned())?;

@@ -122,15 +122,46 @@ struct Stretch {
   i64 begin, moment;
 };
 
-// One step of Adam over all parameters: a block a stretch. pointers = [value, gradient, new value] x tensors.
+// Sum of the squares of the gradients: a block a stretch, partial is [gridDim.x]. The block has a power of two of
+// threads.
+extern "C" __global__ void squares(const Stretch *stretches, float *const *pointers, int tensors, double *partial) {
+  __shared__ double shared[256];
+  const Stretch s = stretches[blockIdx.x];
+  const float *gradient = pointers[tensors + s.tensor] + s.begin;
+  double sum = 0;
+  for (int i = threadIdx.x; i < s.length; i += blockDim.x) sum += (double)gradient[i] * gradient[i];
+  sum = sum_block(sum, shared);
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+// The norm of all gradients and what they are multiplied by: below 0 where the norm is no number, so that nothing is
+// stepped. One block with a power of two of threads.
+extern "C" __global__ void clip(const double *partial, int parts, double limit, double *norm, float *scale) {
+  __shared__ double shared[256];
+  double sum = 0;
+  for (int i = threadIdx.x; i < parts; i += blockDim.x) sum += partial[i];
+  sum = sum_block(sum, shared);
+  if (threadIdx.x == 0) {
+    norm[0] = sqrt(sum);
+    scale[0] = !isfinite(norm[0]) ? -1.0f : norm[0] > limit ? (float)(limit / norm[0]) : 1.0f;
+  }
+}
+
+// One step of Adam over all parameters: a block a stretch. pointers = [value, gradient, new value] x tensors; scale
+// is of one element.
 extern "C" __global__ void adam(const Stretch *stretches, float *const *pointers, int tensors, float *first,
                                 float *second, float keep1, float take1, float keep2, float take2, float rate,
-                                float root, float epsilon) {
+                                float root, float epsilon, const float *scale) {
   const Stretch s = stretches[blockIdx.x];
   const float *value = pointers[s.tensor] + s.begin, *gradient = pointers[tensors + s.tensor] + s.begin;
   float *next = pointers[2 * tensors + s.tensor] + s.begin;
+  const float factor = scale[0];
   for (int i = threadIdx.x; i < s.length; i += blockDim.x) {
-    const float g = gradient[i];
+    if (factor < 0) {
+      next[i] = value[i];
+      continue;
+    }
+    const float g = factor * gradient[i];
     const float m = keep1 * first[s.moment + i] + take1 * g;
     const float v = keep2 * second[s.moment + i] + take2 * g * g;
     first[s.moment + i] = m;

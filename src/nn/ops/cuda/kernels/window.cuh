@@ -8,7 +8,8 @@ struct Window {
   int n, h, w, c, oh, ow, kh, kw, sh, sw, ph, pw;
 };
 
-// The maximum, padding never wins, and its place in the window; the first of equal values wins.
+// The maximum, padding never wins, and its place in the window; the first of equal values wins, and NaN (which differs
+// from itself) over all of them.
 template <class T> __device__ __forceinline__ void max_pool(Window g, const T *x, T *y, unsigned char *from) {
   EACH(i, (i64)g.n * g.oh * g.ow * g.c) {
     const int k = i % g.c, ox = i / g.c % g.ow, oy = i / g.c / g.ow % g.oh;
@@ -22,7 +23,7 @@ template <class T> __device__ __forceinline__ void max_pool(Window g, const T *x
         const int column = ox * g.sw - g.pw + b;
         if (column < 0 || column >= g.w) continue;
         const float v = widen(image[((i64)row * g.w + column) * g.c + k]);
-        if (place < 0 || v > best) best = v, place = a * g.kw + b;
+        if (place < 0 || v > best || v != v) best = v, place = a * g.kw + b;
       }
     }
     y[i] = narrow<T>(best);
