@@ -153,7 +153,7 @@ pub struct StepRecord {
     pub images_per_second: f64,
     /// Share of that time in which the network waited for images, 0 to 1.
     pub waited: f64,
-    /// Euclidean norm of the gradient over all parameters; `None` on a GPU, which would have to be waited for.
+    /// Euclidean norm of the gradient over all parameters before it was clipped; `None` where nothing had one.
     pub gradient_norm: Option<f64>,
     /// Memory of the process in MiB; `None` where the system does not say.
     pub memory_mib: Option<f64>,

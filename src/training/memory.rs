@@ -2,9 +2,23 @@
 
 use std::fs;
 
+use crate::nn::Device;
+#[cfg(feature = "cuda")]
+use crate::nn::ops::cuda;
+
 /// Memory that the process has resident now, in MiB.
 pub fn resident_mib() -> Option<f64> {
     status("VmRSS")
+}
+
+/// Memory that is taken on the GPU that computes, in MiB; `None` on the CPU.
+pub fn gpu_mib(device: &Device) -> Option<f64> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return cuda::taken_mib(device);
+    }
+    let _ = device;
+    None
 }
 
 /// The most that it ever had resident, or since [`reset_peak`], in MiB.

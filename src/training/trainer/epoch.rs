@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::nn::{self, DType, Tape};
+use crate::nn::{self, DType, Device, Tape};
 #[cfg(feature = "cuda")]
 use crate::training::step::Readings;
 
@@ -35,11 +35,29 @@ pub(super) struct Course {
     pub loss: f64,
     /// Since when time is counted that is not in `done` yet.
     since: Instant,
-    memory: (Instant, Option<f64>),
+    memory: Memory,
+    device: Device,
+}
+
+/// Memory in use when it was last looked at, in MiB.
+struct Memory {
+    at: Instant,
+    process: Option<f64>,
+    gpu: Option<f64>,
+}
+
+impl Memory {
+    fn now(device: &Device) -> Self {
+        Self {
+            at: Instant::now(),
+            process: memory::resident_mib(),
+            gpu: memory::gpu_mib(device),
+        }
+    }
 }
 
 impl Course {
-    fn new(epoch: usize, (steps, epochs): (usize, usize), done: Within) -> Self {
+    fn new(epoch: usize, (steps, epochs): (usize, usize), done: Within, device: &Device) -> Self {
         Self {
             epoch,
             steps,
@@ -47,7 +65,8 @@ impl Course {
             done,
             loss: f64::from_bits(done.loss_bits),
             since: Instant::now(),
-            memory: (Instant::now(), memory::resident_mib()),
+            memory: Memory::now(device),
+            device: device.clone(),
         }
     }
 
@@ -73,8 +92,8 @@ impl Course {
         done.rate = rate;
         done.steps += 1;
         done.waited += waited.as_secs_f64();
-        if self.memory.0.elapsed() > MEMORY_EVERY {
-            self.memory = (Instant::now(), memory::resident_mib());
+        if self.memory.at.elapsed() > MEMORY_EVERY {
+            self.memory = Memory::now(&self.device);
         }
         StepRecord {
             done: self.epoch * self.steps + done.steps,
@@ -86,8 +105,8 @@ impl Course {
             images_per_second: done.images as f64 / done.seconds,
             waited: (done.waited / done.seconds).min(1.0),
             gradient_norm: (stepped.gradient_norm > 0.0).then_some(stepped.gradient_norm),
-            memory_mib: self.memory.1,
-            gpu_mib: None,
+            memory_mib: self.memory.process,
+            gpu_mib: self.memory.gpu,
         }
     }
 }
@@ -138,7 +157,7 @@ impl<P: Phase> Run<'_, '_, P> {
         };
         let done = std::mem::take(&mut self.progress.within);
         let steps = plan.order.steps();
-        let mut course = Course::new(epoch, (steps, self.config.epochs()), done);
+        let mut course = Course::new(epoch, (steps, self.config.epochs()), done, &self.device);
         self.checkpoints.begin();
         #[cfg(feature = "cuda")]
         if self.device.is_cuda() {

@@ -86,6 +86,13 @@ pub fn describe(device: &Device) -> Option<String> {
     ))
 }
 
+/// Memory that is taken on an opened GPU by whoever computes there, in MiB.
+pub fn taken_mib(device: &Device) -> Option<f64> {
+    let gpu = Gpu::of_device(device).ok()?;
+    let (free, total) = gpu.stream.context().mem_get_info().ok()?;
+    Some(total.saturating_sub(free) as f64 / f64::from(1 << 20))
+}
+
 /// First line of an error (candle adds where it was); the driver's in words, with the name in brackets.
 fn first_line(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();

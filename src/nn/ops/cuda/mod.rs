@@ -16,7 +16,7 @@ mod parts;
 mod window;
 
 pub use conv::conv2d;
-pub use gpu::{Reading, describe, name, open};
+pub use gpu::{Reading, describe, name, open, taken_mib};
 pub use input::{GreyPlanes, network_input, upload_bytes, upload_images};
 pub use join::{accumulate, concat, residual};
 pub use linear::linear;
