@@ -119,6 +119,9 @@ fn evaluate_segmenter(args: &EvaluateArgs, file: &Path, chosen: &Chosen<'_>, dat
     for folder in results_folders(args) {
         saved::write_segmented(&folder, &results, &images)?;
     }
+    if let Some(folder) = &args.out {
+        write_drawings(folder, &report::segmenter_drawings(&results, &images))?;
+    }
     Ok(ExitCode::from(u8::from(!results.failures.is_empty())))
 }
 

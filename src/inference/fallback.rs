@@ -6,7 +6,7 @@ use super::models::Models;
 use super::pipeline::Error;
 
 impl Models {
-    /// Runs `work` on these models. Where the GPU that `auto` chose fails it, they are loaded on the CPU for good, their
+    /// Runs `work` on these models. Where the GPU that `auto` chose fails it, they are loaded on the CPU and stay there, their
     /// label says why, and `work` runs once more. What a GPU says that was asked for by its number is an error.
     ///
     /// # Errors

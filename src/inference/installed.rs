@@ -1,5 +1,4 @@
-//! Which networks are there, without loading them: what a menu or a list shows. The SHA-256 is compared when one is
-//! loaded.
+//! Which networks are there and whole, without loading them: what a menu or a list shows.
 
 use std::path::PathBuf;
 
@@ -7,6 +6,7 @@ use serde::Serialize;
 
 use super::models::{self, ClassifierName, Error, WeightsFile};
 use super::names::how_to_train_segmenter;
+use crate::nn::weights;
 
 /// A network by its name, and how it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,7 +50,8 @@ pub enum State {
     },
 }
 
-/// Every network that the program knows, in the order of a menu: the segmenter, then the classifiers.
+/// Every network that the program knows, in the order of a menu: the segmenter, then the classifiers. Weights are read to
+/// the end, because half a file would be offered otherwise.
 pub fn installed(folders: &[PathBuf]) -> Vec<Installed> {
     let segmenter = Installed {
         name: models::SEGMENTER.to_owned(),
@@ -69,13 +70,16 @@ pub fn installed(folders: &[PathBuf]) -> Vec<Installed> {
 
 /// Every classifier whose weights and card are there.
 pub fn ready(folders: &[PathBuf]) -> Vec<ClassifierName> {
-    let is_ready = |installed: &Installed| matches!(installed.state, State::Ready { .. });
-    let ready = installed(folders).into_iter().filter(is_ready);
-    ready.filter_map(|installed| installed.classifier).collect()
+    let is_there = |name: &ClassifierName| models::find_classifier(folders, *name).is_ok();
+    ClassifierName::ALL.into_iter().filter(is_there).collect()
 }
 
 fn state(found: Result<WeightsFile, Error>, how_to_train: impl Fn() -> String) -> State {
-    match found {
+    let whole = found.and_then(|file| {
+        weights::verify(&file.path, &file.card.sha256)?;
+        Ok(file)
+    });
+    match whole {
         Ok(WeightsFile { path, card }) => State::Ready {
             version: card.version.clone(),
             sha256: card.sha256.clone(),

@@ -155,10 +155,21 @@ impl Models {
     /// # Errors
     /// If they are missing, of a classifier, or refused, or the device cannot be used.
     pub fn load_segmenter_file(path: &Path, device: &str) -> Result<(LoadedSegmenter, Opened), Error> {
-        let opened = device.parse::<DeviceChoice>()?.open()?;
+        let choice: DeviceChoice = device.parse()?;
         let card = card_beside(path)?;
         check_card(path, &card, (Task::Segmenter, card.backbone))?;
-        let network = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, &opened.device)?;
+        let load = |opened: Opened| -> Result<_, Error> {
+            let network = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, &opened.device)?;
+            Ok((network, opened))
+        };
+        let loaded = match load(choice.open()?) {
+            Err(Error::NoRoom { cause }) => match choice.instead_of_gpu(&cause.to_string()) {
+                Some(cpu) => load(cpu),
+                None => Err(Error::NoRoom { cause }),
+            },
+            loaded => loaded,
+        };
+        let (network, opened) = loaded?;
         Ok(((network, card), opened))
     }
 

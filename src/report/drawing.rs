@@ -44,6 +44,22 @@ enum Item {
     },
 }
 
+impl Item {
+    /// The same further right and down.
+    fn moved(mut self, (right, down): (f64, f64)) -> Self {
+        let shift = |(x, y): &mut (f64, f64)| {
+            *x += right;
+            *y += down;
+        };
+        match &mut self {
+            Self::Line { points, .. } => points.iter_mut().for_each(shift),
+            Self::Area { corner, .. } => shift(corner),
+            Self::Text { at, .. } => shift(at),
+        }
+        self
+    }
+}
+
 /// A drawing on white paper; x goes right, y down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawing {
@@ -59,6 +75,24 @@ impl Drawing {
             height,
             items: Vec::new(),
         }
+    }
+
+    /// Drawings in rows on one sheet, each with a place as large as the largest.
+    pub(super) fn sheet(rows: Vec<Vec<Self>>) -> Self {
+        let sizes = || rows.iter().flatten().map(Self::size);
+        let width = sizes().map(|(width, _)| width).max().unwrap_or(0);
+        let height = sizes().map(|(_, height)| height).max().unwrap_or(0);
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let mut sheet = Self::new(width * columns as u32, height * rows.len() as u32);
+        for (row, drawings) in rows.into_iter().enumerate() {
+            for (column, drawing) in drawings.into_iter().enumerate() {
+                let corner = (f64::from(width) * column as f64, f64::from(height) * row as f64);
+                sheet
+                    .items
+                    .extend(drawing.items.into_iter().map(|item| item.moved(corner)));
+            }
+        }
+        sheet
     }
 
     pub(super) fn line(&mut self, points: Vec<(f64, f64)>, colour: Rgb<u8>, width: f64, dashed: bool) {

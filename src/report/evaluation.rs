@@ -33,14 +33,24 @@ fn origin(report: &Report) -> String {
 }
 
 fn what(subject: &Subject) -> String {
-    let hash = subject.weights_sha256.get(..8).unwrap_or_default();
-    format!(
-        "{} {} ({hash}), split {}",
-        subject.classifier, subject.classifier_version, subject.split
+    weights_on(
+        (
+            &subject.classifier,
+            &subject.classifier_version,
+            &subject.weights_sha256,
+        ),
+        &subject.split,
     )
 }
 
-fn with_interval(figure: Measured) -> String {
+/// Weights by name, version and SHA-256, and the part of the data that they were run on.
+pub(super) fn weights_on((name, version, sha256): (&str, &str, &str), split: &str) -> String {
+    let hash = sha256.get(..8).unwrap_or_default();
+    format!("{name} {version} ({hash}), split {split}")
+}
+
+/// A figure with its interval, in words where it is not defined.
+pub(super) fn with_interval(figure: Measured) -> String {
     match (figure.value, figure.interval) {
         (Some(value), Some(interval)) => format!("{value:.3} [{:.3}, {:.3}]", interval.low, interval.high),
         (Some(value), None) => format!("{value:.3}"),

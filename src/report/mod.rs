@@ -9,6 +9,7 @@ mod figure;
 mod map;
 mod mask;
 mod prediction;
+mod segmentation;
 mod text;
 
 use std::io::Cursor;
@@ -23,6 +24,7 @@ pub use figure::figure_png;
 pub use map::map_png;
 pub use mask::mask_png;
 pub use prediction::{Failure, Milliseconds, Prediction, Predictions, Probability};
+pub use segmentation::segmenter_drawings;
 
 /// The sentence on everything that a reader sees.
 pub const NOTICE: &str = "Research use only, not a diagnosis";

@@ -71,28 +71,25 @@ fn row(origin: &str, masks: &[&MaskRecord], metrics: Option<&MaskMetrics>) -> Ve
     let in_mm = millimetres.len() == pixels.len();
     let (distance, unit) = if in_mm { (millimetres, "mm") } else { (pixels, "pixels") };
     let lowest = dice.first().map_or(0.0, |dice| (dice * 10.0).floor().min(9.0) / 10.0);
-    let mean = |of: fn(&MaskMetrics) -> Measured| metrics.map_or(UNDEFINED, of);
     let dice = Distribution {
-        title: "Dice of each image",
+        title: "Dice per image",
         axis: "Dice".to_owned(),
         ends: [lowest, 1.0],
         values: dice,
-        mean: mean(|metrics| metrics.dice),
+        mean: metrics.map_or(UNDEFINED, |metrics| metrics.dice),
     };
-    let distance = Distribution {
-        title: "Distance of the outlines (HD95) of each image",
-        axis: format!("HD95, {unit}"),
-        ends: [0.0, whole(distance.last().copied().unwrap_or(0.0))],
-        values: distance,
-        mean: mean(if in_mm {
-            |metrics| metrics.hd95_mm
-        } else {
-            |metrics| metrics.hd95_px
-        }),
-    };
-    let is_drawn = |figure: &Distribution| figure.axis == "Dice" || !figure.values.is_empty();
-    let drawn = [dice, distance].into_iter().filter(is_drawn);
-    drawn.map(|figure| figure.draw(masks.len(), origin)).collect()
+    let mut drawn = vec![dice.draw(masks.len(), origin)];
+    if let Some(furthest) = distance.last().copied() {
+        let distance = Distribution {
+            title: "Distance of the outlines per image",
+            axis: format!("HD95, {unit}"),
+            ends: [0.0, whole(furthest)],
+            values: distance,
+            mean: metrics.map_or(UNDEFINED, |m| if in_mm { m.hd95_mm } else { m.hd95_px }),
+        };
+        drawn.push(distance.draw(masks.len(), origin));
+    }
+    drawn
 }
 
 /// Distances of masks that have one, in order.
@@ -164,9 +161,11 @@ impl Distribution {
 
     /// How many images have the figure.
     fn images(&self, all: usize) -> String {
-        match self.values.len() {
-            some if some < all => format!("{some} of {all} images"),
-            _ => format!("{all} images"),
+        let some = self.values.len();
+        if some < all {
+            format!("{some} of {all} images")
+        } else {
+            format!("{all} images")
         }
     }
 

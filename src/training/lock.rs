@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::Error;
 
@@ -11,6 +12,10 @@ use super::Error;
 const LOCK: &str = "run.lock";
 /// No number of a process is longer.
 const MAX_BYTES: u64 = 32;
+/// Tries to get a lock before another run is believed in.
+const TRIES: u32 = 5;
+/// Time between them.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// A folder that no other run can use until this is dropped.
 #[derive(Debug)]
@@ -38,7 +43,7 @@ impl RunLock {
         // What cannot be read names nobody.
         let _ = Read::by_ref(&mut file).take(MAX_BYTES).read_to_string(&mut text);
         let holder = text.trim().parse().ok();
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let process = holder.map(|id: u32| format!(" (process {id})")).unwrap_or_default();
@@ -65,6 +70,17 @@ impl Drop for RunLock {
         // An empty file stays: removing it could take it from under a run that is about to lock it.
         let _ = self.file.set_len(0);
     }
+}
+
+/// Tries for a moment: whoever lists runs holds a dead run's lock while it looks.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
+            outcome => return outcome,
+        }
+    }
+    file.try_lock()
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ pub struct StepConfig {
 pub struct Stepped {
     /// Mean loss of the batch's images.
     pub loss: f64,
-    /// Euclidean norm of the gradient before it was clipped. Where it or the loss is no number, the parameters were left
-    /// as they were, and in host memory all of the network.
+    /// Euclidean norm of the gradient before it was clipped. Where it is no number, the parameters were left as they were;
+    /// in host memory all of the network, and where the loss is none as well.
     pub gradient_norm: f64,
 }
 

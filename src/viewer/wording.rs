@@ -26,7 +26,7 @@ pub fn number_or_unknown(value: Option<f64>) -> String {
 /// What to do in the window where a network is not there; `None` stands for the segmenter.
 pub fn not_installed(classifier: Option<ClassifierName>) -> String {
     let phases = match classifier.map(ClassifierName::network) {
-        None => "train 'Phase I: lung segmenter'".to_owned(),
+        None => "train 'Phase I: lung segmenter' with densenet121".to_owned(),
         Some((Task::Recovnet, encoder)) => {
             format!("train 'Phase I: lung segmenter' with {encoder}, then 'Phase II: ReCovNet' from it")
         }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::write_chest;
-use crate::{lines, run, stderr, stdout};
+use crate::support::{self, write_chest};
+use crate::{lines, run, stderr, stdout, tree};
 
 /// A data set of 12 pictures: 4 COVID-19, one of them a lateral, one source of children, masks on two.
 fn data_set() -> tempfile::TempDir {
@@ -92,6 +92,28 @@ fn counts_add_up_overall_and_per_source() {
     assert!((0.0..=1.0).contains(&masks["sensitivity"]["value"].as_f64().unwrap()));
     let in_lung = &results["in_lung_activation"]["all"];
     assert_eq!(count(&in_lung["images"]) + count(&in_lung["empty"]), 11);
+}
+
+#[test]
+fn a_segmenters_evaluation_is_drawn_as_well() {
+    let folder = data_set();
+    let weights = support::weights_folder().join("segmenter-densenet121.safetensors");
+    let weights = weights.to_str().unwrap();
+    let results = evaluate(folder.path(), &["--weights-file", weights, "--out", "out"]);
+    assert_eq!(count(&results["masks"]["lung-field/manual"]["images"]), 2);
+    let out = folder.path().join("out");
+    assert_eq!(tree(&out), ["evaluation.json", "images.csv", "masks.png", "masks.svg"]);
+    let svg = fs::read_to_string(out.join("masks.svg")).unwrap();
+    assert!(
+        svg.contains("Dice (2 images)") && svg.contains("masks lung-field/manual"),
+        "{svg}"
+    );
+    let picture = image::open(out.join("masks.png")).unwrap().into_rgb8();
+    assert_eq!(picture.height(), 1040, "one convention is one row");
+    assert!(
+        picture.pixels().any(|pixel| pixel.0 == [0, 114, 178]),
+        "the median is drawn"
+    );
 }
 
 #[test]

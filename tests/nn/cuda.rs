@@ -274,6 +274,23 @@ fn cuda_losses() {
 }
 
 #[test]
+fn cuda_adam_leaves_everything_where_a_gradient_is_no_number() {
+    let Some(device) = device() else { return };
+    let mut network = Vector(tensor(&[40_001], 5, DType::F32, &device));
+    let before = flat(&network.0);
+    let mut values = vec![0.5_f32; 40_001];
+    values[40_000] = f32::NAN;
+    let bad = Tensor::from_vec(values, 40_001, &device).unwrap();
+    let gradients: Gradients = [("vector".to_owned(), bad)].into_iter().collect();
+    let mut adam = Adam::new(AdamForm::Torch);
+    let norm = adam.step(&mut network, &gradients, 1e-2, Some(1.0)).unwrap();
+    assert!(norm.wait().unwrap().is_nan());
+    assert_eq!(flat(&network.0), before);
+    let moments = adam.moments().unwrap();
+    assert!(moments["vector"].first.iter().all(|&moment| moment == 0.0));
+}
+
+#[test]
 fn cuda_adam_steps_as_the_cpu_does() {
     let Some(device) = device() else { return };
     // Gradients of 40,001 numbers are much longer than 1.
@@ -293,8 +310,9 @@ fn cuda_adam_steps_as_the_cpu_does() {
                     .into_iter()
                     .collect()
             };
-            one.step(&mut here, &gradient(&Device::Cpu), 1e-2, clip).unwrap();
-            other.step(&mut there, &gradient(&device), 1e-2, clip).unwrap();
+            let norm = one.step(&mut here, &gradient(&Device::Cpu), 1e-2, clip).unwrap();
+            let found = other.step(&mut there, &gradient(&device), 1e-2, clip).unwrap();
+            within(&[found.wait().unwrap()], &[norm.wait().unwrap()], 1e-6, "norm");
         }
         within(&flat(&there.0), &flat(&here.0), 1e-6, "parameters");
         let (here, there) = (one.moments().unwrap(), other.moments().unwrap());

@@ -10,6 +10,8 @@ use recovnet::findings::{ActivationMap, Findings, Mask};
 use recovnet::imaging::{self, Radiograph};
 use recovnet::inference::pipeline::analyse;
 use recovnet::report::{self, Prediction};
+use recovnet::training::evaluation::{MaskMetrics, MaskRecord, Origin, SegmentedImage, SegmenterReport};
+use recovnet::training::metrics::Confusion;
 
 fn decode(bytes: &[u8]) -> DynamicImage {
     image::load_from_memory(bytes).unwrap()
@@ -125,6 +127,116 @@ fn figures_of_odd_shapes_and_without_map_are_made_too() {
         let figure = decode(&report::figure_png(&image, &findings).unwrap());
         assert!(figure.width() > 100 && figure.height() > 100);
     }
+}
+
+/// Images of one convention: of 100 pixels of lung so many are found, as many others are not lung, and the outlines are
+/// so far apart.
+fn segmented(convention: &str, figures: &[(u64, Option<f64>)]) -> Vec<SegmentedImage> {
+    let image = |(number, &(found, hd95_px)): (usize, &(u64, Option<f64>))| SegmentedImage {
+        file: format!("{number}.png"),
+        group: format!("p{number}"),
+        source: "one".to_owned(),
+        mask: MaskRecord {
+            convention: convention.to_owned(),
+            confusion: Confusion {
+                tn: 300,
+                fp: 100 - found,
+                fn_: 100 - found,
+                tp: found,
+            },
+            hd95_px,
+            hd95_mm: None,
+        },
+    };
+    figures.iter().enumerate().map(image).collect()
+}
+
+/// What a segmenter's evaluation says of images.
+fn segmenter_report(images: &[SegmentedImage]) -> SegmenterReport {
+    SegmenterReport {
+        data: "data".to_owned(),
+        split: "test".to_owned(),
+        origin: Origin::default(),
+        segmenter: "segmenter-densenet121".to_owned(),
+        segmenter_version: "2026.11.1".to_owned(),
+        weights_sha256: "ab".repeat(32),
+        device: "CPU, 2 threads".to_owned(),
+        threshold: 0.5,
+        without_mask: 0,
+        in_training_part: 0,
+        masks: MaskMetrics::by_convention(images.iter().map(|image| (image.group.as_str(), &image.mask))),
+        failures: Vec::new(),
+    }
+}
+
+fn segmenter_drawing(images: &[SegmentedImage]) -> report::Drawing {
+    let mut drawings = report::segmenter_drawings(&segmenter_report(images), images);
+    assert_eq!(drawings.len(), 1);
+    let (name, drawing) = drawings.remove(0);
+    assert_eq!(name, "masks");
+    drawing
+}
+
+/// Dice of 0.9, 0.95 twice and 0.98 twice; the last image has no distance.
+const FIGURES: [(u64, Option<f64>); 5] = [
+    (90, Some(30.0)),
+    (95, Some(3.0)),
+    (95, Some(3.0)),
+    (98, Some(2.0)),
+    (98, None),
+];
+
+#[test]
+fn a_segmenters_figures_are_bars_with_median_and_quartiles() {
+    let drawing = segmenter_drawing(&segmented("lung-field/manual", &FIGURES));
+    assert_eq!(drawing.size(), (2 * 640, 520), "Dice and HD95 side by side");
+    let svg = drawing.svg();
+    let has = |text: &str| assert!(svg.contains(text), "no '{text}' in {svg}");
+    // Three different values each, every one in a bar of its own.
+    assert_eq!(svg.matches("fill=\"#bcd4e8\"").count(), 6, "{svg}");
+    has("Dice (5 images)");
+    has(">median 0.950<");
+    has("Median 0.950, half of the images from 0.950 to 0.980; mean 0.952 [");
+    has("HD95, pixels (4 of 5 images)");
+    has(">quartiles 2.750 and 9.750<");
+    has("Median 3.000, half of the images from 2.750 to 9.750; mean 9.500 [");
+    has("segmenter-densenet121 2026.11.1 (abababab), split test, masks lung-field/manual.");
+    has(report::NOTICE);
+    let picture = decode(&drawing.png().unwrap()).into_rgb8();
+    let medians = |left: u32| {
+        let half = picture.view(left, 0, 1280, 1040).to_image();
+        half.pixels().any(|pixel| pixel.0 == [0, 114, 178])
+    };
+    assert!(medians(0) && medians(1280), "a median is drawn in both");
+}
+
+#[test]
+fn masks_of_another_convention_have_a_row_of_their_own() {
+    let mut images = segmented("lung-field/manual", &FIGURES);
+    images.extend(segmented("lung-field/model", &FIGURES[3..]));
+    let drawing = segmenter_drawing(&images);
+    assert_eq!(drawing.size(), (2 * 640, 2 * 520));
+    let svg = drawing.svg();
+    for text in [
+        "manual (convention 1 of 2)",
+        "model (convention 2 of 2)",
+        "Dice (2 images)",
+    ] {
+        assert!(svg.contains(text), "no '{text}' in {svg}");
+    }
+}
+
+#[test]
+fn what_is_not_defined_is_not_drawn() {
+    let without = segmenter_drawing(&segmented("lung-field/manual", &[(95, None), (100, None)]));
+    assert_eq!(without.size(), (640, 520), "no distance, no panel of it");
+    let broken = [(95, Some(f64::NAN)), (95, Some(f64::INFINITY)), (95, Some(-1.0))];
+    let broken = segmenter_drawing(&segmented("lung-field/manual", &broken));
+    assert_eq!(broken.size(), (640, 520), "what is no distance is none");
+    assert!(report::segmenter_drawings(&segmenter_report(&[]), &[]).is_empty());
+    // A table may name any number of conventions; the sheet stays a sheet.
+    let many = (0..40).flat_map(|number| segmented(&format!("style {number}"), &[(95, None)]));
+    assert_eq!(segmenter_drawing(&many.collect::<Vec<_>>()).size(), (640, 6 * 520));
 }
 
 #[test]

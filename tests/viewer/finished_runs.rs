@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use recovnet::nn::weights;
 use recovnet::training::audit::{self, Audit, AuditRecord};
-use recovnet::training::evaluation::{Evaluation, MaskRecord, Origin, Record, Report, Subject, saved};
+use recovnet::training::evaluation::{
+    Evaluation, MaskMetrics, MaskRecord, Origin, Record, Report, SegmentedImage, SegmenterReport, Subject, saved,
+};
 use recovnet::training::metrics::Confusion;
 use recovnet::training::recipe::{Config, Recipe};
 use recovnet::training::request::Request;
@@ -18,13 +21,9 @@ pub const THRESHOLD: f64 = 0.5;
 /// Images of the evaluation.
 pub const IMAGES: usize = 60;
 
-/// Weights that are none; their hash is the card's.
+/// The hash of a run's weights, which are none but its name.
 fn sha256(run: &str) -> String {
-    let digit = run
-        .bytes()
-        .fold(7_u32, |sum, byte| sum * 31 % 16 + u32::from(byte) % 16)
-        % 16;
-    format!("{digit:x}").repeat(64)
+    weights::sha256(run.as_bytes())
 }
 
 /// Writes a finished run with a rate of its own.
@@ -57,7 +56,7 @@ pub fn write_run(root: &Path, name: &str, rate: f64) -> PathBuf {
         "threshold": THRESHOLD, "sha256": sha256(name),
     });
     std::fs::write(run.join("best.json"), card.to_string()).unwrap();
-    std::fs::write(run.join("best.safetensors"), b"none").unwrap();
+    std::fs::write(run.join("best.safetensors"), name).unwrap();
     run
 }
 
@@ -92,14 +91,14 @@ fn is_covid19(number: usize) -> bool {
     number.is_multiple_of(3)
 }
 
-fn record(number: usize, skill: f64) -> Record {
+fn record(number: usize, skill: f64, part: &str) -> Record {
     let score = score(number, skill);
     Record {
         file: format!("{number}.png"),
         group: format!("p{}", number / 2),
         source: ["one", "two"][number % 2].to_owned(),
         label: if is_covid19(number) { "covid" } else { "normal" }.to_owned(),
-        part: "test".to_owned(),
+        part: part.to_owned(),
         is_child: number.is_multiple_of(7),
         is_early: number.is_multiple_of(9),
         is_covid19: is_covid19(number),
@@ -135,10 +134,10 @@ pub fn write_data(folder: &Path) {
 }
 
 /// What the run's best weights were run on.
-fn subject(run: &str, data: &str) -> Subject {
+fn subject(run: &str, data: &str, part: &str) -> Subject {
     Subject {
         data: data.to_owned(),
-        split: "test".to_owned(),
+        split: part.to_owned(),
         classifier: "recovnet-v1".to_owned(),
         classifier_version: "2026.11.1".to_owned(),
         weights_sha256: sha256(run),
@@ -148,20 +147,49 @@ fn subject(run: &str, data: &str) -> Subject {
     }
 }
 
-/// Evaluates a run by hand on the part `test`; returns how often it decides rightly.
-pub fn write_evaluation(run: &Path, data: &Path, skill: f64) -> Confusion {
-    let records: Vec<Record> = (0..IMAGES).map(|number| record(number, skill)).collect();
+/// Evaluates a run by hand on a part of the data; returns how often it decides rightly.
+pub fn write_evaluation(run: &Path, data: &Path, skill: f64, part: &str) -> Confusion {
+    let records: Vec<Record> = (0..IMAGES).map(|number| record(number, skill, part)).collect();
     let name = run.file_name().unwrap().to_str().unwrap();
     let report = Report {
-        subject: subject(name, &data.display().to_string()),
+        subject: subject(name, &data.display().to_string(), part),
         origin: Origin::default(),
         device: "CPU, 2 threads".to_owned(),
         laterals_left_out: 0,
         evaluation: Evaluation::of(&records, THRESHOLD),
         failures: Vec::new(),
     };
-    saved::write(&runs::evaluation_folder(run, "test"), &report, &records).unwrap();
+    saved::write(&runs::evaluation_folder(run, part), &report, &records).unwrap();
     report.evaluation.overall.confusion
+}
+
+/// Evaluates a segmenter by hand on the part `test`.
+pub fn write_segmenter_evaluation(run: &Path) {
+    let image = |number| {
+        let record = record(number, 0.9, "test");
+        Some(SegmentedImage {
+            file: record.file,
+            group: record.group,
+            source: record.source,
+            mask: record.mask?,
+        })
+    };
+    let images: Vec<SegmentedImage> = (0..IMAGES).filter_map(image).collect();
+    let report = SegmenterReport {
+        data: "data".to_owned(),
+        split: "test".to_owned(),
+        origin: Origin::default(),
+        segmenter: "segmenter-densenet121".to_owned(),
+        segmenter_version: "2026.11.1".to_owned(),
+        weights_sha256: "ab".repeat(32),
+        device: "CPU, 2 threads".to_owned(),
+        threshold: THRESHOLD,
+        without_mask: IMAGES - images.len(),
+        in_training_part: 0,
+        masks: MaskMetrics::by_convention(images.iter().map(|image| (image.group.as_str(), &image.mask))),
+        failures: Vec::new(),
+    };
+    saved::write_segmented(&runs::evaluation_folder(run, "test"), &report, &images).unwrap();
 }
 
 /// Audits a run by hand; one that needs no lungs gets red.
@@ -183,7 +211,7 @@ pub fn write_audit(run: &Path, needs_lungs: bool) -> Audit {
         })
         .collect();
     let name = run.file_name().unwrap().to_str().unwrap();
-    let audit = Audit::of(subject(name, "data"), &records, Vec::new());
+    let audit = Audit::of(subject(name, "data", "test"), &records, Vec::new());
     audit::saved::write(&runs::audit_folder(run), &audit).unwrap();
     audit
 }

@@ -7,15 +7,17 @@ use egui_kittest::kittest::Queryable;
 use recovnet::inference::models::ClassifierName;
 use recovnet::training::audit::Light;
 use recovnet::training::request::Request;
+use recovnet::training::runs::registry::Registry;
 use recovnet::viewer::command::{Action, Command};
 use recovnet::viewer::results::evaluated::Cell;
 use recovnet::viewer::results::rows::Column;
-use recovnet::viewer::results::{ResultsCommand, Tab};
+use recovnet::viewer::results::{ResultsCommand, Tab, work};
 use recovnet::viewer::state::{Dialog, Workspace};
 use recovnet::viewer::train::{Step, asked};
 
 use crate::finished_runs::{
-    THRESHOLD, write_audit, write_data, write_evaluation, write_request, write_run, write_segmenter_run,
+    THRESHOLD, write_audit, write_data, write_evaluation, write_request, write_run, write_segmenter_evaluation,
+    write_segmenter_run,
 };
 use crate::panels::Window;
 
@@ -33,7 +35,7 @@ impl Finished {
         let runs = folder.path().join("runs");
         for (name, rate, skill, needs_lungs) in [("fast", 1e-3, 0.9, true), ("slow", 1e-4, 0.4, false)] {
             let run = write_run(&runs, name, rate);
-            write_evaluation(&run, &data, skill);
+            write_evaluation(&run, &data, skill, "test");
             write_audit(&run, needs_lungs);
         }
         let mut window = Window::open(Vec::new(), [1280.0, 720.0])?;
@@ -240,6 +242,106 @@ fn figures_are_exported_beside_the_tables() {
     assert!(folder.join("roc.csv").is_file());
     let said = finished.window.value("Done").unwrap();
     assert!(said.contains("PNG and SVG"), "{said}");
+}
+
+#[test]
+fn a_segmenters_figures_are_exported_beside_its_table() {
+    let Some(mut finished) = Finished::open() else { return };
+    let run = write_segmenter_run(&finished.folder.path().join("runs"), "lungs");
+    finished.send(ResultsCommand::Refresh);
+    finished.window.until("the runs", |state| state.results.runs.len() == 3);
+    finished.select("lungs", Tab::Evaluation);
+    let may_export = |finished: &Finished| Action::ExportEvaluation.info().can(finished.window.state());
+    assert!(!may_export(&finished), "it was not evaluated");
+    write_segmenter_evaluation(&run);
+    finished.select("lungs", Tab::Evaluation);
+    assert!(may_export(&finished));
+    finished.window.harness.get_by_label("Export figures").click();
+    finished
+        .window
+        .until("the figures", |state| state.results.change.done().is_some());
+    let said = finished.window.value("Done").unwrap();
+    assert!(said.contains("1 figure as PNG and SVG"), "{said}");
+    let folder = run.join("evaluation/test");
+    assert!(folder.join("masks.png").is_file() && folder.join("images.csv").is_file());
+    let svg = std::fs::read_to_string(folder.join("masks.svg")).unwrap();
+    // Every fourth of 60 images has a mask, and none has a spacing.
+    assert!(
+        svg.contains("Dice (15 images)") && svg.contains("HD95, pixels (15 images)"),
+        "{svg}"
+    );
+}
+
+#[test]
+fn a_threshold_that_was_chosen_on_the_validation_part_is_installed() {
+    let Some(mut finished) = Finished::open() else { return };
+    let run = finished.run("fast");
+    write_evaluation(&run, &finished.folder.path().join("data"), 0.9, "val");
+    finished.select("fast", Tab::Evaluation);
+    finished.send(ResultsCommand::Split("val"));
+    finished.window.until("the validation part", |state| {
+        let evaluated = state.results.evaluated();
+        evaluated.is_some_and(|evaluated| evaluated.report.subject.split == "val")
+    });
+    let named = finished.window.value("Threshold to install");
+    assert_eq!(named, None, "the slider stands at the card's");
+    finished.window.harness.get_by_label("Youden").click();
+    finished.window.harness.run_steps(2);
+    // An audit reads the evaluation again; what was chosen on it stays.
+    finished.select("fast", Tab::Audit);
+    let thresholds = finished
+        .window
+        .state()
+        .results
+        .evaluated()
+        .unwrap()
+        .report
+        .evaluation
+        .thresholds;
+    let youden = thresholds.youden.unwrap();
+    let said = finished.window.value("Threshold to install").unwrap();
+    let rule = "largest Youden index on the validation part";
+    assert!(
+        said.contains(&format!("threshold {youden:.3}, the slider's ({rule})")),
+        "{said}"
+    );
+    finished.window.keep_picture("results-threshold.png");
+    finished.window.harness.check_accessibility();
+
+    // The window would change the user's own list.
+    let registry = Registry::at(&finished.folder.path().join("list"));
+    let taken = finished.window.state().results.taken();
+    let said = work::promote_into(&registry, &run, &taken, None, None).unwrap();
+    assert!(
+        said.contains(&format!("{youden:.3}, the slider's")) && said.contains("the card's 0.500"),
+        "{said}"
+    );
+    let card = registry.active("recovnet-v1").unwrap();
+    assert!((card.threshold - youden).abs() < 1e-12, "{}", card.threshold);
+    assert_eq!(card.details["threshold_rule"], rule);
+}
+
+#[test]
+fn a_threshold_that_was_chosen_on_the_test_part_is_not_installed() {
+    let Some(mut finished) = Finished::open() else { return };
+    let run = finished.run("fast");
+    // The calibration is fitted on it.
+    write_evaluation(&run, &finished.folder.path().join("data"), 0.9, "val");
+    finished.select("fast", Tab::Evaluation);
+    finished.send(ResultsCommand::Threshold(0.9));
+    let stays =
+        |said: &str| said.contains("the slider's 0.900") && said.contains("test part makes its figures too good");
+    let said = finished.window.value("Threshold to install").unwrap();
+    assert!(said.contains("threshold 0.500, the card's") && stays(&said), "{said}");
+    finished.window.harness.check_accessibility();
+
+    let registry = Registry::at(&finished.folder.path().join("list"));
+    let taken = finished.window.state().results.taken();
+    assert_eq!(taken.choice(), None);
+    let said = work::promote_into(&registry, &run, &taken, None, None).unwrap();
+    assert!(said.contains("threshold 0.500, the card's") && stays(&said), "{said}");
+    let card = registry.active("recovnet-v1").unwrap();
+    assert_eq!((card.threshold, card.details.get("threshold_rule")), (THRESHOLD, None));
 }
 
 #[test]

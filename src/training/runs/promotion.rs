@@ -13,6 +13,7 @@ use crate::nn::{ModelCard, weights};
 use crate::training::audit::{self, Audit, Light};
 use crate::training::evaluation::{Calibration, ScoreTable, calibration, saved};
 
+use super::own_split::split_warning;
 use super::registry::Registry;
 use super::{Error, folder};
 
@@ -58,6 +59,11 @@ impl ThresholdChoice {
             return Err(fail(format!(
                 "a threshold is chosen on the validation part, not on split '{}'",
                 report.subject.split
+            )));
+        }
+        if let Some(warning) = split_warning(&report.origin) {
+            return Err(fail(format!(
+                "{warning} A threshold is chosen on the run's own validation part"
             )));
         }
         let records = saved::read_records(folder).map_err(|e| fail(e.to_string()))?;

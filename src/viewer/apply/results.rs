@@ -96,7 +96,12 @@ pub(super) fn errand(state: &mut ViewerState, services: &mut Services, report: &
     }
     if results.evaluation.hear(report) {
         if let Some(evaluated) = results.evaluated() {
-            results.threshold = evaluated.report.subject.threshold;
+            let subject = evaluated.report.subject.clone();
+            // The same evaluation read again, as after an audit, keeps what was chosen on it.
+            if results.threshold_of.as_ref() != Some(&subject) {
+                results.threshold = subject.threshold;
+                results.threshold_of = Some(subject);
+            }
         }
         return true;
     }
@@ -128,7 +133,10 @@ pub(super) fn errand(state: &mut ViewerState, services: &mut Services, report: &
     if results.repeat.hear(report) {
         if let Some(request) = results.repeat.done().cloned() {
             results.repeat = Pending::Nothing;
-            training::repeat(state, services, &request);
+            // A run may have been started since the button was pressed; its form stays as it is.
+            if !state.train.session.is_active() {
+                training::repeat(state, services, &request);
+            }
         }
         return true;
     }
@@ -149,8 +157,8 @@ pub(super) fn enter(state: &mut ViewerState, services: &mut Services) {
         results.root = run.parent().unwrap_or(Path::new("")).display().to_string();
     }
     if results.data.is_empty() {
-        let named = state.train.data.named().next().unwrap_or_default();
-        named.clone_into(&mut results.data);
+        let of_train = || state.train.data.named().next().unwrap_or_default().to_owned();
+        results.data = results.own_data().unwrap_or_else(of_train);
     }
     refresh(state, services);
 }
@@ -287,7 +295,8 @@ fn export_evaluation(state: &mut ViewerState, services: &mut Services) {
     change(state, services, "export-evaluation", move |_| {
         match evaluation.as_ref() {
             Found::Classifier(evaluated) => work::export_evaluation(evaluated, threshold),
-            Found::Segmenter(_) | Found::Nothing => Err("there is no curve to export".to_owned()),
+            Found::Segmenter { folder, report } => work::export_segmenter(folder, report),
+            Found::Nothing => Err("there is no evaluation to export".to_owned()),
         }
     });
 }
@@ -311,9 +320,10 @@ fn promote(state: &mut ViewerState, services: &mut Services) {
         Some(Standing::NeedsReason(_))
     );
     let reason = needs.then(|| state.results.reason.clone());
+    let taken = state.results.taken();
     let weights = services.models.weights.clone();
     change(state, services, "promote-run", move |_| {
-        work::promote(&run, reason, weights.as_deref())
+        work::promote(&run, &taken, reason, weights.as_deref())
     });
     state.results.changes_models = true;
 }
@@ -373,7 +383,7 @@ fn open_cell(state: &mut ViewerState, services: &mut Services, cell: Cell) {
     };
     let find = move |_: &Errand<'_>| match evaluation.as_ref() {
         Found::Classifier(evaluated) => files_of(evaluated, &run, cell, threshold),
-        Found::Segmenter(_) | Found::Nothing => Err("there is no confusion matrix".to_owned()),
+        Found::Segmenter { .. } | Found::Nothing => Err("there is no confusion matrix".to_owned()),
     };
     state.results.cell = Pending::Running(services.errands.send("open-cell", find));
 }

@@ -37,7 +37,7 @@ fn is_working(state: &ViewerState) -> bool {
 }
 
 fn with_evaluation(state: &ViewerState) -> bool {
-    in_results(state) && state.results.evaluated().is_some() && is_resting(state)
+    in_results(state) && state.results.has_figures() && is_resting(state)
 }
 
 fn with_audit(state: &ViewerState) -> bool {
@@ -112,7 +112,8 @@ pub(super) const ACTIONS: &[ActionInfo] = &[
         action: Action::ExportEvaluation,
         menu: (Menu::Training, 4),
         text: "Export figures",
-        tooltip: "Write the curves and the confusion matrix as PNG and SVG beside the tables (CSV) of the evaluation",
+        tooltip: "Write the curves and the confusion matrix, or a segmenter's distributions, as PNG and SVG beside the \
+                  tables (CSV) of the evaluation",
         enabled: with_evaluation,
         ..PLAIN
     },
@@ -128,7 +129,8 @@ pub(super) const ACTIONS: &[ActionInfo] = &[
         action: Action::PromoteRun,
         menu: (Menu::Training, 4),
         text: "Install in the viewer",
-        tooltip: "Put the chosen run's best weights into the viewer's model list; the version there now is kept",
+        tooltip: "Put the chosen run's best weights into the viewer's model list, with the slider's threshold if that \
+                  was chosen on the validation part; the version there now is kept",
         enabled: can_promote,
         ..PLAIN
     },

@@ -86,7 +86,12 @@ pub enum Found {
     /// A classifier was.
     Classifier(Box<Evaluated>),
     /// A segmenter was, by its masks.
-    Segmenter(Box<SegmenterReport>),
+    Segmenter {
+        /// Folder that its evaluation lies in.
+        folder: PathBuf,
+        /// Its figures.
+        report: Box<SegmenterReport>,
+    },
 }
 
 impl Found {
@@ -106,7 +111,10 @@ impl Found {
             }
             Err(error) => {
                 let segmented = saved::read_segmented(&folder).map_err(|_| error.to_string())?;
-                Ok(Self::Segmenter(Box::new(segmented)))
+                Ok(Self::Segmenter {
+                    folder,
+                    report: Box::new(segmented),
+                })
             }
         }
     }
@@ -216,12 +224,8 @@ fn data_of(named: &str, run: &Path) -> Result<Manifest, String> {
     // Where an image lies does not hang on its part: other data take no rule of the run, and no split file is written.
     let options = dataset::Options {
         beside: folders.collect(),
-        split_rule: own.and_then(|own| own.dataset.split_rule),
         split_file: None,
-        ..request
-            .as_ref()
-            .map(|request| request.dataset.clone())
-            .unwrap_or_default()
+        ..own.map(|own| own.dataset.clone()).unwrap_or_default()
     };
     dataset::open(&first, &options).map_err(|e| e.to_string())
 }

@@ -4,6 +4,8 @@
 pub mod evaluated;
 pub mod models;
 pub mod rows;
+pub mod segmented;
+pub mod threshold;
 pub mod work;
 
 use std::collections::BTreeMap;
@@ -13,12 +15,14 @@ use std::sync::Arc;
 use super::errands::Pending;
 use crate::inference::models::ClassifierName;
 use crate::training::audit::Audit;
+use crate::training::evaluation::Subject;
 use crate::training::request::Request;
 use crate::training::runs::promotion::Standing;
 use crate::training::runs::{Comparison, Run};
 use evaluated::{Cell, CellFiles, Evaluated, Found};
 use models::ModelList;
 use rows::Column;
+use threshold::Taken;
 
 /// What stands below the table of runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -89,6 +93,8 @@ pub struct ResultsState {
     pub work: (Work, PathBuf),
     /// Threshold of the slider.
     pub threshold: f64,
+    /// What it was chosen on: another evaluation begins at its card's.
+    pub threshold_of: Option<Subject>,
     /// The selected run's audit; `None` inside where it was not audited.
     pub audit: Pending<Option<Audit>>,
     /// Whether it may be promoted.
@@ -148,6 +154,7 @@ impl Default for ResultsState {
             working: Pending::default(),
             work: Default::default(),
             threshold: 0.5,
+            threshold_of: None,
             audit: Pending::default(),
             standing: Pending::default(),
             reason: String::new(),
@@ -207,6 +214,21 @@ impl ResultsState {
             Some(Found::Classifier(evaluated)) => Some(evaluated),
             _ => None,
         }
+    }
+
+    /// Whether the evaluation on the screen holds anything to draw.
+    pub fn has_figures(&self) -> bool {
+        match self.evaluation.done().map(AsRef::as_ref) {
+            Some(Found::Classifier(_)) => true,
+            Some(Found::Segmenter { report, .. }) => !report.masks.is_empty(),
+            Some(Found::Nothing) | None => false,
+        }
+    }
+
+    /// What a promotion makes of the slider's threshold.
+    pub fn taken(&self) -> Taken {
+        let evaluated = self.evaluated();
+        evaluated.map_or(Taken::Card, |evaluated| Taken::of(evaluated, self.threshold))
     }
 }
 

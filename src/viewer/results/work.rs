@@ -20,6 +20,8 @@ use crate::training::runs::registry::Registry;
 use crate::viewer::errands::Errand;
 
 use super::evaluated::Evaluated;
+use super::segmented;
+use super::threshold::Taken;
 
 /// What is evaluated or audited, and where.
 #[derive(Debug, Clone)]
@@ -140,13 +142,26 @@ pub fn read_audit(run: &Path) -> Result<Option<Audit>, String> {
 ///
 /// # Errors
 /// In a sentence.
-pub fn promote(run: &Path, reason: Option<String>, weights: Option<&Path>) -> Result<String, String> {
-    let registry = user_list()?;
+pub fn promote(run: &Path, taken: &Taken, reason: Option<String>, weights: Option<&Path>) -> Result<String, String> {
+    promote_into(&user_list()?, run, taken, reason, weights)
+}
+
+/// As [`promote`], into another list.
+///
+/// # Errors
+/// In a sentence.
+pub fn promote_into(
+    registry: &Registry,
+    run: &Path,
+    taken: &Taken,
+    reason: Option<String>,
+    weights: Option<&Path>,
+) -> Result<String, String> {
     let request = Request {
-        threshold: None,
+        threshold: taken.choice().cloned(),
         reason,
     };
-    let promoted = promotion::promote(run, &request, &registry).map_err(|e| e.to_string())?;
+    let promoted = promotion::promote(run, &request, registry).map_err(|e| e.to_string())?;
     let replaces = match &promoted.replaces {
         Some(version) => format!(" It replaces version {version}, which is kept."),
         None => String::new(),
@@ -157,8 +172,11 @@ pub fn promote(run: &Path, reason: Option<String>, weights: Option<&Path>) -> Re
     };
     let card = &promoted.card;
     Ok(format!(
-        "{} {} is installed with threshold {:.3}.{replaces}{hidden}",
-        card.name, card.version, card.threshold
+        "{} {} is installed with threshold {:.3}{}.{replaces}{hidden}",
+        card.name,
+        card.version,
+        card.threshold,
+        taken.words()
     ))
 }
 
@@ -184,6 +202,15 @@ pub fn export_evaluation(evaluated: &Evaluated, threshold: f64) -> Result<String
     write_drawings(&evaluated.folder, &drawings)
 }
 
+/// As [`export_evaluation`], of a segmenter's in a folder.
+///
+/// # Errors
+/// In a sentence.
+pub fn export_segmenter(folder: &Path, figures: &SegmenterReport) -> Result<String, String> {
+    let images = segmented::read_images(folder)?;
+    write_drawings(folder, &report::segmenter_drawings(figures, &images))
+}
+
 /// As [`export_evaluation`], of an audit.
 ///
 /// # Errors
@@ -205,9 +232,12 @@ fn write_drawings(folder: &Path, drawings: &[(&str, report::Drawing)]) -> Result
         put(format!("{name}.svg"), drawing.svg().as_bytes())?;
         put(format!("{name}.png"), &drawing.png().map_err(|e| e.to_string())?)?;
     }
+    let figures = match drawings.len() {
+        1 => "1 figure".to_owned(),
+        several => format!("{several} figures"),
+    };
     Ok(format!(
-        "{} figures as PNG and SVG, and the tables as CSV, lie in {}.",
-        drawings.len(),
+        "{figures} as PNG and SVG, and the tables as CSV, lie in {}.",
         folder.display()
     ))
 }

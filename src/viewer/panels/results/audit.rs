@@ -14,7 +14,7 @@ use crate::viewer::results::{ResultsCommand, Work};
 use crate::viewer::state::ViewerState;
 use crate::viewer::{theme, wording};
 
-use super::evaluation::{measured, source};
+use super::evaluation::{measured, source, threshold_to_install};
 
 /// Width of the light and its reasons, in ui points.
 const LIGHT_WIDTH: f32 = 380.0;
@@ -124,6 +124,7 @@ fn promotion(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
                 }
                 _ => {}
             }
+            threshold_to_install(ui, state);
             action_button(ui, state, Action::PromoteRun, commands);
         },
     );

@@ -1,7 +1,9 @@
 //! An evaluation: confusion matrix whose cells open their images, threshold slider, figures with intervals, curves,
 //! strata, masks.
 
-use egui::{Align2, ComboBox, CornerRadius, Grid, Role, Sense, Slider, TextEdit, Ui, WidgetInfo, vec2};
+use egui::{
+    Align2, ComboBox, CornerRadius, Grid, Label, RichText, Role, Sense, Slider, TextEdit, Ui, WidgetInfo, vec2,
+};
 
 use crate::training::evaluation::{ClassMetrics, Measured, SegmenterReport};
 use crate::training::metrics::{Confusion, wilson};
@@ -10,6 +12,7 @@ use crate::viewer::command::{Action, Command};
 use crate::viewer::errands::Pending;
 use crate::viewer::panels::widgets::{action_button, block, caption, name_value, value_row_named};
 use crate::viewer::results::evaluated::{Cell, Evaluated, Found};
+use crate::viewer::results::threshold::Taken;
 use crate::viewer::results::{ResultsCommand, SPLITS, Work};
 use crate::viewer::state::ViewerState;
 use crate::viewer::{theme, wording};
@@ -37,7 +40,7 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         }
         Pending::Done(found) => match found.as_ref() {
             Found::Classifier(evaluated) => results(ui, state, evaluated, commands),
-            Found::Segmenter(report) => segmenter(ui, report),
+            Found::Segmenter { report, .. } => segmenter(ui, report),
             Found::Nothing if state.results.is_at(Work::Evaluation) => {
                 caption(ui, "Its figures appear here.");
             }
@@ -183,11 +186,21 @@ fn slider(ui: &mut Ui, state: &ViewerState, evaluated: &Evaluated, commands: &mu
             if threshold != state.results.threshold {
                 commands.push(Command::Results(ResultsCommand::Threshold(threshold)));
             }
-            if evaluated.report.subject.split == "test" && (threshold - card).abs() > 1e-9 {
-                caption(ui, "A threshold chosen on the test part makes its figures too good.");
-            }
+            threshold_to_install(ui, state);
         },
     );
+}
+
+/// What a promotion makes of the slider's threshold, where it is not the card's.
+pub fn threshold_to_install(ui: &mut Ui, state: &ViewerState) {
+    let taken = state.results.taken();
+    let Some(sentence) = taken.sentence() else { return };
+    let colour = match taken {
+        Taken::Refused { .. } => theme::CAUTION,
+        Taken::Card | Taken::Slider { .. } => theme::TEXT,
+    };
+    let response = ui.add(Label::new(RichText::new(&sentence).color(colour)).wrap());
+    name_value(&response, "Threshold to install", &sentence);
 }
 
 fn matrix(ui: &mut Ui, counts: &Confusion, commands: &mut Vec<Command>) {
