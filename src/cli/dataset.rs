@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::nn::ModelCard;
 use crate::training::dataset::{self, DatasetKind, Options, QataVersion};
-use crate::training::evaluation::Origin;
+use crate::training::evaluation::{Origin, names_of_folders};
 use crate::training::manifest::Manifest;
 use crate::training::runs;
 use crate::training::split::SplitRule;
@@ -55,7 +55,7 @@ impl DatasetArgs {
 
     /// The folders as they were named.
     pub fn display(&self) -> String {
-        names(&self.data)
+        names_of_folders(&self.data)
     }
 
     /// What to take beside the first folder, and how to part it.
@@ -76,9 +76,7 @@ impl DatasetArgs {
     /// # Errors
     /// If they cannot be used.
     pub fn open(&self) -> Result<Manifest, dataset::Error> {
-        let mut options = self.options();
-        options.split_file = options.split_file.filter(|file| file.exists());
-        open(self.folder(), &options)
+        open(self.folder(), &self.options().without_new_split_file())
     }
 
     /// As [`DatasetArgs::open`], and writes the split file that is named if it is not there yet.
@@ -102,7 +100,7 @@ impl DatasetArgs {
         let split = &manifest.split.id;
         eprintln!("note: these are the run's own data; they are parted as the run parted them (split {split})");
         let unnamed = own.beside.iter().skip(self.data.len() - 1);
-        Ok((manifest, names(self.data.iter().chain(unnamed))))
+        Ok((manifest, names_of_folders(self.data.iter().chain(unnamed))))
     }
 
     /// Options that part a run's own data as it parted them; `None` where these are others, or the user wants something
@@ -145,12 +143,6 @@ fn open(folder: &Path, options: &Options) -> Result<Manifest, dataset::Error> {
         eprintln!("note: {note}");
     }
     Ok(manifest)
-}
-
-/// Folders in a row, as reports name them.
-fn names<'a>(folders: impl IntoIterator<Item = &'a PathBuf>) -> String {
-    let folders: Vec<String> = folders.into_iter().map(|folder| folder.display().to_string()).collect();
-    folders.join(", ")
 }
 
 /// Says on standard error if images are parted otherwise than those that a network learned from.

@@ -82,6 +82,28 @@ impl From<nn::Error> for Error {
     }
 }
 
+/// Why a device takes no weights.
+fn refused(cause: nn::Error) -> Error {
+    match cause {
+        nn::Error::Gpu { .. } => Error::NoRoom { cause: Box::new(cause) },
+        cause => cause.into(),
+    }
+}
+
+/// Loads on the device of a choice; where a GPU that computes has no room for the networks, on the CPU, if `auto` chose.
+fn load_where_room_is<T>(
+    choice: DeviceChoice,
+    load: impl Fn(Opened, DeviceChoice) -> Result<T, Error>,
+) -> Result<T, Error> {
+    match load(choice.open()?, choice) {
+        Err(Error::NoRoom { cause }) => match choice.instead_of_gpu(&cause.to_string()) {
+            Some(cpu) => load(cpu, DeviceChoice::Cpu),
+            None => Err(Error::NoRoom { cause }),
+        },
+        loaded => loaded,
+    }
+}
+
 fn list(folders: &[PathBuf]) -> String {
     let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     names.join(", ")
@@ -158,19 +180,11 @@ impl Models {
         let choice: DeviceChoice = device.parse()?;
         let card = card_beside(path)?;
         check_card(path, &card, (Task::Segmenter, card.backbone))?;
-        let load = |opened: Opened| -> Result<_, Error> {
-            let network = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, &opened.device)?;
-            Ok((network, opened))
-        };
-        let loaded = match load(choice.open()?) {
-            Err(Error::NoRoom { cause }) => match choice.instead_of_gpu(&cause.to_string()) {
-                Some(cpu) => load(cpu),
-                None => Err(Error::NoRoom { cause }),
-            },
-            loaded => loaded,
-        };
-        let (network, opened) = loaded?;
-        Ok(((network, card), opened))
+        load_where_room_is(choice, |opened, _| {
+            let device = &opened.device;
+            let network = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, device);
+            Ok(((network.map_err(refused)?, card.clone()), opened))
+        })
     }
 
     fn load_with(
@@ -187,14 +201,7 @@ impl Models {
             segmenter: find_segmenter(&folders)?,
             classifiers: classifiers(&folders)?,
         };
-        match Self::load_on(&files, choice.open()?, choice) {
-            // A GPU that computes may yet have no room for the networks.
-            Err(Error::NoRoom { cause }) => match choice.instead_of_gpu(&cause.to_string()) {
-                Some(cpu) => Self::load_on(&files, cpu, DeviceChoice::Cpu),
-                None => Err(Error::NoRoom { cause }),
-            },
-            loaded => loaded,
-        }
+        load_where_room_is(choice, |opened, choice| Self::load_on(&files, opened, choice))
     }
 
     /// The same networks on the CPU, for a GPU that failed; `None` unless it was the choice of `auto`.
@@ -205,10 +212,6 @@ impl Models {
 
     fn load_on(files: &Files, opened: Opened, choice: DeviceChoice) -> Result<Self, Error> {
         let Opened { device, label } = opened;
-        let refused = |cause| match cause {
-            nn::Error::Gpu { .. } => Error::NoRoom { cause: Box::new(cause) },
-            cause => cause.into(),
-        };
         let WeightsFile { path, card } = &files.segmenter;
         let segmenter = nn::Segmenter::load_verified(path, &card.sha256, card.backbone, card.graph, &device);
         let segmenter = (segmenter.map_err(refused)?, card.clone());

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::training::evaluation::{MaskMetrics, MaskRecord, Measured, SegmentedImage, SegmenterReport};
+use crate::training::evaluation::{MaskMetrics, MaskRecord, Measured, SegmentedImage, SegmenterReport, percentiles};
 
 use super::chart::{Chart, Series};
 use super::drawing::Drawing;
@@ -137,7 +137,7 @@ impl Distribution {
         chart.bars = filled
             .map(|(index, count)| [edge(index), edge(index + 1), count as f64])
             .collect();
-        if let Some(quartiles) = quartiles(&self.values) {
+        if let Some(quartiles) = percentiles(&self.values, [0.25, 0.5, 0.75]) {
             chart.series = marks(quartiles, top);
             chart.notes.push(self.words(quartiles));
         }
@@ -189,14 +189,4 @@ fn marks([lower, median, upper]: [f64; 3], top: f64) -> Vec<Series> {
         line(format!("quartiles {lower:.3} and {upper:.3}"), lower, true),
         line(String::new(), upper, true),
     ]
-}
-
-/// Values in order at 25, 50 and 75 %, linear between neighbours; `None` without any.
-fn quartiles(values: &[f64]) -> Option<[f64; 3]> {
-    let last = values.len().checked_sub(1)?;
-    Some([0.25, 0.5, 0.75].map(|share| {
-        let position = share * last as f64;
-        let (low, high) = (values[position.floor() as usize], values[position.ceil() as usize]);
-        low + (high - low) * position.fract()
-    }))
 }

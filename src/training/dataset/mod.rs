@@ -126,6 +126,15 @@ pub struct Options {
     pub split_file: Option<PathBuf>,
 }
 
+impl Options {
+    /// The same for a look that leaves nothing behind: a split file that is not there yet is for a run to write.
+    #[must_use]
+    pub fn without_new_split_file(mut self) -> Self {
+        self.split_file = self.split_file.filter(|file| file.exists());
+        self
+    }
+}
+
 impl DatasetKind {
     /// All of them, in the order in which they are looked for.
     pub const ALL: [Self; 8] = [

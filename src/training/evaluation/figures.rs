@@ -9,6 +9,11 @@ use crate::training::metrics::{self, Confusion, Interval};
 
 use super::{MaskRecord, Record, Reliability, ScoreTable};
 
+/// Percentiles (in 0..=1) of sorted values, linear between neighbours; `None` without any.
+pub fn percentiles<const N: usize>(sorted: &[f64], shares: [f64; N]) -> Option<[f64; N]> {
+    (!sorted.is_empty()).then(|| shares.map(|share| metrics::percentile(sorted, share)))
+}
+
 /// Bootstrap replicates.
 const REPLICATES: usize = 1000;
 /// Seed of the bootstrap: the same data give the same intervals.
@@ -266,14 +271,13 @@ impl InLung {
             &with.iter().map(|record| record.in_lung).collect::<Vec<_>>(),
         );
         ratios.sort_by(f64::total_cmp);
-        let percentile = |share| metrics::percentile(&ratios, share);
         Self {
             images: with.len(),
             empty: empty.len(),
             mean,
             chance_mean: metrics::mean(with.iter().map(|record| record.chance)),
             above_chance: proportion(above as u64, with.len() as u64),
-            percentiles: (!ratios.is_empty()).then(|| [0.05, 0.25, 0.5, 0.75, 0.95].map(percentile)),
+            percentiles: percentiles(&ratios, [0.05, 0.25, 0.5, 0.75, 0.95]),
         }
     }
 }

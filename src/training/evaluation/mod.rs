@@ -15,10 +15,12 @@ pub mod saved;
 pub mod scores;
 pub mod surface;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 pub use calibration::Calibration;
-pub use figures::{ClassMetrics, Evaluation, InLung, MaskMetrics, Measured, Thresholds};
+pub use figures::{ClassMetrics, Evaluation, InLung, MaskMetrics, Measured, Thresholds, percentiles};
 pub use mcnemar::McNemar;
 pub use origin::{Origin, RecordedLeakage};
 pub use reliability::{Reliability, ReliabilityBin};
@@ -27,6 +29,15 @@ pub use scores::{Cells, PrecisionRecallPoint, RocPoint, ScoreTable};
 use super::manifest::{Class, Row};
 use super::metrics::Confusion;
 use super::split::Part;
+
+/// Between two folders in the text of a report.
+pub const FOLDER_SEPARATOR: &str = ", ";
+
+/// Data folders as a report names them.
+pub fn names_of_folders<'a>(folders: impl IntoIterator<Item = &'a PathBuf>) -> String {
+    let names: Vec<String> = folders.into_iter().map(|folder| folder.display().to_string()).collect();
+    names.join(FOLDER_SEPARATOR)
+}
 
 /// What is known about one image after prediction; a line of `images.csv`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

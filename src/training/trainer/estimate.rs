@@ -31,8 +31,7 @@ const TIMED: usize = 2;
 pub fn estimate(job: &Job) -> Result<Estimate, Error> {
     job.config.check()?;
     let mut job = job.clone();
-    // Opening the data would write a split file that is not there yet, which is for the run itself.
-    job.dataset.split_file = job.dataset.split_file.filter(|file| file.exists());
+    job.dataset = job.dataset.without_new_split_file();
     match job.config.task {
         Task::Segmenter => measure::<Segmentation>(&job),
         Task::Recovnet | Task::Baseline => measure::<Classification>(&job),

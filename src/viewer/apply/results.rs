@@ -157,8 +157,7 @@ pub(super) fn enter(state: &mut ViewerState, services: &mut Services) {
         results.root = run.parent().unwrap_or(Path::new("")).display().to_string();
     }
     if results.data.is_empty() {
-        let of_train = || state.train.data.named().next().unwrap_or_default().to_owned();
-        results.data = results.own_data().unwrap_or_else(of_train);
+        state.results.data = data_of_selected(state);
     }
     refresh(state, services);
 }
@@ -194,9 +193,14 @@ fn select(state: &mut ViewerState, services: &mut Services, folder: PathBuf) {
     results.repeat = Pending::Nothing;
     results.notes = results.run().map(|run| run.notes.clone()).unwrap_or_default();
     // What the field holds of another run must not be evaluated as this one's.
-    let of_train = || state.train.data.named().next().unwrap_or_default().to_owned();
-    results.data = results.own_data().unwrap_or_else(of_train);
+    state.results.data = data_of_selected(state);
     read_chosen(state, services);
+}
+
+/// The data folder of the selected run, else that of Train.
+fn data_of_selected(state: &ViewerState) -> String {
+    let of_train = || state.train.data.named().next().unwrap_or_default().to_owned();
+    state.results.own_data().unwrap_or_else(of_train)
 }
 
 /// Reads everything that belongs to the chosen run.

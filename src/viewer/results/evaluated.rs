@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::training::dataset;
-use crate::training::evaluation::{Record, Report, ScoreTable, SegmenterReport, saved};
+use crate::training::evaluation::{
+    FOLDER_SEPARATOR, Record, Report, ScoreTable, SegmenterReport, names_of_folders, saved,
+};
 use crate::training::manifest::Manifest;
 use crate::training::metrics::Confusion;
 use crate::training::request::Request;
@@ -13,9 +15,6 @@ use crate::training::runs;
 
 /// Points of a curve that are drawn: more than there are pixels to draw them on.
 const MOST_POINTS: usize = 2000;
-/// Between two folders in the text of a report.
-const SEPARATOR: &str = ", ";
-
 /// A cell of the confusion matrix: the truth, and what was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cell {
@@ -217,7 +216,7 @@ pub fn files_of(evaluated: &Evaluated, run: &Path, cell: Cell, threshold: f64) -
 /// Opens the data that an evaluation names, with the images of them that the run took.
 fn data_of(named: &str, run: &Path) -> Result<Manifest, String> {
     let request = Request::of_run(run).ok();
-    let is_own = |request: &&Request| joined(&folders_of_request(request)) == named;
+    let is_own = |request: &&Request| names_of_folders(&folders_of_request(request)) == named;
     let own = request.as_ref().filter(is_own);
     let mut folders = own.map_or_else(|| folders_of(named), folders_of_request).into_iter();
     let first = folders.next().unwrap_or_default();
@@ -235,18 +234,12 @@ fn folders_of_request(request: &Request) -> Vec<PathBuf> {
     std::iter::once(&request.data).chain(beside).cloned().collect()
 }
 
-/// Folders as a report names them.
-fn joined(folders: &[PathBuf]) -> String {
-    let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-    names.join(SEPARATOR)
-}
-
 /// The folders in a report's text; where a folder's own name holds what separates them, the shortest that are there.
 fn folders_of(named: &str) -> Vec<PathBuf> {
     let (mut folders, mut begun) = (Vec::new(), String::new());
-    for piece in named.split(SEPARATOR) {
+    for piece in named.split(FOLDER_SEPARATOR) {
         if !begun.is_empty() {
-            begun.push_str(SEPARATOR);
+            begun.push_str(FOLDER_SEPARATOR);
         }
         begun.push_str(piece);
         if Path::new(&begun).is_dir() {
@@ -281,7 +274,7 @@ mod tests {
         for folder in &folders {
             std::fs::create_dir(folder).expect("a folder");
         }
-        assert_eq!(folders_of(&joined(&folders)), folders);
+        assert_eq!(folders_of(&names_of_folders(&folders)), folders);
         assert_eq!(folders_of("nowhere, at all"), [PathBuf::from("nowhere, at all")]);
     }
 

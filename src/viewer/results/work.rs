@@ -12,7 +12,7 @@ use crate::training;
 use crate::training::audit::{self, Audit};
 use crate::training::dataset::{self, Options};
 use crate::training::evaluation::measure::{self, Chosen};
-use crate::training::evaluation::{Report, SegmenterReport, Selection, saved};
+use crate::training::evaluation::{Report, SegmenterReport, Selection, names_of_folders, saved};
 use crate::training::manifest::Manifest;
 use crate::training::runs;
 use crate::training::runs::promotion::{self, Request};
@@ -48,8 +48,7 @@ impl Task {
         let options = runs::own_options(&self.run, &self.data, &[]).unwrap_or_else(|| self.options.clone());
         let manifest = dataset::open(&self.data, &options).map_err(|e| e.to_string())?;
         let folders = std::iter::once(&self.data).chain(&options.beside);
-        let names: Vec<String> = folders.map(|folder| folder.display().to_string()).collect();
-        Ok((manifest, names.join(", "), split))
+        Ok((manifest, names_of_folders(folders), split))
     }
 
     fn models(&self) -> Result<Models, String> {

@@ -218,9 +218,7 @@ impl DataState {
 /// # Errors
 /// In a sentence.
 pub fn look(folder: &Path, options: &Options) -> Result<Manifest, String> {
-    let mut options = options.clone();
-    options.split_file = options.split_file.filter(|file| file.exists());
-    dataset::open(folder, &options).map_err(|e| e.to_string())
+    dataset::open(folder, &options.clone().without_new_split_file()).map_err(|e| e.to_string())
 }
 
 /// Reads what folders hold, by their layouts and tables.

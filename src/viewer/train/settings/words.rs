@@ -101,31 +101,39 @@ pub fn set_patience(config: &mut Config, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Stands for no epsilon of its own.
+const ITS_FORMS: &str = "its form's";
+/// Stands for no clipping.
+const NO_CLIP: &str = "none";
+
+/// A number in range; nothing, or the word for it, is `None`.
+fn number_or(nothing: &str, text: &str, limit: Limit) -> Result<Option<f64>, String> {
+    if text.is_empty() || text == nothing {
+        return Ok(None);
+    }
+    let number = number(text, limit).map_err(|problem| format!("{problem}, or nothing"))?;
+    Ok(Some(number))
+}
+
 /// Adam's epsilon, or that of its form.
 pub fn epsilon(config: &Config) -> Option<String> {
-    Some(config.epsilon.map_or_else(|| "its form's".to_owned(), number_words))
+    Some(config.epsilon.map_or_else(|| ITS_FORMS.to_owned(), number_words))
 }
 
 /// Reads [`epsilon`] back.
 pub fn set_epsilon(config: &mut Config, text: &str) -> Result<(), String> {
-    config.epsilon = match text {
-        "" | "its form's" => None,
-        text => Some(number(text, limits::EPSILON).map_err(|problem| format!("{problem}, or nothing"))?),
-    };
+    config.epsilon = number_or(ITS_FORMS, text, limits::EPSILON)?;
     Ok(())
 }
 
 /// Norm to which gradients are shortened.
 pub fn clip(config: &Config) -> Option<String> {
-    Some(config.clip.map_or_else(|| "none".to_owned(), number_words))
+    Some(config.clip.map_or_else(|| NO_CLIP.to_owned(), number_words))
 }
 
 /// Reads [`clip`] back.
 pub fn set_clip(config: &mut Config, text: &str) -> Result<(), String> {
-    config.clip = match text {
-        "" | "none" => None,
-        text => Some(number(text, limits::CLIP).map_err(|problem| format!("{problem}, or nothing"))?),
-    };
+    config.clip = number_or(NO_CLIP, text, limits::CLIP)?;
     Ok(())
 }
 
