@@ -57,7 +57,7 @@ pub fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
         println!("{}.", report::NOTICE);
     }
     lines.close()?;
-    if let Some(run) = &args.classifier.run {
+    if let Some(run) = args.classifier.run_of_results() {
         audit::saved::write(&runs::audit_folder(run), &audit)?;
     }
     if let Some(folder) = &args.out {

@@ -12,13 +12,15 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::training::check::{self, CheckReport, Options, Progress, Stage, Thumbnail, gate, html, words};
+use crate::training::manifest::{Manifest, Row};
+use crate::training::split;
 
 use super::dataset::DatasetArgs;
 use super::output::{self, Lines};
 use super::{Usage, folders, options};
 
 /// Exit code of a program that was stopped from the keyboard, as shells have it.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// Options of `recovnet check-data`.
 #[derive(Debug, Args)]
@@ -34,6 +36,9 @@ pub struct CheckArgs {
     /// Write the pictures of copies and odd images here: 8-bit PNG of 96 x 96 pixels
     #[arg(long, value_name = "FOLDER")]
     thumbnails: Option<PathBuf>,
+    /// Write a split here (a file for --split-file) in which groups that share a picture are in one part, and check it
+    #[arg(long, value_name = "FILE")]
+    together: Option<PathBuf>,
     /// Threads that work [default: one a core]
     #[arg(long, value_name = "N", value_parser = options::threads)]
     threads: Option<usize>,
@@ -52,7 +57,14 @@ enum Form {
 /// If the manifest cannot be used, the check cannot be made, or something not be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let form = args.report.as_deref().map(form_of).transpose()?;
-    let manifest = args.dataset.open_and_keep_split()?;
+    if let Some(file) = args.together.as_ref().filter(|file| file.exists()) {
+        return Err(Usage(format!(
+            "{}: this file is there already; name another one",
+            file.display()
+        ))
+        .into());
+    }
+    let mut manifest = args.dataset.open_and_keep_split()?;
     anyhow::ensure!(!manifest.rows.is_empty(), "{}: no images", args.dataset.display());
     let cancel = cancel_on_ctrl_c()?;
     let mut lines = Lines::open(args.json.as_deref())?;
@@ -61,15 +73,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         threads: args.threads,
         scratch,
     };
-    let bar = ProgressBar::new(manifest.rows.len() as u64);
-    let outcome = check::run(&manifest.rows, &options, &cancel, &mut |progress| show(&bar, progress));
-    bar.finish_and_clear();
-    let report = match outcome {
-        Err(check::Error::Cancelled) => {
-            eprintln!("recovnet: cancelled; nothing was written");
-            return Ok(ExitCode::from(INTERRUPTED));
-        }
-        outcome => outcome?,
+    let Some(report) = check_and_part(args, &mut manifest, &options, &cancel)? else {
+        eprintln!("recovnet: cancelled; nothing was written");
+        return Ok(ExitCode::from(INTERRUPTED));
     };
     if let Some(folder) = &options.scratch {
         // For the runs to come; without it they check again.
@@ -95,6 +101,50 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!sound)))
 }
 
+/// Checks the data; where the user wants it, parts them anew by what was found and checks them as they are parted then.
+/// `None` if it was cancelled.
+fn check_and_part(
+    args: &CheckArgs,
+    manifest: &mut Manifest,
+    options: &Options,
+    cancel: &AtomicBool,
+) -> anyhow::Result<Option<CheckReport>> {
+    let report = check_with_bar(&manifest.rows, options, cancel)?;
+    let (Some(file), Some(found)) = (&args.together, &report) else {
+        return Ok(report);
+    };
+    anyhow::ensure!(
+        found.copies.is_whole(),
+        "{}: there are {} pairs of copies, of which only {} are listed; take equal files out of the data first",
+        args.dataset.display(),
+        found.copies.total,
+        found.copies.first.len()
+    );
+    let copies = found.copies.first.iter();
+    let pairs = copies.map(|copy| (copy.first.file.as_str(), copy.second.file.as_str()));
+    manifest.split =
+        split::keep_together(&mut manifest.rows, pairs, manifest.split.seed).with_context(|| args.dataset.display())?;
+    let report = check_with_bar(&manifest.rows, options, cancel)?;
+    if report.is_some() {
+        split::file::write(file, &manifest.rows, &manifest.split)?;
+        let (file, split) = (file.display(), &manifest.split.id);
+        eprintln!(
+            "note: groups that share a picture are in one part: split {split}, to be named by --split-file {file}"
+        );
+    }
+    Ok(report)
+}
+
+fn check_with_bar(rows: &[Row], options: &Options, cancel: &AtomicBool) -> anyhow::Result<Option<CheckReport>> {
+    let bar = ProgressBar::new(rows.len() as u64);
+    let outcome = check::run(rows, options, cancel, &mut |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    match outcome {
+        Err(check::Error::Cancelled) => Ok(None),
+        outcome => Ok(Some(outcome?)),
+    }
+}
+
 fn form_of(path: &Path) -> Result<Form, Usage> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     match ending.to_lowercase().as_str() {
@@ -105,7 +155,7 @@ fn form_of(path: &Path) -> Result<Form, Usage> {
 }
 
 /// A flag that is raised when the user presses Ctrl+C; a second time ends the program at once.
-fn cancel_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+pub(super) fn cancel_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     let cancel = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first time the flag is not up yet when it is looked at.

@@ -21,7 +21,8 @@ pub struct DatasetArgs {
     /// File that keeps the split: read if it is there, else written
     #[arg(long, value_name = "FILE")]
     split_file: Option<PathBuf>,
-    /// How the data are parted: hash, predefined, paper or paper-random [default: as the data set is]
+    /// How the data are parted: hash, predefined, paper or paper-random [default: as the data set is]; together comes
+    /// from check-data --together, as a file
     #[arg(long, value_name = "RULE")]
     split_rule: Option<SplitRule>,
     /// Seed of the split [default: the product's]

@@ -127,7 +127,7 @@ fn evaluate_segmenter(args: &EvaluateArgs, file: &Path, chosen: &Chosen<'_>, dat
 
 /// Where results are kept: in the run that was evaluated, and where they were asked for.
 fn results_folders(args: &EvaluateArgs) -> Vec<PathBuf> {
-    let of_run = args.classifier.run.as_deref();
+    let of_run = args.classifier.run_of_results();
     let of_run = of_run.map(|run| runs::evaluation_folder(run, args.split.name()));
     of_run.into_iter().chain(args.out.clone()).collect()
 }

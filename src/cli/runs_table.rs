@@ -48,6 +48,10 @@ pub fn show(run: &Run) -> String {
     if let Some((version, sha256)) = &run.version {
         let _ = writeln!(text, "  best weights    version {version}, SHA-256 {sha256}");
     }
+    if !run.kept.is_empty() {
+        let kept: Vec<String> = run.kept.iter().map(usize::to_string).collect();
+        let _ = writeln!(text, "  kept epochs     {}", kept.join(", "));
+    }
     if !run.evaluations.is_empty() {
         let _ = writeln!(text, "  evaluated on    {}", run.evaluations.join(", "));
     }

@@ -23,6 +23,8 @@ const LUNG_THRESHOLD: f64 = 0.5;
 /// Largest margin that a probability is taken for.
 const LARGEST_MARGIN: f64 = 36.0;
 
+/// What the card calls the epoch of a run's best weights.
+pub const BEST_EPOCH: &str = "best_epoch";
 /// What the card calls the trainings of the weights that a run began with.
 pub const LEARNED_BEFORE: &str = "learned_before";
 /// What the card calls a source that the data do not name.
@@ -80,7 +82,7 @@ pub fn card(config: &Config, data: &Value, best: Best, tally: &Tally, sha256: St
         SPLIT_KEY: config.split,
         "seed": config.seed,
         "code_version": concat!(env!("CARGO_PKG_VERSION"), ", commit ", env!("RECOVNET_COMMIT")),
-        "best_epoch": best.epoch,
+        BEST_EPOCH: best.epoch,
         "threshold_rule": if segments { "fixed" } else { "largest Youden index on the validation part" },
         "validation": validation(config.task, threshold, tally),
         calibration::CARD_KEY: if segments { None } else { temperature(tally, &sha256) },

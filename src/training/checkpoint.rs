@@ -42,7 +42,7 @@ const FIRST_MOMENT: &str = "adam.first.";
 const SECOND_MOMENT: &str = "adam.second.";
 /// Metadata entry of the last checkpoint.
 const PROGRESS: &str = "progress";
-/// Metadata entry of the best weights: the epoch they come from.
+/// Metadata entry of weights: the epoch they come from.
 pub const EPOCH: &str = "epoch";
 /// Version of settings and checkpoints. Those of version 1 lay at the ends of epochs only.
 const FORMAT: u32 = 2;
@@ -52,7 +52,7 @@ const FORMAT: u32 = 2;
 pub struct Best {
     /// Epoch, from 1.
     pub epoch: usize,
-    /// Its score on the validation part.
+    /// Its score on the validation part, by the metric that the run is judged by.
     pub score: f64,
     /// Image size it was reached at: scores of different sizes are not compared.
     pub size: usize,
@@ -438,9 +438,14 @@ fn check_format(found: u64) -> Result<(), String> {
     ))
 }
 
-/// The first setting that differs: its name, what is recorded and what is asked for.
+/// The first setting that differs: its name, what is recorded and what is asked for. What a run from before a setting
+/// was there was judged by is its task's own metric.
 fn difference(recorded: &Config, asked: &Config) -> Option<(String, String, String)> {
-    let fields = |config: &Config| match serde_json::to_value(config) {
+    let plain = |config: &Config| Config {
+        best_by: Some(config.best_metric()),
+        ..config.clone()
+    };
+    let fields = |config: &Config| match serde_json::to_value(plain(config)) {
         Ok(serde_json::Value::Object(fields)) => fields,
         _ => serde_json::Map::new(),
     };
@@ -464,7 +469,7 @@ fn json<T: Serialize>(file: &Path, value: &T) -> Result<String, Error> {
 }
 
 /// Writes a value as JSON for people to read.
-fn write_json<T: Serialize>(file: &Path, value: &T) -> Result<(), Error> {
+pub(super) fn write_json<T: Serialize>(file: &Path, value: &T) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value).map_err(|e| cannot_write(file, &e.into()))?;
     atomic_file::write(file, format!("{text}\n").as_bytes()).map_err(|e| cannot_write(file, &e))
 }

@@ -24,11 +24,12 @@ pub struct EpochRecord {
     pub rate: f64,
     /// Mean loss on the validation part.
     pub validation_loss: f64,
-    /// What `validation_score` is: `dice` (mean over images, on the network input) or `roc_auc`.
+    /// What `validation_score` is: `dice` (mean over images, on the network input), `roc_auc`, or what the run is judged by
+    /// instead; see [`BestBy`](super::recipe::BestBy).
     pub metric: String,
-    /// Score on the validation part; larger is better.
+    /// Score on the validation part; larger is better, but for `loss`.
     pub validation_score: f64,
-    /// Further metrics on the validation part by name: for a classifier at probability 0.5; absent where undefined.
+    /// The other metrics on the validation part by name: for a classifier at probability 0.5; absent where undefined.
     #[serde(default)]
     pub validation: Vec<Metric>,
     /// Whether this is the best epoch at this size so far.
@@ -54,6 +55,15 @@ pub struct Metric {
 }
 
 impl EpochRecord {
+    /// A metric of the validation part by its name; `None` where it is undefined.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        if self.metric == name {
+            return Some(self.validation_score);
+        }
+        let found = self.validation.iter().find(|metric| metric.name == name);
+        found.map(|metric| metric.value)
+    }
+
     /// The record with seven significant digits in every number: enough for a reader, and few enough to come back
     /// from JSON exactly, so that a resumed run compares scores as the first one did.
     #[must_use]

@@ -20,8 +20,9 @@ use crate::nn::InputSpec;
 use super::input_pack::{EXTENSION, Entry, Key, MappedLevels, Pack, Shape};
 use super::sample::Sample;
 
-/// Version of what `imaging` and `preprocess` make of a file. Whoever changes a pixel of an input raises it.
-pub const PREPROCESSING: u32 = 1;
+/// Version of what `imaging` and `preprocess` make of a file, and of how a segmenter's output becomes a mask. Whoever
+/// changes a pixel of an input raises it.
+pub const PREPROCESSING: u32 = 2;
 /// Bytes on disk that the cache may take: QaTa-COV19 with its control groups at 224 pixels takes 13 GB.
 pub const DEFAULT_LIMIT: u64 = 20 << 30;
 /// Bytes of inputs that are put into one pack.
@@ -83,10 +84,23 @@ pub struct Names {
     content: Key,
 }
 
+/// What all inputs of a cache have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Geometry<'a> {
+    /// What the network is given.
+    pub spec: &'a InputSpec,
+    /// Whether there are lung masks beside the inputs.
+    pub masks: bool,
+    /// What found the lungs, where only a part of the picture is given: [`super::lungs::Lungs::name`].
+    pub segmenter: Option<&'a str>,
+}
+
 /// Inputs of one geometry in a folder that caches of other geometries share.
 pub struct InputCache {
     root: PathBuf,
     folder: PathBuf,
+    /// Folder of another geometry that is in use, whose packs are not deleted.
+    spared: Option<PathBuf>,
     shape: Shape,
     limit: u64,
     index: RwLock<Index>,
@@ -125,15 +139,16 @@ impl InputCache {
     ///
     /// `limit` bounds the bytes of all packs in the folder; the longest unused are deleted first, those of this run
     /// never.
-    pub fn open(root: &Path, limit: u64, spec: &InputSpec, with_mask: bool) -> Self {
-        let folder = root.join(geometry(spec, with_mask));
+    pub fn open(root: &Path, limit: u64, geometry: &Geometry<'_>) -> Self {
+        let folder = root.join(folder_name(geometry));
         let shape = Shape {
-            pixels: spec.width * spec.height,
-            with_mask,
+            pixels: geometry.spec.width * geometry.spec.height,
+            with_mask: geometry.masks,
         };
         let mut cache = Self {
             root: root.to_owned(),
             folder,
+            spared: None,
             shape,
             limit,
             index: RwLock::default(),
@@ -153,6 +168,14 @@ impl InputCache {
             }
         }
         cache
+    }
+
+    /// The same, but it makes no room for itself at the cost of another geometry: for inputs of later, beside those that
+    /// are in use now.
+    #[must_use]
+    pub fn sparing(mut self, other: &Geometry<'_>) -> Self {
+        self.spared = Some(self.root.join(folder_name(other)));
+        self
     }
 
     /// What it did so far.
@@ -190,6 +213,11 @@ impl InputCache {
     /// The same names, unless the files have changed since: what was made of them may not be of that content.
     pub fn confirmed(&self, names: Names, files: &[&Path]) -> Option<Names> {
         (names.seen.is_some() && stamp(files).map(|(stamp, _)| stamp) == names.seen).then_some(names)
+    }
+
+    /// Whether it has an input of that content, sound or not.
+    pub fn has(&self, names: &Names) -> bool {
+        self.index.read().by_content.contains_key(&names.content)
     }
 
     fn input(&self, content: &Key) -> Option<(MappedLevels, Vec<u8>)> {
@@ -271,7 +299,8 @@ impl InputCache {
         let mut total: u64 = packs.iter().map(|(_, metadata)| metadata.len()).sum();
         let index = self.index.read();
         let own: std::collections::HashSet<&Path> = index.packs.iter().map(|pack| pack.path.as_path()).collect();
-        packs.retain(|(path, _)| !own.contains(path.as_path()));
+        let spared = |path: &Path| self.spared.is_some() && path.parent() == self.spared.as_deref();
+        packs.retain(|(path, _)| !own.contains(path.as_path()) && !spared(path));
         packs.sort_by_key(|(_, metadata)| metadata.modified().unwrap_or(UNIX_EPOCH));
         for (path, metadata) in packs {
             if total + bytes <= self.limit {
@@ -286,7 +315,8 @@ impl InputCache {
 }
 
 /// Name of the folder of all inputs that are made in the same way.
-fn geometry(spec: &InputSpec, with_mask: bool) -> String {
+fn folder_name(geometry: &Geometry<'_>) -> String {
+    let Geometry { spec, masks, segmenter } = geometry;
     // Every field is named, so that a new one cannot be forgotten here: does it change the greys?
     let InputSpec {
         width,
@@ -297,12 +327,11 @@ fn geometry(spec: &InputSpec, with_mask: bool) -> String {
         region,
     } = spec;
     let aspect = format!("{aspect:?}").to_lowercase();
-    let masks = if with_mask { "-masks" } else { "" };
-    // Parts of pictures, which depend on a segmenter, are made anew each time; should one come here, it lies apart.
+    let masks = if *masks { "-masks" } else { "" };
     let part = if region.is_full() {
         String::new()
     } else {
-        format!("-{region}").replace(' ', "-")
+        format!("-{region}-{}", segmenter.unwrap_or("unknown")).replace(' ', "-")
     };
     format!("{PREPROCESSING}-{width}x{height}-{aspect}{masks}{part}")
 }

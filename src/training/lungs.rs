@@ -10,6 +10,7 @@ use crate::findings::Mask;
 use crate::imaging::{self, Radiograph};
 use crate::inference::pipeline;
 use crate::nn::card::Task;
+use crate::nn::weights;
 use crate::nn::{Device, InputSpec, ModelCard, Segmenter};
 use crate::preprocess;
 
@@ -24,10 +25,20 @@ pub struct Source<'a> {
     pub spec: &'a InputSpec,
     /// Whether lung masks are read as well.
     pub masks: bool,
-    /// Decoded inputs of whole pictures; those of a part depend on the segmenter and are made anew.
+    /// Inputs that were made before, of this spec and what finds the lungs.
     pub cache: Option<&'a InputCache>,
     /// Finds the lungs where only a part of the picture is given.
     pub lungs: Option<&'a Lungs>,
+    /// Inputs of later that need lungs: made of the same masks, so that no picture is segmented for each image size.
+    pub later: &'a [Later],
+}
+
+/// Inputs that will be asked for later in a run, and where they are kept until then.
+pub struct Later {
+    /// What the network will be given.
+    pub spec: InputSpec,
+    /// Where it is kept.
+    pub cache: InputCache,
 }
 
 impl Source<'_> {
@@ -54,9 +65,13 @@ impl Source<'_> {
             )?);
         }
         let lungs = self.lungs.ok_or_else(|| Lungs::missing(spec.region))?;
+        let later: Vec<&InputCache> = self.later.iter().map(|later| &later.cache).collect();
+        let specs = std::iter::once(spec).chain(self.later.iter().map(|later| &later.spec));
+        let specs: Vec<&InputSpec> = specs.collect();
         Ok(sample::load_with(
+            (self.cache, &later),
             rows,
-            |row| lungs.sample(row, spec),
+            |row| lungs.samples(row, &specs),
             cancel,
             on_progress,
         )?)
@@ -69,6 +84,7 @@ pub struct Lungs {
     segmenter: Mutex<(Segmenter, ModelCard)>,
     device: Device,
     sha256: String,
+    name: String,
 }
 
 impl Lungs {
@@ -86,6 +102,7 @@ impl Lungs {
         }
         let network = Segmenter::load_verified(weights, &card.sha256, card.backbone, card.graph, device)?;
         Ok(Self {
+            name: name(&card, device),
             sha256: card.sha256.clone(),
             segmenter: Mutex::new((network, card)),
             device: device.clone(),
@@ -104,6 +121,12 @@ impl Lungs {
         &self.sha256
     }
 
+    /// What tells these lungs from those that another segmenter finds, in 32 hexadecimal digits: weights, what its card
+    /// says of their use, and whether a GPU computes.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The lung mask of an image.
     ///
     /// # Errors
@@ -112,21 +135,46 @@ impl Lungs {
         pipeline::lung_mask(&self.segmenter.lock(), &self.device, image)
     }
 
-    /// A labelled image as a classifier is given it that sees a part of the picture only.
+    /// A labelled image as classifiers are given it that see a part of the picture only, for each spec; it is segmented
+    /// once.
     ///
     /// # Errors
     /// Naming the file.
-    pub fn sample(&self, row: &Row, spec: &InputSpec) -> Result<Sample, sample::Error> {
+    pub fn samples(&self, row: &Row, specs: &[&InputSpec]) -> Result<Vec<Sample>, sample::Error> {
         let image = imaging::open(&row.path)?;
         let lungs = self.mask(&image).map_err(|cause| sample::Error::Lungs {
             path: row.path.clone(),
             cause: Box::new(cause),
         })?;
-        let input = preprocess::grey_of_region(&image, spec, &lungs.pixels);
-        let input = input.map_err(|cause| sample::Error::Input {
-            path: row.path.clone(),
-            cause,
-        })?;
-        Ok(Sample::new(&input.pixels, Vec::new(), row.class))
+        let sample = |spec: &&InputSpec| {
+            let input = preprocess::grey_of_region(&image, spec, &lungs.pixels);
+            let input = input.map_err(|cause| sample::Error::Input {
+                path: row.path.clone(),
+                cause,
+            })?;
+            Ok(Sample::new(&input.pixels, Vec::new(), row.class))
+        };
+        specs.iter().map(sample).collect()
     }
+}
+
+/// See [`Lungs::name`].
+fn name(card: &ModelCard, device: &Device) -> String {
+    let ModelCard {
+        name: _,
+        version: _,
+        task: _,
+        backbone,
+        graph,
+        input,
+        threshold,
+        sha256,
+        details: _,
+    } = card;
+    // Masks of a GPU and of a CPU may differ by a pixel: a run is to be the same, whichever made the cache before.
+    let about = format!(
+        "{sha256} {backbone:?} {graph:?} {input:?} {threshold} {}",
+        device.is_cpu()
+    );
+    weights::sha256(about.as_bytes())[..32].to_owned()
 }

@@ -17,6 +17,7 @@ pub mod fingerprint;
 pub mod initial;
 pub mod input_cache;
 mod input_pack;
+mod kept;
 mod lock;
 pub mod loss;
 pub mod lungs;

@@ -12,7 +12,7 @@ use super::initial;
 use super::loss::{self, Losses, Objective};
 use super::manifest::{Class, INFECTED_REGION, Manifest, Row};
 use super::metrics::{self, Confusion};
-use super::recipe::Config;
+use super::recipe::{BestBy, Config};
 use super::split::Part;
 use super::watch::Look;
 
@@ -48,8 +48,6 @@ pub trait Phase {
     type Network: Network + Send;
     /// Whether samples carry masks.
     const MASKS: bool;
-    /// Name of the score.
-    const METRIC: &'static str;
 
     /// Whether a row takes part; laterals do only where the paper takes them.
     fn takes(row: &Row) -> bool;
@@ -80,7 +78,7 @@ pub trait Phase {
     /// Adds a batch's results; the losses are those of training without weights of classes.
     fn tally(logits: &[f32], batch: &Batch, losses: &Losses, tally: &mut Tally);
 
-    /// The score of all results; `None` where it is undefined.
+    /// The phase's own score of all results; `None` where it is undefined, as it is where the network's output is none.
     fn score(tally: &Tally) -> Option<f64>;
 
     /// What the network makes of one image, `[1, 3, h, w]`.
@@ -89,7 +87,7 @@ pub trait Phase {
     /// If an operation fails.
     fn look(network: &Self::Network, image: &Tensor) -> Result<Look>;
 
-    /// Further metrics of all results by name; those that are undefined are left out.
+    /// All metrics of all results by name, the phase's own score first; those that are undefined are left out.
     fn metrics(tally: &Tally) -> Vec<Metric>;
 }
 
@@ -118,7 +116,6 @@ pub struct Segmentation;
 impl Phase for Segmentation {
     type Network = Segmenter;
     const MASKS: bool = true;
-    const METRIC: &'static str = "dice";
 
     fn takes(row: &Row) -> bool {
         row.is_for_segmentation()
@@ -180,9 +177,10 @@ impl Phase for Segmentation {
 
     fn metrics(tally: &Tally) -> Vec<Metric> {
         defined([
-            ("iou", tally.pixels.iou()),
-            ("sensitivity", tally.pixels.sensitivity()),
-            ("specificity", tally.pixels.specificity()),
+            (BestBy::Dice.name(), Self::score(tally)),
+            (BestBy::Iou.name(), tally.pixels.iou()),
+            (BestBy::Sensitivity.name(), tally.pixels.sensitivity()),
+            (BestBy::Specificity.name(), tally.pixels.specificity()),
         ])
     }
 }
@@ -193,7 +191,6 @@ pub struct Classification;
 impl Phase for Classification {
     type Network = Classifier;
     const MASKS: bool = false;
-    const METRIC: &'static str = "roc_auc";
 
     fn takes(row: &Row) -> bool {
         row.is_for_classification()
@@ -262,12 +259,13 @@ impl Phase for Classification {
     fn metrics(tally: &Tally) -> Vec<Metric> {
         let counts = Confusion::at(0.5, &tally.scores, &tally.truth);
         defined([
-            ("sensitivity", counts.sensitivity()),
-            ("specificity", counts.specificity()),
-            ("precision", counts.precision()),
-            ("f1", counts.f_score(1.0)),
-            ("f2", counts.f_score(2.0)),
-            ("accuracy", counts.accuracy()),
+            (BestBy::RocAuc.name(), Self::score(tally)),
+            (BestBy::Sensitivity.name(), counts.sensitivity()),
+            (BestBy::Specificity.name(), counts.specificity()),
+            (BestBy::Precision.name(), counts.precision()),
+            (BestBy::F1.name(), counts.f_score(1.0)),
+            (BestBy::F2.name(), counts.f_score(2.0)),
+            (BestBy::Accuracy.name(), counts.accuracy()),
         ])
     }
 }

@@ -95,6 +95,7 @@ pub fn preview(
         masks: segments,
         cache: None,
         lungs: lungs.as_ref(),
+        later: &[],
     };
     let samples = source.load(&files, cancel, &mut |_| {})?;
     let plan = Plan {

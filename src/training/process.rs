@@ -85,11 +85,11 @@ impl Process {
 
     /// Starts `program` with `arguments`, which must make it write events on standard output and read controls from
     /// standard input (`train … --events - --control -`). `wake` is called on another thread when there is something
-    /// to read.
+    /// to read, and told whether that is the last event.
     ///
     /// # Errors
     /// If the process or the threads that listen to it cannot be started.
-    pub fn start(program: &Path, arguments: &[OsString], wake: impl Fn() + Send + 'static) -> io::Result<Self> {
+    pub fn start(program: &Path, arguments: &[OsString], wake: impl Fn(bool) + Send + 'static) -> io::Result<Self> {
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -179,7 +179,7 @@ struct Listener {
 }
 
 impl Listener {
-    fn listen(mut self, mut events: impl BufRead, words: thread::JoinHandle<String>, wake: &(impl Fn() + Send)) {
+    fn listen(mut self, mut events: impl BufRead, words: thread::JoinHandle<String>, wake: &(impl Fn(bool) + Send)) {
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -188,8 +188,9 @@ impl Listener {
                 Ok(_) => {
                     // Whatever else is written there (by a library, say) is not for us.
                     if let Ok(line) = Line::parse(&String::from_utf8_lossy(&line)) {
+                        let is_last = line.event.is_last();
                         self.pass_on(line);
-                        wake();
+                        wake(is_last);
                     }
                 }
             }
@@ -204,7 +205,7 @@ impl Listener {
             }));
         }
         self.mailbox.close();
-        wake();
+        wake(true);
     }
 
     fn pass_on(&mut self, line: Line) {

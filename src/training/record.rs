@@ -7,6 +7,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::event::{EpochRecord, Line, TrainingEvent};
+use super::recipe::BestBy;
 use super::tensorboard::EventFile;
 use crate::atomic_file;
 
@@ -121,13 +122,17 @@ fn last_line_end(file: &mut File) -> std::io::Result<u64> {
 /// The epochs as a table.
 pub fn curves(records: &[EpochRecord]) -> String {
     let mut names: Vec<&str> = Vec::new();
-    for metric in records.iter().flat_map(|record| &record.validation) {
-        if !names.contains(&metric.name.as_str()) {
-            names.push(&metric.name);
+    for record in records {
+        let others = record.validation.iter().map(|metric| metric.name.as_str());
+        // The loss has a column already.
+        let score = Some(record.metric.as_str()).filter(|name| *name != BestBy::Loss.name());
+        for name in score.into_iter().chain(others) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
     }
-    let score = records.last().map_or("score", |record| record.metric.as_str());
-    let mut text = format!("epoch,size,rate,train_loss,validation_loss,validation_{score}");
+    let mut text = "epoch,size,rate,train_loss,validation_loss".to_owned();
     for name in &names {
         text.push_str(",validation_");
         text.push_str(name);
@@ -137,13 +142,12 @@ pub fn curves(records: &[EpochRecord]) -> String {
         let r = record;
         let _ = write!(
             text,
-            "{},{},{},{},{},{}",
-            r.epoch, r.size, r.rate, r.train_loss, r.validation_loss, r.validation_score
+            "{},{},{},{},{}",
+            r.epoch, r.size, r.rate, r.train_loss, r.validation_loss
         );
         for name in &names {
-            let value = r.validation.iter().find(|metric| metric.name == *name);
             text.push(',');
-            text += &value.map(|metric| metric.value.to_string()).unwrap_or_default();
+            text += &r.metric(name).map(|value| value.to_string()).unwrap_or_default();
         }
         let _ = writeln!(
             text,

@@ -67,6 +67,9 @@ pub struct Request {
     /// Seconds between two checkpoints inside an epoch.
     #[serde(default = "a_minute")]
     pub checkpoint_seconds: f64,
+    /// Epochs from one network that is kept for itself to the next; none is if `None`.
+    #[serde(default)]
+    pub keep_every: Option<usize>,
     /// Most memory that the run may have, in MiB.
     #[serde(default)]
     pub memory_mib: Option<f64>,
@@ -111,6 +114,7 @@ impl Request {
             threads: None,
             nice: 0,
             checkpoint_seconds: a_minute(),
+            keep_every: None,
             memory_mib: None,
             cache: true,
             cache_folder: None,
@@ -187,7 +191,7 @@ impl Request {
     ///
     /// # Errors
     /// If the process cannot be started.
-    pub fn start(&self, program: &Path, wake: impl Fn() + Send + 'static) -> io::Result<Process> {
+    pub fn start(&self, program: &Path, wake: impl Fn(bool) + Send + 'static) -> io::Result<Process> {
         self.start_with(program, &[], wake)
     }
 
@@ -196,11 +200,11 @@ impl Request {
     ///
     /// # Errors
     /// If the process cannot be started.
-    pub fn start_estimate(&self, program: &Path, wake: impl Fn() + Send + 'static) -> io::Result<Process> {
+    pub fn start_estimate(&self, program: &Path, wake: impl Fn(bool) + Send + 'static) -> io::Result<Process> {
         self.start_with(program, &["--estimate"], wake)
     }
 
-    fn start_with(&self, program: &Path, more: &[&str], wake: impl Fn() + Send + 'static) -> io::Result<Process> {
+    fn start_with(&self, program: &Path, more: &[&str], wake: impl Fn(bool) + Send + 'static) -> io::Result<Process> {
         let mut file = tempfile::Builder::new()
             .prefix("recovnet-run-")
             .suffix(".json")

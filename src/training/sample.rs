@@ -106,6 +106,67 @@ pub fn load(
     load_through(None, rows, spec, with_masks, cancel, on_progress)
 }
 
+/// Samples one after the other, and which of them a cache does not have yet.
+struct Stock<'a> {
+    cache: Option<&'a InputCache>,
+    /// Whether samples stay when the cache has been given them.
+    keeps: bool,
+    samples: Vec<Sample>,
+    fresh: Vec<(usize, Names)>,
+}
+
+impl<'a> Stock<'a> {
+    /// Room for that many samples, which all stay.
+    fn of(count: usize, cache: Option<&'a InputCache>) -> Self {
+        Self {
+            cache,
+            keeps: true,
+            samples: Vec::with_capacity(count),
+            fresh: Vec::new(),
+        }
+    }
+
+    /// Nothing but what is on its way into a cache: a pack at most.
+    fn passing(cache: &'a InputCache) -> Self {
+        Self {
+            keeps: false,
+            ..Self::of(0, Some(cache))
+        }
+    }
+
+    fn push(&mut self, sample: Sample, names: Option<Names>) {
+        if names.is_some() || self.keeps {
+            self.fresh.extend(names.map(|names| (self.samples.len(), names)));
+            self.samples.push(sample);
+        }
+    }
+
+    /// Gives the cache what makes a pack.
+    fn store_pack(&mut self) {
+        if self.cache.is_some_and(|cache| self.fresh.len() >= cache.pack_len()) {
+            self.store();
+        }
+    }
+
+    fn store(&mut self) {
+        if let Some(cache) = self.cache {
+            cache.store(&mut self.samples, &std::mem::take(&mut self.fresh));
+        }
+        if !self.keeps {
+            self.samples.clear();
+        }
+    }
+
+    /// Gives the cache the rest: also what was decoded before a failure need not be decoded again.
+    fn finish(mut self) -> Vec<Sample> {
+        self.store();
+        if let Some(cache) = self.cache {
+            cache.finish();
+        }
+        self.samples
+    }
+}
+
 /// As [`load`], through a cache of the same geometry: what is in it is not decoded, what is not is put into it.
 ///
 /// # Errors
@@ -118,79 +179,146 @@ pub fn load_through(
     cancel: &AtomicBool,
     on_progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Sample>, Error> {
-    let mut samples = Vec::with_capacity(rows.len());
-    let mut fresh: Vec<(usize, Names)> = Vec::new();
+    let mut stock = Stock::of(rows.len(), cache);
     let result = rows.chunks(CHUNK).try_for_each(|chunk| {
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
-        let loaded: Result<Vec<(Sample, Option<Names>)>, Error> = chunk
-            .par_iter()
-            .map(|row| load_or_find(cache, row, spec, with_masks))
-            .collect();
-        for (sample, names) in loaded? {
-            fresh.extend(names.map(|names| (samples.len(), names)));
-            samples.push(sample);
+        for (sample, names) in load_or_find(cache, chunk, spec, with_masks)? {
+            stock.push(sample, names);
         }
-        if let Some(cache) = cache.filter(|cache| fresh.len() >= cache.pack_len()) {
-            cache.store(&mut samples, &std::mem::take(&mut fresh));
-        }
-        on_progress(samples.len());
+        stock.store_pack();
+        on_progress(stock.samples.len());
         Ok(())
     });
-    if let Some(cache) = cache {
-        // Also what was decoded before a failure need not be decoded again.
-        cache.store(&mut samples, &fresh);
-        cache.finish();
-    }
+    let samples = stock.finish();
     result.map(|()| samples)
 }
 
-/// A sample, and what to store it under if it was not in the cache.
-fn load_or_find(
-    cache: Option<&InputCache>,
-    row: &Row,
+/// Puts into a cache what it does not have of these rows, on the threads of the pool that this is called in, and keeps a
+/// pack of it in memory at most. It ends where `goes_on` says no, and where the cache has no room.
+///
+/// # Errors
+/// Naming the first file that cannot be used.
+pub fn fill(
+    cache: &InputCache,
+    rows: &[&Row],
     spec: &InputSpec,
-    with_mask: bool,
-) -> Result<(Sample, Option<Names>), Error> {
-    let masks = row.mask.iter().filter(|_| with_mask).flat_map(MaskFile::files);
-    let files: Vec<&Path> = std::iter::once(row.path.as_path()).chain(masks).collect();
-    // A pack holds masks of all its inputs or of none.
-    let cache = cache.filter(|_| !with_mask || row.mask.is_some());
-    let names = match cache.map(|cache| (cache, cache.find(&files))) {
-        Some((_, Some(Ok((levels, mask))))) => {
-            let (grey, class) = (Levels::Mapped(levels), row.class);
-            return Ok((Sample { grey, mask, class }, None));
-        }
-        Some((cache, Some(Err(names)))) => Some((cache, names)),
-        _ => None,
-    };
-    let sample = load_one(row, spec, with_mask)?;
-    Ok((sample, names.and_then(|(cache, names)| cache.confirmed(names, &files))))
+    with_masks: bool,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> Result<(), Error> {
+    let mut stock = Stock::passing(cache);
+    // Few at once, so that it ends soon after it is told to.
+    let chunks = rows.chunks(rayon::current_num_threads().max(1));
+    let result = chunks
+        .take_while(|_| goes_on() && cache.stats().problem.is_none())
+        .try_for_each(|chunk| {
+            for (sample, names) in load_or_find(Some(cache), chunk, spec, with_masks)? {
+                stock.push(sample, names);
+            }
+            stock.store_pack();
+            Ok(())
+        });
+    stock.finish();
+    result
 }
 
-/// As [`load`], each row by a function of its own, one after the other: it may run a network behind a lock, and a thread
-/// that waits for others inside it would begin another row meanwhile and wait for itself.
+/// Samples of a chunk, each with what to store it under if it was not in the cache.
+fn load_or_find(
+    cache: Option<&InputCache>,
+    chunk: &[&Row],
+    spec: &InputSpec,
+    with_masks: bool,
+) -> Result<Vec<(Sample, Option<Names>)>, Error> {
+    let load_or_find = |row: &&Row| {
+        // A pack holds masks of all its inputs or of none.
+        let cache = cache.filter(|_| !with_masks || row.mask.is_some());
+        let files = files(row, with_masks);
+        match find(cache, &files, row.class) {
+            Ok(sample) => Ok((sample, None)),
+            Err(names) => {
+                let sample = load_one(row, spec, with_masks)?;
+                Ok((sample, confirmed(cache, names, &files)))
+            }
+        }
+    };
+    chunk.par_iter().map(load_or_find).collect()
+}
+
+/// What a row's input is made of.
+fn files(row: &Row, with_mask: bool) -> Vec<&Path> {
+    let masks = row.mask.iter().filter(|_| with_mask).flat_map(MaskFile::files);
+    std::iter::once(row.path.as_path()).chain(masks).collect()
+}
+
+/// The sample that a cache has, or what to store it under once it is made.
+fn find(cache: Option<&InputCache>, files: &[&Path], class: Class) -> Result<Sample, Option<Names>> {
+    match cache.and_then(|cache| cache.find(files)) {
+        Some(Ok((levels, mask))) => Ok(Sample {
+            grey: Levels::Mapped(levels),
+            mask,
+            class,
+        }),
+        Some(Err(names)) => Err(Some(names)),
+        None => Err(None),
+    }
+}
+
+/// The names of what was made of files, if these are still what they were.
+fn confirmed(cache: Option<&InputCache>, names: Option<Names>, files: &[&Path]) -> Option<Names> {
+    cache?.confirmed(names?, files)
+}
+
+/// As [`load_through`], what is not in the cache by a function of its own, one row after the other: it may run a network
+/// behind a lock, and a thread that waits for others inside it would begin another row meanwhile and wait for itself.
+/// `make` returns a row's sample and one for each cache of `later`, which are put there and not kept in memory.
 ///
 /// # Errors
 /// As [`load`].
 pub fn load_with(
+    (cache, later): (Option<&InputCache>, &[&InputCache]),
     rows: &[&Row],
-    load_one: impl Fn(&Row) -> Result<Sample, Error>,
+    make: impl Fn(&Row) -> Result<Vec<Sample>, Error>,
     cancel: &AtomicBool,
     on_progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Sample>, Error> {
-    let mut samples = Vec::with_capacity(rows.len());
-    for chunk in rows.chunks(CHUNK) {
-        if cancel.load(Ordering::Relaxed) {
-            return Err(Error::Cancelled);
+    let mut stock = Stock::of(rows.len(), cache);
+    let mut passing: Vec<Stock<'_>> = later.iter().map(|cache| Stock::passing(cache)).collect();
+    let result = rows.chunks(CHUNK).try_for_each(|chunk| {
+        let found: Vec<_> = chunk
+            .par_iter()
+            .map(|row| find(cache, &files(row, false), row.class))
+            .collect();
+        for (row, found) in chunk.iter().zip(found) {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
+            let names = match found {
+                Ok(sample) => {
+                    stock.push(sample, None);
+                    continue;
+                }
+                Err(names) => names,
+            };
+            let mut made = make(row)?.into_iter();
+            let names = confirmed(cache, names, &files(row, false));
+            if let Some(sample) = made.next() {
+                stock.push(sample, names);
+            }
+            for ((passing, later), sample) in passing.iter_mut().zip(later).zip(made) {
+                passing.push(sample, names.filter(|names| !later.has(names)));
+            }
         }
-        for row in chunk {
-            samples.push(load_one(row)?);
-        }
-        on_progress(samples.len());
+        stock.store_pack();
+        passing.iter_mut().for_each(Stock::store_pack);
+        on_progress(stock.samples.len());
+        Ok(())
+    });
+    let samples = stock.finish();
+    for stock in passing {
+        stock.finish();
     }
-    Ok(samples)
+    result.map(|()| samples)
 }
 
 fn load_one(row: &Row, spec: &InputSpec, with_mask: bool) -> Result<Sample, Error> {

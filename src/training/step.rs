@@ -64,16 +64,28 @@ pub fn step<P: Phase>(
     if device.is_cuda() {
         return step_from_host::<P>(network, adam, batch, config, device);
     }
-    cpu::on_pool(|| step_on_host::<P>(network, adam, batch, config, (device, workspace)))
+    cpu::on_pool(|| {
+        let sum = sum_on_host::<P>(network, batch, &config, (device, workspace))?;
+        let gradient_norm = if sum.loss.is_finite() {
+            apply(network, adam, &sum, &config)?.wait()?
+        } else {
+            sum.gradients.norm()?
+        };
+        sum.gradients.recycle(workspace);
+        Ok(Stepped {
+            loss: sum.loss,
+            gradient_norm,
+        })
+    })
 }
 
-fn step_on_host<P: Phase>(
-    network: &mut P::Network,
-    adam: &mut Adam,
+/// Loss, gradients and statistics of a batch in host memory; nothing is changed.
+fn sum_on_host<P: Phase>(
+    network: &P::Network,
     batch: Batch,
-    config: StepConfig,
+    config: &StepConfig,
     (device, workspace): (&Device, &Workspace),
-) -> nn::Result<Stepped> {
+) -> nn::Result<Sum> {
     let all = batch.len();
     let mut sum = Sum::default();
     for mut part in batch.micro(config.micro) {
@@ -91,16 +103,7 @@ fn step_on_host<P: Phase>(
         sum.loss += share * loss;
         sum.add(tape.backward(&[(&output, seed)])?, share)?;
     }
-    let gradient_norm = if sum.loss.is_finite() {
-        apply(network, adam, &sum, &config)?.wait()?
-    } else {
-        sum.gradients.norm()?
-    };
-    sum.gradients.recycle(workspace);
-    Ok(Stepped {
-        loss: sum.loss,
-        gradient_norm,
-    })
+    Ok(sum)
 }
 
 /// What the micro-batches of a step add up to.

@@ -7,9 +7,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::event::{EpochRecord, Line, StepRecord, TrainingEvent};
+use super::recipe::BestBy;
 
 /// First event of every file.
 const VERSION: &str = "brain.Event:2";
+/// `SessionLog.START` of `event.proto`: a session begins at the event's step.
+const START: u64 = 1;
 /// `TensorBoard` reads a file every few seconds; records wait no longer.
 const FLUSHED_EVERY: Duration = Duration::from_secs(2);
 
@@ -161,12 +164,12 @@ impl EventFile {
         match &line.event {
             TrainingEvent::Started(started) => {
                 self.steps_per_epoch = started.steps_per_epoch.max(1);
-                if let Some(place) = started.resumed_from {
-                    // What a killed session wrote beyond this step is not shown.
-                    let step = place.epochs * self.steps_per_epoch + place.steps + 1;
-                    let session = Message::default().number(1, 1);
-                    self.write(&event(line.time, step).bytes(7, &session.0))?;
-                }
+                // What a killed session wrote from this step on is not shown. The first session begins like all: without
+                // that, TensorBoard's server takes the second one for it and shows those steps twice.
+                let place = started.resumed_from.unwrap_or_default();
+                let step = place.epochs * self.steps_per_epoch + place.steps + 1;
+                let session = Message::default().number(1, START);
+                self.write(&event(line.time, step).bytes(7, &session.0))?;
                 self.flush()
             }
             TrainingEvent::Step(step) => {
@@ -223,11 +226,15 @@ fn of_epoch(record: &EpochRecord) -> Vec<(String, f64)> {
     let mut values = vec![
         ("epoch/train_loss".to_owned(), record.train_loss),
         ("epoch/validation_loss".to_owned(), record.validation_loss),
-        (format!("epoch/validation_{}", record.metric), record.validation_score),
         ("epoch/rate".to_owned(), record.rate),
         ("epoch/images_per_second".to_owned(), record.images_per_second),
         ("epoch/size".to_owned(), record.size as f64),
     ];
+    // The loss is there already.
+    if record.metric != BestBy::Loss.name() {
+        let tag = format!("epoch/validation_{}", record.metric);
+        values.insert(2, (tag, record.validation_score));
+    }
     let metrics = record.validation.iter();
     values.extend(metrics.map(|metric| (format!("epoch/validation_{}", metric.name), metric.value)));
     values

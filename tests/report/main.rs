@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../support/segmenter.rs"]
+mod segmenter;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -10,8 +12,9 @@ use recovnet::findings::{ActivationMap, Findings, Mask};
 use recovnet::imaging::{self, Radiograph};
 use recovnet::inference::pipeline::analyse;
 use recovnet::report::{self, Prediction};
-use recovnet::training::evaluation::{MaskMetrics, MaskRecord, Origin, SegmentedImage, SegmenterReport};
+use recovnet::training::evaluation::{MaskRecord, SegmentedImage};
 use recovnet::training::metrics::Confusion;
+use segmenter::segmenter_report;
 
 fn decode(bytes: &[u8]) -> DynamicImage {
     image::load_from_memory(bytes).unwrap()
@@ -149,24 +152,6 @@ fn segmented(convention: &str, figures: &[(u64, Option<f64>)]) -> Vec<SegmentedI
         },
     };
     figures.iter().enumerate().map(image).collect()
-}
-
-/// What a segmenter's evaluation says of images.
-fn segmenter_report(images: &[SegmentedImage]) -> SegmenterReport {
-    SegmenterReport {
-        data: "data".to_owned(),
-        split: "test".to_owned(),
-        origin: Origin::default(),
-        segmenter: "segmenter-densenet121".to_owned(),
-        segmenter_version: "2026.11.1".to_owned(),
-        weights_sha256: "ab".repeat(32),
-        device: "CPU, 2 threads".to_owned(),
-        threshold: 0.5,
-        without_mask: 0,
-        in_training_part: 0,
-        masks: MaskMetrics::by_convention(images.iter().map(|image| (image.group.as_str(), &image.mask))),
-        failures: Vec::new(),
-    }
 }
 
 fn segmenter_drawing(images: &[SegmentedImage]) -> report::Drawing {

@@ -12,7 +12,7 @@ use recovnet::training::check::plane::{Plane, SIDE};
 use recovnet::training::check::report::OddKind;
 use recovnet::training::check::{self, CheckReport, Options, Stage, html, words};
 use recovnet::training::manifest::{Manifest, Row};
-use recovnet::training::split::{Part, Split, SplitRule};
+use recovnet::training::split::{Part, Split, SplitRule, file as split_file, keep_together};
 
 use crate::chests::{Folder, chest, cropped, group_in, jpeg, with_gamma};
 
@@ -400,6 +400,72 @@ fn patients_in_two_predefined_parts_are_found() {
 }
 
 #[test]
+fn groups_that_share_a_picture_are_put_into_one_part() {
+    let mut folder = chests(40, 96);
+    // A chain: a training group, one of the validation part and one of the test part.
+    let [train, validation, test] =
+        [Part::Train, Part::Validation, Part::Test].map(|part| (part, group_in(part, 1000)));
+    folder.add("a.png", &chest(500, 96), &train.1);
+    folder.add("b.png", &jpeg(&chest(500, 96), 60), &validation.1);
+    folder.add("c.png", &chest(501, 96), &validation.1);
+    folder.add("d.png", &with_gamma(&chest(501, 96), 1.6), &test.1);
+    folder.add("e.png", &chest(502, 96), &test.1);
+    let mut rows = rows(&folder);
+    let never = AtomicBool::new(false);
+    let report = check::run(&rows, &Options::default(), &never, &mut |_| {}).expect("a report");
+    assert_eq!(report.leakage().near, 2);
+    let before = rows.clone();
+    let copies = report.copies.first.iter();
+    let pairs = copies.map(|copy| (copy.first.file.as_str(), copy.second.file.as_str()));
+    let split = keep_together(&mut rows, pairs, 7).expect("something is left of every part");
+    for (row, before) in rows.iter().zip(&before) {
+        let chained = [&train.1, &validation.1, &test.1].contains(&&row.group);
+        let expected = if chained { Part::Train } else { before.part() };
+        assert_eq!(row.part(), expected, "{}", row.file);
+        assert!(
+            row.part() != Part::Test || before.part() == Part::Test,
+            "no image becomes a test image"
+        );
+    }
+    let report = check::run(&rows, &Options::default(), &never, &mut |_| {}).expect("a report");
+    assert!(report.leakage().is_none(), "{}", report.leakage());
+    assert!(
+        split.id.starts_with("together-seed-7-") && split.leakage.is_none(),
+        "{split:?}"
+    );
+    // A file brings it back; the rule alone does not.
+    let kept = tempfile::tempdir().expect("a temporary folder");
+    let file = kept.path().join("split.json");
+    split_file::write(&file, &rows, &split).expect("written");
+    let mut again = before.clone();
+    assert_eq!(split_file::read(&file, &mut again).expect("read"), split);
+    assert_eq!(again, rows);
+    let refused = Split::assign(&mut again, SplitRule::Together, 7).expect_err("no copies are known");
+    assert!(refused.to_string().contains("--together"), "{refused}");
+    // Without copies the parts and their name stay.
+    let mut plain = before.clone();
+    let same = keep_together(&mut plain, [], 7).expect("every part stays");
+    assert_eq!(same.id, Split::default().id);
+}
+
+#[test]
+fn a_part_that_would_lose_all_its_images_is_refused() {
+    let mut folder = Folder::new();
+    let groups = [Part::Train, Part::Validation, Part::Test].map(|part| group_in(part, 1000));
+    for (number, group) in groups.iter().enumerate() {
+        folder.add(&format!("{number}.png"), &chest(600 + number as u64, 96), group);
+    }
+    let rows = rows(&folder);
+    let files: Vec<&str> = rows.iter().map(|row| row.file.as_str()).collect();
+    for (pair, part) in [((files[0], files[1]), "val"), ((files[1], files[2]), "test")] {
+        let mut parted = rows.clone();
+        let refused = keep_together(&mut parted, [pair], 7).expect_err("nothing is left of a part");
+        assert!(refused.to_string().contains(&format!("the part {part};")), "{refused}");
+        assert_eq!(parted, rows, "no row was moved");
+    }
+}
+
+#[test]
 fn training_waits_for_the_verdict() {
     let mut folder = chests(12, 96);
     folder.add("copy.png", &jpeg(&chest(0, 96), 60), &group_in(Part::Test, 0));
@@ -561,4 +627,16 @@ fn the_real_folder_has_no_copies_but_those_that_were_looked_at() {
     assert_eq!(left_out.len(), 7);
     let (leakage, _) = gate::leakage_of(&report, &rows, &|row| !left_out.contains(&row.file));
     assert!(leakage.is_none(), "{leakage}");
+    // So they are with the groups of each pair in one part.
+    let mut rows = rows;
+    let copies = report.copies.first.iter();
+    keep_together(
+        &mut rows,
+        copies.map(|copy| (copy.first.file.as_str(), copy.second.file.as_str())),
+        0,
+    )
+    .expect("something is left of every part");
+    let report = check::run(&rows, &Options::default(), &AtomicBool::new(false), &mut |_| {}).expect("a report");
+    assert!(report.leakage().is_none(), "{}", report.leakage());
+    assert_eq!(report.near.pairs, 13);
 }

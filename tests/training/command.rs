@@ -52,6 +52,9 @@ fn what_makes_no_sense_is_a_usage_error() {
         &["baseline", "--epochs", "2", "--schedule", "32x1"],
         &["baseline", "--schedule", "16x1"],
         &["baseline", "--schedule", "128"],
+        &["baseline", "--best-by", "dice"],
+        &["segmenter", "--best-by", "npv"],
+        &["baseline", "--keep-every", "0"],
         &["unet"],
     ] {
         let output = train(data.path(), &run, arguments);
@@ -88,6 +91,30 @@ fn every_epoch_is_a_json_line() {
         std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics")
     );
     assert!(words(&output).contains("research use only, not a diagnosis"));
+}
+
+#[test]
+fn another_metric_says_which_epoch_is_the_best_and_epochs_are_kept() {
+    let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
+    let run = runs.path().join("run");
+    let arguments = ["baseline", "--schedule", "32x2", "--batch", "8", "--best-by", "f2"];
+    let output = train(data.path(), &run, &[&arguments[..], &["--keep-every", "2"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    let printed = String::from_utf8(output.stdout.clone()).expect("text");
+    for line in printed.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(record["metric"], "f2");
+        let others: Vec<&str> = record["validation"]
+            .as_array()
+            .expect("metrics")
+            .iter()
+            .filter_map(|metric| metric["name"].as_str())
+            .collect();
+        assert!(others.contains(&"roc_auc") && !others.contains(&"f2"), "{others:?}");
+    }
+    let said = words(&output);
+    assert!(said.contains("best epoch ") && said.contains(" with f2 "), "{said}");
+    assert!(run.join("epoch-0002.json").is_file() && !run.join("epoch-0001.json").exists());
 }
 
 #[test]

@@ -115,6 +115,16 @@ fn scalars(path: &Path) -> Scalars {
     scalars
 }
 
+/// Steps at which sessions begin: what was written of them before is not shown.
+fn session_starts(path: &Path) -> Vec<u64> {
+    let events = payloads(path).into_iter().map(|payload| fields(&payload));
+    let starts = events.filter(|event| {
+        let sessions = bytes(event, 7);
+        sessions.iter().any(|log| number(&fields(log), 1) == Some(1))
+    });
+    starts.map(|event| number(&event, 2).expect("a step")).collect()
+}
+
 fn event_files(run: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(run).expect("a folder").flatten();
     let mut files: Vec<_> = entries
@@ -164,6 +174,9 @@ fn events_curves_and_event_files_say_the_same() {
     let files = event_files(&one.run);
     let parts: Vec<Scalars> = files.iter().map(|file| scalars(file)).collect();
     assert_eq!(parts.len(), 2, "one a session: {files:?}");
+    // The second session makes the steps after the third one.
+    let sessions: Vec<Vec<u64>> = files.iter().map(|file| session_starts(file)).collect();
+    assert_eq!(sessions, [[1], [4]]);
     let of_tag = |tag: &str| -> Vec<(u64, f32)> {
         parts
             .iter()

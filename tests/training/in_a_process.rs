@@ -59,7 +59,7 @@ fn place(event: Option<&TrainingEvent>) -> Place {
 fn a_run_is_paused_guarded_killed_and_resumed_from_outside() {
     let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
     let mut request = request(data.path(), &runs.path().join("run one"), 1000);
-    let first = request.start(program(), || {}).expect("it starts");
+    let first = request.start(program(), |_| {}).expect("it starts");
     let begun = until(&first, |event| matches!(event, TrainingEvent::Step(_)));
     assert!(
         begun
@@ -74,7 +74,7 @@ fn a_run_is_paused_guarded_killed_and_resumed_from_outside() {
 
     // No other run can use the folder meanwhile.
     request.resume = true;
-    let second = request.start(program(), || {}).expect("it starts");
+    let second = request.start(program(), |_| {}).expect("it starts");
     let refused = until(&second, TrainingEvent::is_last);
     let Some(TrainingEvent::Failed { reason, kept: None }) = refused.last() else {
         panic!("{refused:?}");
@@ -96,7 +96,7 @@ fn a_run_is_paused_guarded_killed_and_resumed_from_outside() {
     assert!((kept.epochs, kept.steps) > (stood.epochs, stood.steps));
 
     // Its checkpoint and the closed pipe end the third session, which took over the lock.
-    let third = request.start(program(), || {}).expect("it starts");
+    let third = request.start(program(), |_| {}).expect("it starts");
     let resumed = until(&third, |event| matches!(event, TrainingEvent::Step(_)));
     let from = resumed.iter().find_map(|event| match event {
         TrainingEvent::Started(started) => started.resumed_from,
@@ -135,7 +135,7 @@ fn a_run_stops_with_a_checkpoint_when_its_window_is_gone_and_goes_on_if_told_so(
     let (data, runs) = (phantoms::folder(24), tempfile::tempdir().expect("a temporary folder"));
     let run = runs.path().join("alone");
     let process = request(data.path(), &run, 1000)
-        .start(program(), || {})
+        .start(program(), |_| {})
         .expect("it starts");
     until(&process, |event| matches!(event, TrainingEvent::Step(_)));
     let id = process.id();
@@ -145,7 +145,7 @@ fn a_run_stops_with_a_checkpoint_when_its_window_is_gone_and_goes_on_if_told_so(
 
     let run = runs.path().join("detached");
     let process = request(data.path(), &run, 2)
-        .start(program(), || {})
+        .start(program(), |_| {})
         .expect("it starts");
     until(&process, |event| matches!(event, TrainingEvent::Step(_)));
     process.send(Control::Detach);
@@ -174,16 +174,16 @@ fn ends(id: u32) -> bool {
 fn what_is_wrong_comes_as_an_event_and_a_program_that_is_none_as_an_error() {
     let runs = tempfile::tempdir().expect("a temporary folder");
     let nowhere = request(&runs.path().join("nowhere"), &runs.path().join("run"), 1);
-    let process = nowhere.start(program(), || {}).expect("it starts");
+    let process = nowhere.start(program(), |_| {}).expect("it starts");
     let events = until(&process, TrainingEvent::is_last);
     assert!(
         matches!(events.last(), Some(TrainingEvent::Failed { reason, .. }) if reason.contains("nowhere")),
         "{events:?}"
     );
     until_gone(&process);
-    assert!(Process::start(&runs.path().join("none"), &[], || {}).is_err());
+    assert!(Process::start(&runs.path().join("none"), &[], |_| {}).is_err());
     // A program that says nothing of a run has its last words told.
-    let process = Process::start(program(), &["train-from".into(), "missing.json".into()], || {}).expect("it starts");
+    let process = Process::start(program(), &["train-from".into(), "missing.json".into()], |_| {}).expect("it starts");
     let events = until(&process, TrainingEvent::is_last);
     assert!(
         matches!(events.last(), Some(TrainingEvent::Failed { reason, .. }) if reason.contains("missing.json")),
@@ -197,7 +197,7 @@ fn an_estimate_is_measured_without_a_run() {
     let mut request = request(data.path(), &runs.path().join("run"), 3);
     let split = runs.path().join("split.json");
     request.dataset.split_file = Some(split.clone());
-    let process = request.start_estimate(program(), || {}).expect("it starts");
+    let process = request.start_estimate(program(), |_| {}).expect("it starts");
     let events = until(&process, TrainingEvent::is_last);
     let Some(TrainingEvent::Estimated(estimate)) = events.last() else {
         panic!("{events:?}");

@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use recovnet::imaging::{self, phantom};
-use recovnet::nn::{Aspect, InputSpec};
+use recovnet::nn::{Aspect, Device, InputSpec, Region};
 use recovnet::preprocess;
-use recovnet::training::input_cache::{DEFAULT_LIMIT, InputCache, PREPROCESSING, Stats};
+use recovnet::training::input_cache::{DEFAULT_LIMIT, Geometry, InputCache, PREPROCESSING, Stats};
+use recovnet::training::lungs::{Later, Lungs, Source};
 use recovnet::training::manifest::{Manifest, Row};
 use recovnet::training::sample::{self, Sample};
 
@@ -21,6 +22,15 @@ fn spec() -> InputSpec {
         width: 32,
         height: 32,
         ..InputSpec::default()
+    }
+}
+
+/// Inputs of whole pictures.
+fn whole(spec: &InputSpec, masks: bool) -> Geometry<'_> {
+    Geometry {
+        spec,
+        masks,
+        segmenter: None,
     }
 }
 
@@ -44,7 +54,7 @@ fn rows(folder: &Path) -> Vec<Row> {
 }
 
 fn load_with(root: &Path, limit: u64, rows: &[Row], masks: bool) -> (Vec<Sample>, Stats) {
-    let cache = InputCache::open(root, limit, &spec(), masks);
+    let cache = InputCache::open(root, limit, &whole(&spec(), masks));
     let rows: Vec<&Row> = rows.iter().collect();
     let never = AtomicBool::new(false);
     let samples = sample::load_through(Some(&cache), &rows, &spec(), masks, &never, &mut |_| {});
@@ -195,11 +205,180 @@ fn a_cache_that_cannot_be_used_is_no_obstacle() {
     assert!(stats.problem.is_some() && stats.in_memory == COUNT, "{stats:?}");
     // Files that are not there are told by whoever decodes them.
     fs::remove_file(data.path().join("chest2.png")).expect("removed");
-    let cache = InputCache::open(root.path(), DEFAULT_LIMIT, &spec(), true);
+    let cache = InputCache::open(root.path(), DEFAULT_LIMIT, &whole(&spec(), true));
     let all: Vec<&Row> = rows.iter().collect();
     let never = AtomicBool::new(false);
     let error = sample::load_through(Some(&cache), &all, &spec(), true, &never, &mut |_| {});
     assert!(error.expect_err("one is missing").to_string().contains("chest2.png"));
+}
+
+#[test]
+fn what_is_filled_ahead_is_found_later() {
+    let (data, root) = (data(), tempfile::tempdir().expect("a temporary folder"));
+    let rows = rows(data.path());
+    let all: Vec<&Row> = rows.iter().collect();
+    let open = || InputCache::open(root.path(), DEFAULT_LIMIT, &whole(&spec(), true));
+    // Told to end after the first pictures, it keeps those.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+    let (cache, mut asked) = (open(), 0);
+    let mut twice = || {
+        asked += 1;
+        asked <= 2
+    };
+    pool.install(|| sample::fill(&cache, &all, &spec(), true, &mut twice))
+        .expect("no file is broken");
+    assert_eq!((cache.stats().decoded, cache.stats().in_memory), (2, 0));
+    let cache = open();
+    sample::fill(&cache, &all, &spec(), true, &mut || true).expect("no file is broken");
+    assert_eq!(counts(&cache.stats()), (2, COUNT - 2));
+    let (samples, stats) = load(root.path(), &rows);
+    assert_eq!(counts(&stats), (COUNT, 0));
+    assert!(samples == plain(&rows));
+}
+
+#[test]
+fn filling_ends_where_there_is_no_room_and_at_a_broken_file() {
+    let (data, root) = (data(), tempfile::tempdir().expect("a temporary folder"));
+    let rows = rows(data.path());
+    let all: Vec<&Row> = rows.iter().collect();
+    let cache = InputCache::open(&root.path().join("small"), 1000, &whole(&spec(), true));
+    sample::fill(&cache, &all, &spec(), true, &mut || true).expect("a full cache is no error");
+    assert!(cache.stats().problem.is_some() && packs(root.path()).is_empty());
+    // What was decoded before the broken file is kept.
+    fs::write(data.path().join("chest4.png"), b"no picture").expect("written");
+    let cache = InputCache::open(&root.path().join("large"), DEFAULT_LIMIT, &whole(&spec(), true));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+    let error = pool.install(|| sample::fill(&cache, &all, &spec(), true, &mut || true));
+    assert!(error.expect_err("one is broken").to_string().contains("chest4.png"));
+    let before = &rows[..4];
+    let never = AtomicBool::new(false);
+    let kept = InputCache::open(&root.path().join("large"), DEFAULT_LIMIT, &whole(&spec(), true));
+    let before: Vec<&Row> = before.iter().collect();
+    sample::load_through(Some(&kept), &before, &spec(), true, &never, &mut |_| {}).expect("these load");
+    assert_eq!(counts(&kept.stats()), (4, 0));
+}
+
+#[test]
+fn inputs_of_later_never_drive_out_those_in_use() {
+    let (data, root) = (data(), tempfile::tempdir().expect("a temporary folder"));
+    let rows = rows(data.path());
+    let all: Vec<&Row> = rows.iter().collect();
+    let limit = 30_000;
+    load_with(root.path(), limit, &rows, true);
+    let in_use = packs(root.path()).remove(0);
+    age(&in_use);
+    let larger = InputSpec {
+        width: 40,
+        height: 40,
+        ..spec()
+    };
+    let open = || InputCache::open(root.path(), limit, &whole(&larger, true));
+    let sparing = open().sparing(&whole(&spec(), true));
+    sample::fill(&sparing, &all, &larger, true, &mut || true).expect("a full cache is no error");
+    assert!(sparing.stats().problem.is_some());
+    assert_eq!(packs(root.path()), [in_use.as_path()]);
+    // When they are needed now, the others go.
+    let never = AtomicBool::new(false);
+    let cache = open();
+    sample::load_through(Some(&cache), &all, &larger, true, &never, &mut |_| {}).expect("all load");
+    assert!(cache.stats().problem.is_none() && !in_use.exists());
+}
+
+/// Synthetic radiographs whose lungs the shipped segmenter finds, in the files of [`data`].
+fn radiographs() -> tempfile::TempDir {
+    let data = data();
+    for (seed, row) in (1..).zip(rows(data.path())) {
+        let chest = phantom::png_bytes_seeded(160, 160, seed).expect("a phantom");
+        fs::write(&row.path, chest).expect("written");
+        age(&row.path);
+    }
+    data
+}
+
+fn part(region: Region, side: usize) -> InputSpec {
+    InputSpec {
+        width: side,
+        height: side,
+        region,
+        ..spec()
+    }
+}
+
+#[test]
+fn parts_of_pictures_are_segmented_once_for_all_sizes() {
+    let (data, root) = (radiographs(), tempfile::tempdir().expect("a temporary folder"));
+    let rows = rows(data.path());
+    let all: Vec<&Row> = rows.iter().collect();
+    let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/segmenter-densenet121.safetensors");
+    let lungs = Lungs::open(&weights, &Device::Cpu).expect("a segmenter");
+    let never = AtomicBool::new(false);
+    let load = |spec: &InputSpec, cache: Option<&InputCache>, later: &[Later]| {
+        let source = Source {
+            spec,
+            masks: false,
+            cache,
+            lungs: Some(&lungs),
+            later,
+        };
+        source.load(&all, &never, &mut |_| {}).expect("all load")
+    };
+    let open = |spec: &InputSpec, segmenter: &str| {
+        let geometry = Geometry {
+            spec,
+            masks: false,
+            segmenter: Some(segmenter),
+        };
+        InputCache::open(root.path(), DEFAULT_LIMIT, &geometry)
+    };
+    for region in [Region::LungCrop { margin: 0.1 }, Region::LungMask] {
+        let [small, large] = [32, 48].map(|side| part(region, side));
+        let cache = open(&small, lungs.name());
+        let later = [Later {
+            spec: large.clone(),
+            cache: open(&large, lungs.name()),
+        }];
+        let first = load(&small, Some(&cache), &later);
+        assert_eq!(counts(&cache.stats()), (0, COUNT));
+        assert!(first == load(&small, None, &[]), "{region}");
+        // The other size was made of the same masks, and both are there in the next session.
+        for (spec, expected) in [(&small, first), (&large, load(&large, None, &[]))] {
+            let cache = open(spec, lungs.name());
+            assert!(load(spec, Some(&cache), &[]) == expected, "{region}");
+            assert_eq!(counts(&cache.stats()), (COUNT, 0), "{region}");
+        }
+        // What another segmenter finds lies apart.
+        let other = open(&small, "0123456789abcdef0123456789abcdef");
+        load(&small, Some(&other), &[]);
+        assert_eq!(counts(&other.stats()), (0, COUNT), "{region}");
+    }
+    // Another margin is another input.
+    let wider = part(Region::LungCrop { margin: 0.2 }, 32);
+    let cache = open(&wider, lungs.name());
+    load(&wider, Some(&cache), &[]);
+    assert_eq!(cache.stats().hits, 0);
+    // Safe to delete.
+    fs::remove_dir_all(root.path()).expect("it can be deleted");
+    let cache = open(&wider, lungs.name());
+    assert!(load(&wider, Some(&cache), &[]) == load(&wider, None, &[]));
+    assert_eq!(cache.stats().hits, 0);
+}
+
+/// As `inputs_are_what_the_cache_says_they_are`, of the lungs of a known mask.
+#[test]
+fn parts_are_what_the_cache_says_they_are() {
+    let bytes = phantom::png_bytes(97, 71).expect("a phantom");
+    let image = imaging::decode(Path::new("phantom.png"), &bytes).expect("it is a picture");
+    let mask = phantom::lung_mask(97, 71).expect("a mask");
+    let sums = [Region::LungCrop { margin: 0.1 }, Region::LungMask].map(|region| {
+        let input = preprocess::grey_of_region(&image, &part(region, 32), &mask).expect("an input");
+        let greys = input.pixels.iter().map(|value| (value * 255.0).round() as u64);
+        greys.fold(0_u64, |sum, grey| sum.wrapping_mul(31).wrapping_add(grey))
+    });
+    assert_eq!(
+        (PREPROCESSING, sums),
+        (2, [247_411_604_300_001_794, 18_088_679_209_087_571_446]),
+        "raise PREPROCESSING if this was meant"
+    );
 }
 
 /// Greys that differ from those of earlier versions must not be mixed with them: raise `PREPROCESSING` with this number.
@@ -216,7 +395,7 @@ fn inputs_are_what_the_cache_says_they_are() {
     }
     assert_eq!(
         (PREPROCESSING, sum),
-        (1, 5_737_274_561_514_905_397),
+        (2, 5_737_274_561_514_905_397),
         "raise PREPROCESSING if this was meant"
     );
 }

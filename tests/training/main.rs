@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod adam;
+mod ahead;
 mod audit;
 mod augment;
 mod batches;
@@ -17,6 +18,7 @@ mod going_on;
 mod in_a_process;
 mod initial;
 mod input_cache;
+mod judged;
 mod loss;
 mod metrics;
 mod phantoms;

@@ -119,7 +119,8 @@ fn a_classifier_that_is_given_the_lungs_is_shown_the_lungs() {
         let mut differing = 0;
         for image in &shown.images {
             let row = manifest.rows.iter().find(|row| row.file == image.file).expect("a row");
-            let sample = lungs.sample(row, &config.input(SIDE)).expect("a sample");
+            let samples = lungs.samples(row, &[&config.input(SIDE)]).expect("a sample");
+            let sample = &samples[0];
             let greys: Vec<u8> = sample
                 .grey()
                 .iter()
@@ -137,7 +138,7 @@ fn a_classifier_that_is_given_the_lungs_is_shown_the_lungs() {
                 &cancel,
                 &mut |_| {},
             );
-            differing += usize::from(sample != whole.expect("a sample")[0]);
+            differing += usize::from(*sample != whole.expect("a sample")[0]);
         }
         assert_eq!(differing, shown.images.len(), "images are shown whole");
     }

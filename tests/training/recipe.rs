@@ -9,7 +9,7 @@ use recovnet::training::event::EpochRecord;
 use recovnet::training::loss::{CrossEntropy, Hybrid};
 use recovnet::training::manifest::{Class, Row};
 use recovnet::training::pool::{Member, Order, Pool};
-use recovnet::training::recipe::{Augmenting, ClassWeights, Config, Decay, Recipe, Sampling, Stage};
+use recovnet::training::recipe::{Augmenting, BestBy, ClassWeights, Config, Decay, Recipe, Sampling, Stage};
 
 fn config(task: Task) -> Config {
     Recipe::Scratch.config(task, BackboneKind::DenseNet121)
@@ -28,7 +28,7 @@ fn both_recipes_are_allowed_and_every_wrong_value_is_a_sentence() {
                 .expect("a recipe");
         }
     }
-    let wrong: [(&str, &str, Change); 23] = [
+    let wrong: [(&str, &str, Change); 24] = [
         ("the batch is 1", "from 2 to 4096", |c| c.batch = 1),
         ("the number of accumulated batches is 0", "from 1 to 1024", |c| {
             c.accumulation = 0;
@@ -42,6 +42,9 @@ fn both_recipes_are_allowed_and_every_wrong_value_is_a_sentence() {
         ("the number of epochs is 0", "from 1", |c| c.schedule[0].epochs = 0),
         ("the image size is 16", "from 32 to 2048", |c| c.schedule[0].size = 16),
         ("the patience is 0", "from 1", |c| c.patience = Some(0)),
+        ("the metric of the best epoch is dice", "accuracy, loss", |c| {
+            c.best_by = Some(BestBy::Dice);
+        }),
         ("the warm-up is 1", "to 0.9", |c| {
             c.decay = Decay::Cosine {
                 warm_up: 1.0,
@@ -129,6 +132,37 @@ fn settings_come_back_from_json() {
         let text = serde_json::to_string(&config).expect("JSON");
         assert_eq!(serde_json::from_str::<Config>(&text).expect("settings"), config);
     }
+}
+
+#[test]
+fn the_best_epoch_is_by_the_tasks_own_metric_unless_another_is_chosen() {
+    let own = |task| BestBy::of(task)[0];
+    for task in [Task::Segmenter, Task::Recovnet, Task::Baseline] {
+        let mut config = config(task);
+        assert_eq!((config.best_by, config.best_metric()), (None, own(task)));
+        for metric in BestBy::ALL {
+            config.best_by = Some(metric);
+            assert_eq!(config.check().is_ok(), BestBy::of(task).contains(&metric), "{metric:?}");
+            assert_eq!(BestBy::named(metric.name()), Some(metric));
+            let text = serde_json::to_string(&metric).expect("JSON");
+            assert_eq!(text, format!("\"{}\"", metric.name()));
+        }
+        config.choose_best_by(BestBy::Loss);
+        assert_eq!(config.best_metric(), BestBy::Loss);
+        config.choose_best_by(own(task));
+        assert_eq!(config.best_by, None, "the same run as without");
+    }
+    assert!(BestBy::Loss.is_better(0.3, 0.4) && !BestBy::Loss.is_better(0.4, 0.4));
+    assert!(BestBy::F2.is_better(0.4, 0.3) && !BestBy::F2.is_better(0.4, 0.4));
+    assert_eq!(BestBy::named("npv"), None);
+}
+
+#[test]
+fn settings_of_before_a_setting_was_there_are_read() {
+    let config = config(Task::Segmenter);
+    let mut fields = serde_json::to_value(&config).expect("JSON");
+    fields.as_object_mut().expect("fields").remove("best_by");
+    assert_eq!(serde_json::from_value::<Config>(fields).expect("settings"), config);
 }
 
 fn record(epoch: usize, best: bool) -> EpochRecord {

@@ -137,7 +137,8 @@ pub fn weights() -> PathBuf {
     std::env::var_os("RECOVNET_WEIGHTS").map_or_else(own, PathBuf::from)
 }
 
-fn finish(desktop: &Desktop, arguments: &[&Path]) {
+/// Runs the program to its end.
+pub fn finish(desktop: &Desktop, arguments: &[&Path]) {
     let output = desktop
         .command(PROGRAM)
         .args(arguments)

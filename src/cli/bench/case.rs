@@ -19,16 +19,31 @@ pub enum Work {
     Inference,
     /// A whole step: forward, loss, backward, Adam, running statistics
     Training,
+    /// Training from files: three epochs of 8 steps whose pictures are decoded, ready, and cached on disk; how long
+    /// steps wait for them
+    Loading,
     /// All of `predict` on the phantom in memory: decoding, both networks, activation map
     Pipeline,
+    /// A picture from its file (--data) to grey bytes, without any network
+    Opening,
 }
 
 impl Work {
+    /// Whether it is done with every network that is asked for.
+    fn takes_networks(self) -> bool {
+        !matches!(self, Self::Pipeline | Self::Opening)
+    }
+
+    /// Whether it reads what `--data` names.
+    pub fn takes_data(self) -> bool {
+        matches!(self, Self::Loading | Self::Opening)
+    }
+
     /// Images in a batch where nobody asks for another number.
     fn default_batch(self) -> usize {
         match self {
-            Self::Inference | Self::Pipeline => 1,
-            Self::Training => 8,
+            Self::Inference | Self::Pipeline | Self::Opening => 1,
+            Self::Training | Self::Loading => 8,
         }
     }
 }
@@ -103,7 +118,8 @@ impl Case {
     pub fn network(&self) -> String {
         match self.work {
             Work::Pipeline => ClassifierName::RecovnetV1.name().to_owned(),
-            Work::Inference | Work::Training => self.network.to_string(),
+            Work::Inference | Work::Training | Work::Loading => self.network.to_string(),
+            Work::Opening => "none".to_owned(),
         }
     }
 }
@@ -138,10 +154,10 @@ impl Lists {
         for &work in &self.work {
             let batches = match self.batches.as_slice() {
                 [] => &[work.default_batch()][..],
-                _ if work == Work::Pipeline => &[1][..],
+                _ if !work.takes_networks() => &[1][..],
                 given => given,
             };
-            let networks = if work == Work::Pipeline { &asked[..1] } else { asked };
+            let networks = if work.takes_networks() { asked } else { &asked[..1] };
             for &network in networks {
                 for device in &self.devices {
                     for &batch in batches {

@@ -2,13 +2,13 @@
 //! one case's memory and caches are not another's.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde::de::DeserializeOwned;
 
+use super::Folders;
 use super::case::Case;
 use super::protocol::{Broken, Ready, Round};
 
@@ -25,7 +25,7 @@ impl Served {
     ///
     /// # Errors
     /// If it cannot be started, or the case not be built.
-    pub fn start(case: &Case, weights: Option<&Path>) -> anyhow::Result<(Self, Ready)> {
+    pub fn start(case: &Case, folders: Folders<'_>) -> anyhow::Result<(Self, Ready)> {
         let program = std::env::current_exe().context("this program does not know where it lies")?;
         let work = case
             .work
@@ -43,8 +43,11 @@ impl Served {
         if let Some(name) = case.precision.to_possible_value() {
             command.args(["--precision", name.get_name()]);
         }
-        if let Some(folder) = weights {
-            command.arg("--weights").arg(folder);
+        let data = folders.data.filter(|_| case.work.takes_data());
+        for (option, folder) in [("--weights", folders.weights), ("--data", data)] {
+            if let Some(folder) = folder {
+                command.arg(option).arg(folder);
+            }
         }
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut process = started.context("a process for the case cannot be started")?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::protocol::Round;
+use super::protocol::{Epoch, Round};
 
 /// Most rounds of warm-up; a case whose first rounds take long has fewer.
 const WARM_UP_ROUNDS: usize = 3;
@@ -29,6 +29,8 @@ pub struct Measured {
     pub rounds: usize,
     /// Median times of the pipeline's parts.
     pub stages: BTreeMap<String, f64>,
+    /// Sums over all rounds of each epoch of training from files.
+    pub epochs: Vec<Epoch>,
 }
 
 /// Warms up, then runs `rounds` rounds, or as many as tell enough.
@@ -66,7 +68,25 @@ fn summary(rounds: &[Round]) -> Measured {
         peak_mib: rounds.iter().filter_map(|round| round.peak_mib).reduce(f64::max),
         rounds: rounds.len(),
         stages: parts.into_iter().map(|(name, times)| (name, median(times))).collect(),
+        epochs: sums(rounds),
     }
+}
+
+/// Each epoch of a round, over all rounds.
+fn sums(rounds: &[Round]) -> Vec<Epoch> {
+    let mut sums: Vec<Epoch> = Vec::new();
+    for epoch in rounds.iter().flat_map(|round| &round.epochs) {
+        match sums.iter_mut().find(|sum| sum.inputs == epoch.inputs) {
+            None => sums.push(epoch.clone()),
+            Some(sum) => {
+                sum.images += epoch.images;
+                sum.seconds += epoch.seconds;
+                sum.loading += epoch.loading;
+                sum.waited += epoch.waited;
+            }
+        }
+    }
+    sums
 }
 
 /// The middle value, or the mean of the two in the middle; NaN of nothing.
@@ -83,6 +103,16 @@ fn median(mut values: Vec<f64>) -> f64 {
 mod tests {
     use super::*;
 
+    fn epoch(images: usize, seconds: f64) -> Epoch {
+        Epoch {
+            inputs: "decoded".to_owned(),
+            images,
+            seconds,
+            loading: seconds / 4.0,
+            waited: seconds / 2.0,
+        }
+    }
+
     /// Rounds that take nothing and say 1, 2, 3, … ms.
     fn counting() -> impl FnMut() -> anyhow::Result<Round> {
         let mut calls = 0.0;
@@ -92,6 +122,7 @@ mod tests {
                 ms: calls,
                 peak_mib: Some(100.0 - calls),
                 stages: BTreeMap::from([("decode".to_owned(), 2.0 * calls)]),
+                epochs: vec![epoch(8, calls)],
             })
         }
     }
@@ -105,6 +136,7 @@ mod tests {
             peak_mib: Some(96.0),
             rounds: 5,
             stages: BTreeMap::from([("decode".to_owned(), 12.0)]),
+            epochs: vec![epoch(40, 30.0)],
         };
         assert_eq!(measured, expected);
         assert_eq!(measure(Some(4), counting()).unwrap().median_ms, 5.5);

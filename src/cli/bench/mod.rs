@@ -3,14 +3,16 @@
 
 mod case;
 mod child;
+mod loading;
 mod measure;
+mod opening;
 mod profile;
 mod protocol;
 mod serve;
 mod workload;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -24,6 +26,7 @@ use super::{Usage, options};
 use case::{Case, Lists, NetworkName, Work};
 use child::Served;
 use measure::Measured;
+use protocol::Epoch;
 
 /// Most images in a batch: what the input alone takes stays below 1 GiB.
 const MAX_BATCH: usize = 1024;
@@ -41,11 +44,11 @@ pub struct BenchArgs {
         default_value = "inference,training,pipeline"
     )]
     work: Vec<Work>,
-    /// Networks for inference and training: resnet50 is the classifier, segmenter-resnet50 the segmenter
+    /// Networks for inference, training and loading: resnet50 is the classifier, segmenter-resnet50 the segmenter
     /// [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     networks: Vec<NetworkName>,
-    /// Images in a batch of 224 x 224 pixels [default: 1 for inference, 8 for training]
+    /// Images in a batch of 224 x 224 pixels [default: 1 for inference, 8 for training and loading]
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = batch)]
     batch: Vec<usize>,
     /// Threads that compute on the CPU [default: one a core]
@@ -54,7 +57,7 @@ pub struct BenchArgs {
     /// What computes: auto, cpu or cuda:N [default: every device there is]
     #[arg(long, value_name = "DEVICE", value_parser = options::device)]
     device: Option<String>,
-    /// What numbers inference and training compute with; bf16 on CUDA only
+    /// What numbers inference, training and loading compute with; bf16 on CUDA only
     #[arg(long, value_enum, default_value_t = options::PrecisionName::F32)]
     precision: options::PrecisionName,
     /// Rounds of each case after its warm-up [default: as many as take 1.5 s, from 3 to 30]
@@ -63,11 +66,15 @@ pub struct BenchArgs {
     /// Folder searched first for the weights of the pipeline; inference and training take random ones
     #[arg(long, value_name = "FOLDER")]
     weights: Option<PathBuf>,
+    /// Data folder whose first pictures loading takes [default: synthetic JPEG files of 1024 x 1024 pixels], or file that
+    /// opening takes [default: the phantom of 3000 x 3000 pixels, uncompressed]
+    #[arg(long, value_name = "FOLDER|FILE")]
+    data: Option<PathBuf>,
     /// Where the lines of JSON go: - for standard output (the default unless that is a terminal), or a file
     #[arg(long, value_name = "-|FILE")]
     json: Option<PathBuf>,
     /// Time every step of the networks' inference on the CPU instead, each alone
-    #[arg(long, conflicts_with_all = ["work", "device", "precision", "weights", "serve"])]
+    #[arg(long, conflicts_with_all = ["work", "device", "precision", "weights", "data", "serve"])]
     profile: bool,
     /// Holds one case, and runs a round for every line on standard input
     #[arg(long, hide = true)]
@@ -109,10 +116,47 @@ enum Outcome {
         rounds: usize,
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         stages_ms: BTreeMap<String, f64>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        epochs: Vec<EpochLine>,
     },
     Failed {
         error: String,
     },
+}
+
+/// An epoch of training from files, over all rounds.
+#[derive(Serialize)]
+struct EpochLine {
+    /// Where its inputs come from: `decoded`, `ready` or `cached`.
+    inputs: String,
+    /// Images of all rounds.
+    images: usize,
+    images_per_second: f64,
+    /// Share of the time, loading included, in which steps waited for inputs.
+    waited: f64,
+    /// Share of the time that went by before the first step.
+    loading: f64,
+}
+
+impl From<Epoch> for EpochLine {
+    fn from(epoch: Epoch) -> Self {
+        Self {
+            inputs: epoch.inputs,
+            images: epoch.images,
+            images_per_second: thousandths(epoch.images as f64 / epoch.seconds),
+            waited: millionths((epoch.waited / epoch.seconds).min(1.0)),
+            loading: millionths((epoch.loading / epoch.seconds).min(1.0)),
+        }
+    }
+}
+
+/// Folders that some work needs.
+#[derive(Debug, Clone, Copy)]
+struct Folders<'a> {
+    /// Weights of the pipeline.
+    weights: Option<&'a Path>,
+    /// Pictures of loading, or the picture of opening.
+    data: Option<&'a Path>,
 }
 
 /// Runs the command; exit code 1 if a case failed.
@@ -120,9 +164,12 @@ enum Outcome {
 /// # Errors
 /// If the arguments contradict each other, a device is not there, or the lines cannot be written.
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    if args.data.is_some() && !args.work.iter().any(|work| work.takes_data()) {
+        return Err(Usage("--data is for --work loading and opening".into()).into());
+    }
     if args.serve {
         return match cases(args, args.device.clone().into_iter().collect()).as_slice() {
-            [case] => serve::serve(case, args.weights.as_deref()),
+            [case] => serve::serve(case, args.folders()),
             _ => Err(
                 Usage("--serve holds one case: one work, network, batch, number of threads and device".into()).into(),
             ),
@@ -155,6 +202,15 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     }
     lines.close()?;
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+impl BenchArgs {
+    fn folders(&self) -> Folders<'_> {
+        Folders {
+            weights: self.weights.as_deref(),
+            data: self.data.as_deref(),
+        }
+    }
 }
 
 fn cases(args: &BenchArgs, devices: Vec<String>) -> Vec<Case> {
@@ -192,7 +248,7 @@ fn devices(asked: Option<&str>) -> anyhow::Result<Vec<String>> {
 }
 
 fn line(case: &Case, args: &BenchArgs) -> Line {
-    let measured = Served::start(case, args.weights.as_deref()).and_then(|(mut served, ready)| {
+    let measured = Served::start(case, args.folders()).and_then(|(mut served, ready)| {
         let measured = measure::measure(args.rounds, || served.round())?;
         Ok((measured, ready))
     });
@@ -204,6 +260,7 @@ fn line(case: &Case, args: &BenchArgs) -> Line {
                 peak_mib,
                 rounds,
                 stages,
+                epochs,
             } = measured;
             let rounded = |(name, time): (String, f64)| (name, thousandths(time));
             Outcome::Measured {
@@ -213,6 +270,7 @@ fn line(case: &Case, args: &BenchArgs) -> Line {
                 loaded_mib: ready.loaded_mib.map(thousandths),
                 rounds,
                 stages_ms: stages.into_iter().map(rounded).collect(),
+                epochs: epochs.into_iter().map(EpochLine::from).collect(),
             }
         }
         Err(error) => Outcome::Failed {
@@ -232,6 +290,10 @@ fn line(case: &Case, args: &BenchArgs) -> Line {
 
 fn thousandths(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
+}
+
+fn millionths(share: f64) -> f64 {
+    (share * 1e6).round() / 1e6
 }
 
 /// The machine and the table's titles.
@@ -279,23 +341,40 @@ fn row(line: &Line) -> String {
             median_ms,
             min_ms,
             peak_mib,
+            rounds,
             stages_ms,
+            epochs,
             ..
         } => {
             let peak = peak_mib.map_or("n/a".to_owned(), |mib| format!("{mib:.0}"));
-            let rate = line.batch as f64 * 1000.0 / median_ms;
+            let images = match epochs.as_slice() {
+                [] => line.batch,
+                epochs => epochs.iter().map(|epoch| epoch.images).sum::<usize>() / rounds,
+            };
+            let rate = images as f64 * 1000.0 / median_ms;
             let stages: Vec<String> = stages_ms.iter().map(|(name, ms)| format!("{name} {ms:.1}")).collect();
             let stages = if stages.is_empty() {
                 String::new()
             } else {
                 format!("\n  {}", stages.join(", "))
             };
+            let epochs: String = epochs.iter().map(epoch_row).collect();
             format!(
-                "{} {median_ms:>10.2} {min_ms:>10.2} {rate:>9.1} {peak:>9}{stages}",
+                "{} {median_ms:>10.2} {min_ms:>10.2} {rate:>9.1} {peak:>9}{stages}{epochs}",
                 describe(line)
             )
         }
     }
+}
+
+fn epoch_row(epoch: &EpochLine) -> String {
+    format!(
+        "\n  {:<8} {:>8.1} images/s, waited {:.1} % of the time ({:.1} % before the first step)",
+        epoch.inputs,
+        epoch.images_per_second,
+        100.0 * epoch.waited,
+        100.0 * epoch.loading
+    )
 }
 
 fn batch(text: &str) -> Result<usize, String> {

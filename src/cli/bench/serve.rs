@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::inference::device::DeviceChoice;
 use crate::nn::ops::cpu::set_threads;
 use crate::training::trainer::STACK_BYTES;
 
+use super::Folders;
 use super::case::Case;
 use super::protocol::{Broken, Ready, Round};
 use super::workload;
@@ -23,12 +23,12 @@ use super::workload;
 ///
 /// # Errors
 /// If the answers cannot be written, or no thread can be started.
-pub fn serve(case: &Case, weights: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub fn serve(case: &Case, folders: Folders<'_>) -> anyhow::Result<ExitCode> {
     let outcome = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("bench".to_owned());
         let running = thread
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, || answer(case, weights))
+            .spawn_scoped(scope, || answer(case, folders))
             .context("the system cannot start a thread")?;
         let crashed = |_| Err(anyhow::anyhow!("internal error, please report it"));
         running.join().unwrap_or_else(crashed)
@@ -44,10 +44,10 @@ pub fn serve(case: &Case, weights: Option<&Path>) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn answer(case: &Case, weights: Option<&Path>) -> anyhow::Result<()> {
+fn answer(case: &Case, folders: Folders<'_>) -> anyhow::Result<()> {
     set_threads(case.threads)?;
     let opened = case.device.parse::<DeviceChoice>()?.open()?;
-    let mut rounds = workload::build(case, &opened.device, weights)?;
+    let mut rounds = workload::build(case, &opened.device, folders)?;
     say(&Ready {
         device: opened.label,
         loaded_mib: process_mib("VmRSS"),
@@ -60,6 +60,7 @@ fn answer(case: &Case, weights: Option<&Path>) -> anyhow::Result<()> {
             ms: ms(timed.elapsed),
             peak_mib: process_mib("VmHWM"),
             stages: timed.stages.into_iter().map(name).collect::<BTreeMap<_, _>>(),
+            epochs: timed.epochs,
         })?;
     }
     Ok(())

@@ -21,9 +21,11 @@ use crate::training::recipe::Recipe;
 use crate::training::step::{StepConfig, step};
 
 use super::case::{Case, Head, Work};
+use super::protocol::Epoch;
+use super::{Folders, loading, opening};
 
 /// Side of the networks' input, in pixels: the paper's.
-const SIZE: usize = 224;
+pub const SIZE: usize = 224;
 /// The phantom's size in the pipeline: that of a usual radiograph.
 const PICTURE: (u32, u32) = (2000, 2500);
 /// Seed of weights and pictures.
@@ -35,6 +37,8 @@ pub struct Timed {
     pub elapsed: Duration,
     /// Parts by name.
     pub stages: BTreeMap<&'static str, Duration>,
+    /// Epochs if it trains from files.
+    pub epochs: Vec<Epoch>,
 }
 
 /// Runs a round.
@@ -43,14 +47,16 @@ pub type Rounds = Box<dyn FnMut() -> anyhow::Result<Timed>>;
 /// Builds a case.
 ///
 /// # Errors
-/// If the device has no room for it, or the pipeline's weights are not there.
-pub fn build(case: &Case, device: &Device, weights: Option<&Path>) -> anyhow::Result<Rounds> {
+/// If the device has no room for it, the pipeline's weights are not there, or the data cannot be used.
+pub fn build(case: &Case, device: &Device, folders: Folders<'_>) -> anyhow::Result<Rounds> {
     match (case.work, case.network.head) {
         (Work::Inference, Head::Classifier) => classify(case, device),
         (Work::Inference, Head::Segmenter) => segment(case, device),
         (Work::Training, Head::Classifier) => train::<Classification>(case, Task::Baseline, device),
         (Work::Training, Head::Segmenter) => train::<Segmentation>(case, Task::Segmenter, device),
-        (Work::Pipeline, _) => predict(case, weights),
+        (Work::Loading, _) => loading::build(case, device, folders.data),
+        (Work::Pipeline, _) => predict(case, folders.weights),
+        (Work::Opening, _) => opening::build(folders.data),
     }
 }
 
@@ -61,6 +67,7 @@ fn timed(call: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Timed> {
     Ok(Timed {
         elapsed: start.elapsed(),
         stages: BTreeMap::new(),
+        epochs: Vec::new(),
     })
 }
 
@@ -164,7 +171,11 @@ fn predict(case: &Case, weights: Option<&Path>) -> anyhow::Result<Rounds> {
             ("segmenter alone", segmenter_alone),
             ("classifier alone", classifier_alone),
         ]);
-        Ok(Timed { elapsed, stages })
+        Ok(Timed {
+            elapsed,
+            stages,
+            epochs: Vec::new(),
+        })
     }))
 }
 

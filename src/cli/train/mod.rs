@@ -18,6 +18,7 @@ use crate::training::Error;
 use crate::training::control::Controls;
 use crate::training::dataset::paper_table::Comparison;
 use crate::training::event::{Line, TrainingEvent};
+use crate::training::recipe::limits;
 use crate::training::request::{OnHangup, Request};
 use crate::training::trainer::{self, Job, Session};
 
@@ -127,6 +128,9 @@ pub struct SessionArgs {
     /// Seconds between two checkpoints inside an epoch; 0 is after every batch [default: 60].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub checkpoint_every: Option<f64>,
+    /// Keep the network of every so many epochs as epoch-0005.safetensors, with its card [default: best and last only].
+    #[arg(long, value_name = "EPOCHS", value_parser = |text: &str| recipe::count(text, limits::KEEP_EVERY))]
+    pub keep_every: Option<usize>,
     /// Most memory to use, in MiB; batches are cut smaller to stay below it [default: what is free].
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
     pub memory: Option<u32>,
@@ -211,6 +215,7 @@ impl SessionArgs {
             threads: self.threads.or(request.threads),
             nice: self.nice.unwrap_or(request.nice),
             checkpoint_seconds: self.checkpoint_every.unwrap_or(request.checkpoint_seconds),
+            keep_every: self.keep_every.or(request.keep_every),
             memory_mib: self.memory.map(f64::from).or(request.memory_mib),
             cache: request.cache && !self.no_cache,
             cache_folder: self.cache.clone().or(request.cache_folder),
@@ -253,6 +258,8 @@ fn prepare(request: &Request) -> anyhow::Result<Job> {
         request.checkpoint_seconds.is_finite() && request.checkpoint_seconds >= 0.0,
         Usage("the time between checkpoints is no number of seconds".to_owned())
     );
+    let kept = request.keep_every.map(|every| limits::KEEP_EVERY.check_count(every));
+    kept.transpose().map_err(|setting| Usage(setting.to_string()))?;
     Ok(Job {
         config: request.config.clone(),
         data: request.data.clone(),
@@ -265,6 +272,7 @@ fn prepare(request: &Request) -> anyhow::Result<Job> {
         session: Session {
             device: opened.label,
             checkpoint_every: Duration::from_secs_f64(request.checkpoint_seconds),
+            keep_every: request.keep_every,
             memory_mib: request.memory_mib,
             reports: folders::checks(),
             cache: request
@@ -302,8 +310,9 @@ fn train(job: &Job, controls: &Controls, events: &mut Events) -> anyhow::Result<
         Ok(outcome) => {
             let best = outcome.best;
             say(&format!(
-                "best epoch {} with {:.4} on the validation part: {}",
+                "best epoch {} with {} {:.4} on the validation part: {}",
                 best.epoch,
+                job.config.best_metric().name(),
                 best.score,
                 outcome.weights.display()
             ));

@@ -10,7 +10,9 @@ use crate::nn::{Aspect, BackboneKind, Graph, Region};
 use crate::training::adam::AdamForm;
 use crate::training::check::gate::OnLeakage;
 use crate::training::dataset::Category;
-use crate::training::recipe::{Augmenting, ClassWeights, Config, Decay, Limit, Recipe, Sampling, Stage, limits};
+use crate::training::recipe::{
+    Augmenting, BestBy, ClassWeights, Config, Decay, Limit, Recipe, Sampling, Stage, limits,
+};
 
 /// Which settings to start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -137,7 +139,12 @@ pub struct RecipeArgs {
     /// Plateau: epochs without a better score after which the rate falls.
     #[arg(long, value_name = "EPOCHS", value_parser = |text: &str| count(text, limits::PATIENCE))]
     decay_patience: Option<usize>,
-    /// End when the score has not risen for so many epochs of the last image size [default: never].
+    /// Metric of the validation part that decides which epoch is the best, and what early stopping and plateaus go by:
+    /// `roc_auc`, sensitivity, specificity, precision, f1, f2, accuracy or loss of a classifier; dice, iou, sensitivity,
+    /// specificity or loss of a segmenter [default: `roc_auc`, dice].
+    #[arg(long, value_name = "METRIC", value_parser = best_by)]
+    best_by: Option<BestBy>,
+    /// End when the score has not become better for so many epochs of the last image size [default: never].
     #[arg(long, value_name = "EPOCHS", value_parser = |text: &str| count(text, limits::PATIENCE))]
     early_stopping: Option<usize>,
     /// Form of Adam.
@@ -235,6 +242,9 @@ impl RecipeArgs {
         put(&mut config.augmentation.rotation_deg, self.rotation);
         put(&mut config.aspect, self.aspect.map(Aspect::from));
         put(&mut config.sampling, self.sampling.map(Sampling::from));
+        if let Some(metric) = self.best_by {
+            config.choose_best_by(metric);
+        }
         config.patience = self.early_stopping.or(config.patience);
         config.on_leakage = match self.on_leakage {
             LeakageName::Refuse => Some(OnLeakage::Refuse),
@@ -380,7 +390,7 @@ fn number(text: &str, limit: Limit) -> Result<f64, String> {
     Ok(value)
 }
 
-fn count(text: &str, limit: Limit) -> Result<usize, String> {
+pub(super) fn count(text: &str, limit: Limit) -> Result<usize, String> {
     number(text, limit)?;
     usize::from_str(text).map_err(|_| "a whole number is needed".to_owned())
 }
@@ -407,6 +417,11 @@ fn stage(text: &str) -> Result<Stage, String> {
         size: count(size, limits::SIZE)?,
         epochs: count(epochs, limits::EPOCHS)?,
     })
+}
+
+fn best_by(text: &str) -> Result<BestBy, String> {
+    let names = || BestBy::ALL.map(BestBy::name).join(", ");
+    BestBy::named(text).ok_or_else(|| format!("there are {}", names()))
 }
 
 fn class_weights(text: &str) -> Result<ClassWeights, String> {

@@ -20,7 +20,7 @@ pub struct Setting {
 }
 
 impl Setting {
-    fn new(name: &'static str, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
+    pub(super) fn new(name: &'static str, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
         Self {
             name,
             value: value.to_string(),
@@ -74,7 +74,11 @@ impl Limit {
         Err(Setting::new(self.name, value, range))
     }
 
-    fn check_count(self, value: usize) -> Result<(), Setting> {
+    /// Whether a whole number is in range.
+    ///
+    /// # Errors
+    /// Naming setting, value and range.
+    pub fn check_count(self, value: usize) -> Result<(), Setting> {
         self.check(value as f64)
     }
 }
@@ -117,6 +121,8 @@ pub mod limits {
     pub const DICE_SMOOTH: Limit = Limit::number("the Dice loss's smoothing", 1e-12, 1e6);
     /// Share of the target that goes to the other class.
     pub const LABEL_SMOOTHING: Limit = Limit::number("the label smoothing", 0.0, 0.5);
+    /// Epochs from one kept network to the next.
+    pub const KEEP_EVERY: Limit = Limit::count("the number of epochs between kept networks", 1, 10_000);
     /// Epochs without a better score.
     pub const PATIENCE: Limit = Limit::count("the patience", 1, 10_000);
     /// Share of a stage's steps in which the rate warms up.
@@ -147,6 +153,7 @@ impl Config {
         self.epsilon.map_or(Ok(()), |epsilon| limits::EPSILON.check(epsilon))?;
         self.clip.map_or(Ok(()), |clip| limits::CLIP.check(clip))?;
         limits::BN_MOMENTUM.check(self.bn_momentum)?;
+        self.best_metric().check(self.task)?;
         self.patience
             .map_or(Ok(()), |patience| limits::PATIENCE.check_count(patience))?;
         self.check_schedule()?;

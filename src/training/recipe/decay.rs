@@ -28,7 +28,7 @@ pub enum Decay {
         /// What the rate is multiplied with then.
         factor: f64,
     },
-    /// Multiplied by a factor when the validation score has not risen for some epochs.
+    /// Multiplied by a factor when the validation score has not become better for some epochs.
     Plateau {
         /// Epochs without a better score after which the rate falls.
         patience: usize,

@@ -1,5 +1,6 @@
 //! Everything that decides what a run computes: the two recipes and the settings that a run folder records.
 
+mod best_by;
 mod check;
 mod choices;
 mod decay;
@@ -16,6 +17,7 @@ use super::event::EpochRecord;
 use super::loss::{Losses, Objective};
 use super::split::SPLIT_VERSION;
 
+pub use best_by::BestBy;
 pub use check::{Limit, Setting, limits};
 pub use choices::{Augmenting, ClassWeights, Sampling};
 pub(super) use decay::idle_epochs;
@@ -88,6 +90,10 @@ pub struct Config {
     pub bn_momentum: f64,
     /// What an epoch is drawn from (classifiers only; segmenters take every image once).
     pub sampling: Sampling,
+    /// Which metric of the validation part decides which epoch is the best: of that one the weights are kept, and by it
+    /// early stopping and plateaus of the rate are judged. The task's own if `None`; see [`Config::best_metric`].
+    #[serde(default)]
+    pub best_by: Option<BestBy>,
     /// Epochs without a better score after which the run ends; `None` goes on to the last.
     #[serde(default)]
     pub patience: Option<usize>,
@@ -175,6 +181,7 @@ impl Recipe {
             } else {
                 Sampling::ByClass
             },
+            best_by: None,
             patience: None,
             precision: Precision::F32,
             augmentation: Augmentation::PAPER,
@@ -235,6 +242,16 @@ impl Config {
             region: self.region,
             ..InputSpec::of(self.encoder, self.graph)
         }
+    }
+
+    /// The metric that decides which epoch is the best.
+    pub fn best_metric(&self) -> BestBy {
+        self.best_by.unwrap_or_else(|| BestBy::own(self.task))
+    }
+
+    /// Chooses the metric that decides which epoch is the best; the task's own is as good as none.
+    pub fn choose_best_by(&mut self, metric: BestBy) {
+        self.best_by = (metric != BestBy::own(self.task)).then_some(metric);
     }
 
     /// Images of a step.

@@ -75,6 +75,15 @@ pub fn compare(first: &Path, second: &Path) -> Result<Comparison, Error> {
         mcnemar: None,
         notes: Vec::new(),
     };
+    if let [Some(first), Some(second)] = runs.each_ref().map(|run| run.best.as_ref())
+        && first.metric != second.metric
+    {
+        comparison.notes.push(format!(
+            "The best epoch of {} is the one with the best {}, that of {} the one with the best {}: their \
+             validation_score is not the same metric.",
+            runs[0].name, first.metric, runs[1].name, second.metric
+        ));
+    }
     let in_both = |split: &&&str| {
         runs.iter()
             .all(|run| run.evaluations.iter().any(|have| have == **split))

@@ -13,6 +13,7 @@ use crate::atomic_file;
 use crate::nn::ModelCard;
 use crate::training::audit;
 use crate::training::evaluation::saved;
+use crate::training::kept::kept_epoch;
 use crate::training::recipe::Recipe;
 use crate::training::request::Request;
 
@@ -137,6 +138,7 @@ fn read(folder: &Path) -> Run {
         epochs,
         curves: metrics.curves,
         best: metrics.best,
+        kept: kept(folder),
         version: card.as_ref().map(|card| (card.version.clone(), card.sha256.clone())),
         bytes,
         modified,
@@ -326,6 +328,17 @@ fn extent(folder: &Path) -> (u64, u64) {
         let modified = about.modified().map_or(0, seconds);
         (bytes + about.len(), latest.max(modified))
     })
+}
+
+/// Epochs whose networks are kept for themselves; those without a card were never finished.
+fn kept(folder: &Path) -> Vec<usize> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut epochs: Vec<usize> = entries
+        .filter(|entry| entry.path().with_extension("json").is_file())
+        .filter_map(|entry| kept_epoch(&entry.file_name().to_string_lossy()))
+        .collect();
+    epochs.sort_unstable();
+    epochs
 }
 
 fn evaluations(folder: &Path) -> Vec<String> {

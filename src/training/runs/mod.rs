@@ -18,8 +18,11 @@ pub use folder::{audit_folder, best_weights, card, evaluation_folder, list, open
 pub use own_split::{own_options, split_warning};
 pub use trash::delete;
 
+pub use super::kept::kept_weights;
+
 use super::Task;
 use super::audit::Light;
+use super::recipe::BestBy;
 
 /// A curve: epoch and value.
 pub type Curve = Vec<[f64; 2]>;
@@ -61,6 +64,13 @@ pub struct BestEpoch {
     pub metric: String,
 }
 
+impl BestEpoch {
+    /// The score so that more is better; a loss stands below all other metrics.
+    pub fn rank(&self) -> f64 {
+        BestBy::named(&self.metric).map_or(self.score, |metric| metric.rank(self.score))
+    }
+}
+
 /// One run folder: a row of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Run {
@@ -86,6 +96,8 @@ pub struct Run {
     pub curves: BTreeMap<String, Curve>,
     /// Best epoch.
     pub best: Option<BestEpoch>,
+    /// Epochs whose networks are kept for themselves, in their order; see [`kept_weights`].
+    pub kept: Vec<usize>,
     /// Version and SHA-256 in the card of the best weights.
     pub version: Option<(String, String)>,
     /// Bytes of everything in the folder.

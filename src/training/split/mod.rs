@@ -4,6 +4,7 @@
 mod choose;
 pub mod file;
 mod rule;
+mod together;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use rule::{Leakage, Split, SplitRule};
+pub use together::keep_together;
 
 /// Why data cannot be parted as they should be.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,18 @@ pub enum Error {
         /// Number of such images.
         count: usize,
     },
+    /// A split that only a check of the data makes.
+    #[error(
+        "the rule together needs the copies that a check of the data finds: write such a split with \
+         'recovnet check-data --together FILE' and name the file (--split-file)"
+    )]
+    Together,
+    /// Every group of a part shares a picture with one of another part.
+    #[error(
+        "with groups that share a picture in one part, no image is left in the part {0}; add groups with other pictures, \
+         or take copies out of the data"
+    )]
+    Emptied(Part),
     /// A split file cannot be used.
     #[error("{path}: {reason}")]
     File {

@@ -27,19 +27,29 @@ pub enum SplitRule {
     Paper,
     /// As [`SplitRule::Paper`], image by image as the paper did it: patients are on both sides.
     PaperRandom,
+    /// By another rule, after which groups that share a picture were put into one part
+    /// ([`keep_together`](super::keep_together)). A file keeps it, because it depends on what a check found.
+    Together,
 }
 
 impl SplitRule {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Hash, Self::Predefined, Self::Paper, Self::PaperRandom];
+    pub const ALL: [Self; 5] = [
+        Self::Hash,
+        Self::Predefined,
+        Self::Paper,
+        Self::PaperRandom,
+        Self::Together,
+    ];
 
-    /// `hash`, `predefined`, `paper` or `paper-random`.
+    /// `hash`, `predefined`, `paper`, `paper-random` or `together`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hash => "hash",
             Self::Predefined => "predefined",
             Self::Paper => "paper",
             Self::PaperRandom => "paper-random",
+            Self::Together => "together",
         }
     }
 }
@@ -122,7 +132,7 @@ impl Split {
     /// Parts rows by a rule. The seed has no say in [`SplitRule::Hash`].
     ///
     /// # Errors
-    /// If the rule is [`SplitRule::Predefined`] and a row has no predefined part.
+    /// If the rule is [`SplitRule::Predefined`] and a row has no predefined part, or [`SplitRule::Together`].
     pub fn assign(rows: &mut [Row], rule: SplitRule, seed: u64) -> Result<Self, Error> {
         match rule {
             SplitRule::Hash => {
@@ -150,6 +160,7 @@ impl Split {
                 by_ratio(rows, seed, |row| &row.file);
                 keep_validation(rows, seed);
             }
+            SplitRule::Together => return Err(Error::Together),
         }
         Ok(Self::of(rows, rule, seed))
     }

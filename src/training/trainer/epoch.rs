@@ -115,6 +115,8 @@ impl<P: Phase> Run<'_, '_, P> {
     /// Trains and evaluates an epoch, and keeps what came of it.
     pub(super) fn epoch(&mut self, epoch: usize, data: &Data, described: &serde_json::Value) -> Result<(), Error> {
         self.make_room(data)?;
+        // After what batches need was measured, and until the epoch ends.
+        let _ahead = self.decode_ahead(epoch);
         let trained = self.train_epoch(epoch, data)?;
         let begin = Instant::now();
         let tally = match self.evaluate_after(data, epoch + 1, Some(trained)) {
@@ -125,18 +127,22 @@ impl<P: Phase> Run<'_, '_, P> {
             }
             outcome => outcome?,
         };
-        let score = P::score(&tally).filter(|score| score.is_finite() && tally.loss.is_finite());
-        let score = score.ok_or(Error::DivergedOnValidation { epoch: epoch + 1 })?;
+        if !P::score(&tally).is_some_and(f64::is_finite) || !tally.loss.is_finite() {
+            return Err(Error::DivergedOnValidation { epoch: epoch + 1 });
+        }
+        let best_by = self.config.best_metric();
+        let (mut metrics, validation_loss) = (P::metrics(&tally), tally.loss / tally.images as f64);
+        let score = best_by.take(&mut metrics, validation_loss);
         let record = EpochRecord {
             epoch: epoch + 1,
             epochs: self.config.epochs(),
             size: data.size,
             train_loss: f64::from_bits(trained.loss_bits) / trained.steps as f64,
             rate: trained.rate,
-            validation_loss: tally.loss / tally.images as f64,
-            metric: P::METRIC.to_owned(),
+            validation_loss,
+            metric: best_by.name().to_owned(),
             validation_score: score,
-            validation: P::metrics(&tally),
+            validation: metrics,
             best: false,
             images: trained.images,
             seconds: trained.seconds + begin.elapsed().as_secs_f64(),

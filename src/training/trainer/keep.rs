@@ -119,10 +119,10 @@ impl<P: Phase> Run<'_, '_, P> {
             score: record.validation_score,
             size: record.size,
         };
-        record.best = self
-            .progress
-            .best
-            .is_none_or(|best| best.size != reached.size || best.score < reached.score);
+        record.best = self.progress.best.is_none_or(|best| {
+            let best_by = self.config.best_metric();
+            best.size != reached.size || best_by.is_better(reached.score, best.score)
+        });
         if record.best {
             self.progress.best = Some(reached);
         }
@@ -136,6 +136,7 @@ impl<P: Phase> Run<'_, '_, P> {
             self.save_best(reached, tally, described)
                 .map_err(|error| advised(error, kept))?;
         }
+        self.try_save_kept(reached, tally, described)?;
         let (epoch, size) = (record.epoch, record.size);
         self.outlet.emit(TrainingEvent::Epoch(record));
         self.tell_of_fall(rates);
@@ -182,7 +183,8 @@ impl<P: Phase> Run<'_, '_, P> {
 
     fn tell_of_fall(&mut self, (next, last): (Option<f64>, f64)) {
         if let Some(next) = next.filter(|next| *next < last * 0.999) {
-            let text = format!("the score stands still: the learning rate falls to {next:.3e}");
+            let metric = self.config.best_metric().name();
+            let text = format!("the validation part's {metric} stands still: the learning rate falls to {next:.3e}");
             self.outlet.note(NoteKind::RateFell, text);
         }
     }
@@ -204,6 +206,59 @@ impl<P: Phase> Run<'_, '_, P> {
         }
         let tally = self.evaluate(data, best.epoch)?;
         self.save_best(best, &tally, described)
+    }
+
+    /// Whether the network of an epoch is to be kept for itself.
+    fn is_kept(&self, epoch: usize) -> bool {
+        self.session.keep_every.is_some_and(|every| epoch.is_multiple_of(every))
+    }
+
+    /// Keeps the network of an epoch for itself, if one is due. The run can go on without.
+    fn try_save_kept(&mut self, of: Best, tally: &Tally, described: &serde_json::Value) -> Result<(), Error> {
+        if !self.is_kept(of.epoch) {
+            return Ok(());
+        }
+        match self.save_kept(of, tally, described) {
+            Err(error @ (Error::Run { .. } | Error::Network(nn::Error::Weights { .. }))) => {
+                let text = format!(
+                    "{error}; the run goes on, and the network of epoch {} is not kept",
+                    of.epoch
+                );
+                self.outlet.note(NoteKind::NotWritten, text);
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn save_kept(&self, of: Best, tally: &Tally, described: &serde_json::Value) -> Result<(), Error> {
+        let sha256 = self.folder.save_kept(of.epoch, &self.network, &self.metadata(of))?;
+        let mut card = card::card(&self.config, described, of, tally, sha256);
+        // It may be the best, or not.
+        card.details.remove(card::BEST_EPOCH);
+        card.details.insert(EPOCH.to_owned(), of.epoch.into());
+        self.folder.save_kept_card(of.epoch, &card)
+    }
+
+    /// Keeps the network of the last epoch if a process ended just before it had; returns the data if it had to read
+    /// them for that.
+    pub(super) fn restore_kept(&mut self, described: &serde_json::Value) -> Result<Option<Data>, Error> {
+        let Some(last) = self.progress.records.last() else {
+            return Ok(None);
+        };
+        let of = Best {
+            epoch: last.epoch,
+            score: last.validation_score,
+            size: last.size,
+        };
+        let at_its_end = self.progress.within == Within::default();
+        if !at_its_end || !self.is_kept(of.epoch) || self.folder.has_kept(of.epoch) {
+            return Ok(None);
+        }
+        let data = self.load(of.size)?;
+        let tally = self.evaluate(&data, of.epoch)?;
+        self.try_save_kept(of, &tally, described)?;
+        Ok(Some(data))
     }
 
     /// What a weights file says of itself.

@@ -1,8 +1,10 @@
 //! The data of a run: which rows it uses, whether it may, and the samples of an image size.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Job, Run};
+use crate::nn::InputSpec;
 use crate::nn::ops::cpu;
 use crate::training::Error;
 use crate::training::check::gate::{self, OnLeakage, Record};
@@ -11,8 +13,8 @@ use crate::training::checkpoint::RunFolder;
 use crate::training::control::Controls;
 use crate::training::event::{NoteKind, TrainingEvent};
 use crate::training::initial::Initial;
-use crate::training::input_cache::{DEFAULT_LIMIT, InputCache};
-use crate::training::lungs::{Lungs, Source};
+use crate::training::input_cache::{DEFAULT_LIMIT, Geometry, InputCache};
+use crate::training::lungs::{Later, Lungs, Source};
 use crate::training::manifest::{Manifest, Row};
 use crate::training::outlet::Outlet;
 use crate::training::phase::{self, Phase};
@@ -120,6 +122,15 @@ fn words(stage: Stage) -> &'static str {
     }
 }
 
+/// What a phase's inputs of a spec have in common.
+pub(super) fn geometry<'a, P: Phase>(spec: &'a InputSpec, lungs: Option<&'a Lungs>) -> Geometry<'a> {
+    Geometry {
+        spec,
+        masks: P::MASKS,
+        segmenter: lungs.map(Lungs::name),
+    }
+}
+
 impl<P: Phase> Run<'_, '_, P> {
     /// Brings all images of training and validation part to a size.
     pub(super) fn load(&mut self, size: usize) -> Result<Data, Error> {
@@ -127,16 +138,34 @@ impl<P: Phase> Run<'_, '_, P> {
         let first = part(Part::Train).count();
         let rows: Vec<&Row> = part(Part::Train).chain(part(Part::Validation)).collect();
         let total = rows.len();
+        // Whole pictures are decoded ahead beside the steps; a segmenter would compete with them.
+        let later = if self.config.region.is_full() {
+            BTreeSet::new()
+        } else {
+            self.later_sizes(size)
+        };
         let outlet = &mut *self.outlet;
         let mut on_progress = |done| outlet.emit(TrainingEvent::Loading { done, total, size });
-        let (spec, cancel) = (self.config.input(size), self.controls.at_once());
-        let folder = self.session.cache.as_ref().filter(|_| spec.region.is_full());
-        let cache = folder.map(|folder| InputCache::open(folder, DEFAULT_LIMIT, &spec, P::MASKS));
+        let config = &self.config;
+        let (spec, cancel) = (config.input(size), self.controls.at_once());
+        let lungs = self.lungs.as_ref().filter(|_| !spec.region.is_full());
+        let folder = self.session.cache.as_deref();
+        let open = |spec: &InputSpec| {
+            let geometry = geometry::<P>(spec, lungs);
+            folder.map(|folder| InputCache::open(folder, DEFAULT_LIMIT, &geometry))
+        };
+        let cache = open(&spec);
+        let later = later.into_iter().filter_map(|size| {
+            let later = config.input(size);
+            let cache = open(&later)?.sparing(&geometry::<P>(&spec, lungs));
+            Some(Later { spec: later, cache })
+        });
         let source = Source {
             spec: &spec,
             masks: P::MASKS,
             cache: cache.as_ref(),
-            lungs: self.lungs.as_ref(),
+            lungs,
+            later: &later.collect::<Vec<_>>(),
         };
         let mut train = source.load(&rows, cancel, &mut on_progress)?;
         if let Some(problem) = cache.and_then(|cache| cache.stats().problem) {
@@ -149,5 +178,12 @@ impl<P: Phase> Run<'_, '_, P> {
             train,
             validation,
         })
+    }
+
+    /// Image sizes that follow in the schedule, other than this one.
+    fn later_sizes(&self, size: usize) -> BTreeSet<usize> {
+        let epochs = self.progress.records.len()..self.config.epochs();
+        let sizes = epochs.map(|epoch| self.config.size_of(epoch));
+        sizes.filter(|&later| later != size).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The training loop. It tells a callback what happens and knows no listener; a run that was stopped or killed goes on
 //! after its last checkpoint as if nothing had been.
 
+mod ahead;
 mod epoch;
 mod estimate;
 mod keep;
@@ -77,6 +78,8 @@ pub struct Session {
     pub device: String,
     /// Time between two checkpoints inside an epoch; longer where one takes long. 0 is after every batch.
     pub checkpoint_every: Duration,
+    /// Epochs from one network that is kept for itself to the next, beside the best and the last; none is if `None`.
+    pub keep_every: Option<usize>,
     /// Most memory that the run may have, in MiB; what is free if `None`. Batches are cut smaller to stay below it.
     pub memory_mib: Option<f64>,
     /// Where reports of checked data are kept; see [`Config::on_leakage`].
@@ -94,6 +97,7 @@ impl Default for Session {
         Self {
             device: "CPU".to_owned(),
             checkpoint_every: Duration::from_mins(1),
+            keep_every: None,
             memory_mib: None,
             reports: None,
             cache: None,
@@ -166,7 +170,7 @@ fn last_event(outcome: &Result<Outcome, Error>, outlet: &Outlet<'_>) -> Training
 struct Run<'a, 'o, P: Phase> {
     config: Config,
     session: Session,
-    rows: Vec<Row>,
+    rows: Arc<[Row]>,
     learned: Vec<Learned>,
     /// What a check of the data found, if there was one.
     check: Option<Record>,
@@ -211,6 +215,8 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
                 .filter(|_| needs_lungs)
                 .map(|lungs| lungs.sha256().to_owned()),
             split: manifest.split.id.clone(),
+            // What is recorded says which it is.
+            best_by: Some(job.config.best_metric()),
             ..job.config.clone()
         };
         let rows = rows::<P>(job, &manifest, &config, initial.as_ref())?;
@@ -224,7 +230,7 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
         let mut run = Self {
             objective: config.objective(pool.count()),
             pool: Arc::new(pool),
-            rows,
+            rows: rows.into(),
             learned: initial.map(|initial| initial.learned).unwrap_or_default(),
             check,
             lungs,
@@ -303,7 +309,7 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
             described["check"] =
                 json!({"leakage": check.leakage, "on_leakage": check.on_leakage, "left_out": check.left_out.len()});
         }
-        let mut data: Option<Data> = None;
+        let mut data = self.restore_kept(&described)?;
         for epoch in self.progress.records.len()..self.config.epochs() {
             if self.has_stopped_early() {
                 break;
@@ -343,7 +349,8 @@ impl<'a, 'o, P: Phase> Run<'a, 'o, P> {
         if idle < patience {
             return false;
         }
-        let text = format!("stops early: {idle} epochs brought no better score");
+        let metric = self.config.best_metric().name();
+        let text = format!("stops early: {idle} epochs brought no better {metric} on the validation part");
         self.outlet.note(NoteKind::StoppedEarly, text);
         true
     }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::training::audit::Light;
-use crate::training::runs::Run;
+use crate::training::runs::{BestEpoch, Run};
 use crate::viewer::wording;
 
 /// A column.
@@ -93,7 +93,7 @@ impl Column {
     }
 
     fn compare(self, a: &Run, b: &Run) -> Ordering {
-        let score = |run: &Run| run.best.as_ref().map_or(f64::NEG_INFINITY, |best| best.score);
+        let score = |run: &Run| run.best.as_ref().map_or(f64::NEG_INFINITY, BestEpoch::rank);
         match self {
             Self::Name => a.name.cmp(&b.name),
             Self::Model => a.model.cmp(&b.model),

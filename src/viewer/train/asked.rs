@@ -53,6 +53,8 @@ fn over(form: &Form, request: Request) -> Request {
     Request {
         device: form.device.trim().to_owned(),
         threads: form.threads.trim().parse().ok(),
+        // An empty field says nothing of a run that is gone on with.
+        keep_every: form.kept_every().or(request.keep_every),
         nice: match form.priority {
             Priority::Low => NICE,
             Priority::Normal => 0,

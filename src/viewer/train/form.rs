@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::settings::{SETTINGS, Setting, setting};
-use crate::training::recipe::{Config, Recipe};
+use crate::training::recipe::{Config, Limit, Recipe, limits};
 use crate::training::request::Request;
 use crate::training::runs::best_weights;
 use crate::training::{BackboneKind, Region, Task};
@@ -79,6 +79,8 @@ pub enum Text {
     Device,
     /// Threads it computes with.
     Threads,
+    /// Epochs from one kept network to the next.
+    KeepEvery,
 }
 
 /// What is to be trained.
@@ -109,6 +111,8 @@ pub struct Form {
     pub device: String,
     /// Threads it computes with; empty for the program's own choice.
     pub threads: String,
+    /// Epochs from one network that is kept for itself to the next; empty for none.
+    pub keep_every: String,
     /// How it shares the machine.
     pub priority: Priority,
 }
@@ -128,6 +132,7 @@ impl Default for Form {
             resume: false,
             device: "auto".to_owned(),
             threads: String::new(),
+            keep_every: String::new(),
             priority: Priority::Low,
         }
     }
@@ -150,7 +155,7 @@ impl Form {
     }
 
     /// Takes over everything that a run was asked for, to make it once more in the request's folder. What the form has
-    /// no field for (checkpoints, memory, cache, images watched by name) is as in a new run.
+    /// no field for (time between checkpoints, memory, cache, images watched by name) is as in a new run.
     pub fn repeat(&mut self, request: &Request) {
         let path = |path: &Path| path.display().to_string();
         let init = request.init.as_deref();
@@ -171,6 +176,7 @@ impl Form {
             run_folder: path(&request.run),
             device: request.device.clone(),
             threads: request.threads.map(|number| number.to_string()).unwrap_or_default(),
+            keep_every: request.keep_every.map(|every| every.to_string()).unwrap_or_default(),
             priority: if request.nice > 0 {
                 Priority::Low
             } else {
@@ -232,6 +238,7 @@ impl Form {
             Text::Watched => self.watch = text,
             Text::Device => self.device = text,
             Text::Threads => self.threads = text,
+            Text::KeepEvery => self.keep_every = text,
         }
     }
 
@@ -243,6 +250,19 @@ impl Form {
                 .parse()
                 .is_ok_and(|number: usize| (1..=MOST_THREADS).contains(&number));
         (!valid).then(|| format!("a whole number between 1 and {MOST_THREADS}, or nothing"))
+    }
+
+    /// Epochs from one network that is kept for itself to the next.
+    pub fn kept_every(&self) -> Option<usize> {
+        let every = self.keep_every.trim().parse().ok();
+        every.filter(|every| limits::KEEP_EVERY.check_count(*every).is_ok())
+    }
+
+    /// What is wrong with it, if anything.
+    pub fn keep_every_problem(&self) -> Option<String> {
+        let valid = self.keep_every.trim().is_empty() || self.kept_every().is_some();
+        let Limit { low, high, .. } = limits::KEEP_EVERY;
+        (!valid).then(|| format!("a whole number between {low} and {high}, or nothing"))
     }
 
     /// Images that are looked at after every epoch.
@@ -287,6 +307,9 @@ impl Form {
         if let Some(problem) = self.threads_problem() {
             return Some(format!("Threads: {problem}."));
         }
+        if let Some(problem) = self.keep_every_problem() {
+            return Some(format!("Keep every: {problem}."));
+        }
         if let Some(problem) = self.device_problem() {
             return Some(format!("Device: {problem}."));
         }
@@ -320,6 +343,7 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::recipe::BestBy;
 
     #[test]
     fn a_wrong_value_stays_in_its_field_and_out_of_the_configuration() {
@@ -376,6 +400,42 @@ mod tests {
             assert_eq!((&form.config, form.run_folder.as_str()), (&request.config, "run-2"));
             assert!(!form.resume);
         }
+    }
+
+    #[test]
+    fn networks_are_kept_every_few_epochs_or_not_at_all() {
+        let mut form = Form {
+            run_folder: "run".to_owned(),
+            ..Form::default()
+        };
+        for (text, every) in [("", None), (" 5 ", Some(5)), ("10000", Some(10_000))] {
+            form.type_text(Text::KeepEvery, text.to_owned());
+            assert_eq!((form.kept_every(), form.problem()), (every, None), "{text}");
+        }
+        for text in ["0", "10001", "-1", "2.5", "all"] {
+            form.type_text(Text::KeepEvery, text.to_owned());
+            assert_eq!(form.kept_every(), None, "{text}");
+            let problem = form.problem().expect("it cannot be");
+            assert_eq!(problem, "Keep every: a whole number between 1 and 10000, or nothing.");
+        }
+        let mut request = Request::new(form.config.clone(), Path::new("data"), Path::new("run"));
+        request.keep_every = Some(3);
+        form.repeat(&request);
+        assert_eq!(form.kept_every(), Some(3));
+    }
+
+    #[test]
+    fn another_task_is_judged_by_its_own_metric() {
+        let mut form = Form::default();
+        form.edit("Best epoch by", "iou");
+        assert_eq!((form.config.best_by, form.changed()), (Some(BestBy::Iou), 1));
+        form.choose(Task::Baseline, BackboneKind::DenseNet121, Recipe::Scratch);
+        assert_eq!(form.config.best_metric(), BestBy::RocAuc);
+        form.edit("Best epoch by", "iou");
+        assert!(
+            form.problem()
+                .is_some_and(|problem| problem.starts_with("Best epoch by"))
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::training::control::Control;
 use crate::training::event::Line;
 use crate::training::process::Process;
 use crate::training::request::Request;
-use crate::viewer::worker::Wake;
+use crate::viewer::pace::RunWake;
 
 /// A run in a process of its own.
 pub trait RunProcess {
@@ -24,13 +24,13 @@ pub trait Launcher {
     ///
     /// # Errors
     /// In a sentence, if the process cannot be started.
-    fn start(&mut self, request: &Request, wake: Wake) -> Result<Box<dyn RunProcess>, String>;
+    fn start(&mut self, request: &Request, wake: RunWake) -> Result<Box<dyn RunProcess>, String>;
 
     /// Starts one that only measures some steps.
     ///
     /// # Errors
     /// In a sentence, if the process cannot be started.
-    fn estimate(&mut self, request: &Request, wake: Wake) -> Result<Box<dyn RunProcess>, String>;
+    fn estimate(&mut self, request: &Request, wake: RunWake) -> Result<Box<dyn RunProcess>, String>;
 }
 
 impl RunProcess for Process {
@@ -62,11 +62,11 @@ impl ProgramLauncher {
 }
 
 impl Launcher for ProgramLauncher {
-    fn start(&mut self, request: &Request, wake: Wake) -> Result<Box<dyn RunProcess>, String> {
-        self.boxed(request.start(&self.0, move || wake()))
+    fn start(&mut self, request: &Request, wake: RunWake) -> Result<Box<dyn RunProcess>, String> {
+        self.boxed(request.start(&self.0, move |is_last| wake(is_last)))
     }
 
-    fn estimate(&mut self, request: &Request, wake: Wake) -> Result<Box<dyn RunProcess>, String> {
-        self.boxed(request.start_estimate(&self.0, move || wake()))
+    fn estimate(&mut self, request: &Request, wake: RunWake) -> Result<Box<dyn RunProcess>, String> {
+        self.boxed(request.start_estimate(&self.0, move |is_last| wake(is_last)))
     }
 }

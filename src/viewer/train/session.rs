@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::series::Series;
 use crate::training::event::{EpochRecord, Line, Place, Started, StepRecord, Stop, TrainingEvent, Watched};
+use crate::training::recipe::BestBy;
 
 /// Where a run writes its events down.
 const EVENTS: &str = "events.jsonl";
@@ -373,14 +374,14 @@ impl Session {
         })
     }
 
-    /// The metrics that epochs have, in the order they came.
+    /// The metrics that epochs have, in the order they came; the loss, which has a chart of its own, is none of them.
     pub fn metrics(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for record in &self.epochs {
             let of_record = std::iter::once(record.metric.as_str())
                 .chain(record.validation.iter().map(|metric| metric.name.as_str()));
             for name in of_record {
-                if !names.contains(&name) {
+                if name != BestBy::Loss.name() && !names.contains(&name) {
                     names.push(name);
                 }
             }
@@ -390,14 +391,7 @@ impl Session {
 
     /// A metric over the epochs.
     pub fn metric(&self, name: &str) -> Vec<[f64; 2]> {
-        let value = |record: &EpochRecord| {
-            if record.metric == name {
-                return Some(record.validation_score);
-            }
-            let found = record.validation.iter().find(|metric| metric.name == name);
-            found.map(|metric| metric.value)
-        };
-        let of_record = |record: &EpochRecord| Some([record.epoch as f64, value(record)?]);
+        let of_record = |record: &EpochRecord| Some([record.epoch as f64, record.metric(name)?]);
         self.epochs.iter().filter_map(of_record).collect()
     }
 

@@ -3,6 +3,7 @@
 use egui::{Button, Grid, Label, RichText, TextEdit, Ui, Vec2};
 use serde_json::Value;
 
+use crate::training::recipe::BestBy;
 use crate::training::runs::Run;
 use crate::viewer::command::{Action, Command};
 use crate::viewer::panels::chart::{Chart, Corner, Curve};
@@ -15,6 +16,8 @@ use crate::viewer::{theme, wording};
 const SETTINGS_WIDTH: f32 = 330.0;
 /// Height of a chart, in ui points.
 const CHART: f32 = 240.0;
+/// The curve of what the run was judged by.
+const SCORE: &str = "validation_score";
 /// Curves that are losses.
 const LOSSES: [&str; 2] = ["train_loss", "validation_loss"];
 /// Curves that are no scores.
@@ -162,7 +165,11 @@ fn curves(ui: &mut Ui, run: &Run) {
         curves: losses.enumerate().map(|(place, name)| curve(place, name)).collect(),
     }
     .show(ui, size);
-    let scores = run.curves.keys().filter(|name| !NO_SCORES.contains(&name.as_str()));
+    // Where the loss is what a run was judged by, it is its score as well; it has its own chart.
+    let is_loss =
+        |name: &str| name == SCORE && run.best.as_ref().is_some_and(|best| best.metric == BestBy::Loss.name());
+    let scores = run.curves.keys();
+    let scores = scores.filter(|name| !NO_SCORES.contains(&name.as_str()) && !is_loss(name));
     Chart {
         name: "Scores of the run on the validation part",
         names: Corner::RightBottom,

@@ -205,6 +205,13 @@ fn machine(ui: &mut Ui, form: &Form, wishes: &mut Vec<TrainCommand>) {
                     "drawn after every epoch",
                     form.watch_problem(),
                 ),
+                (
+                    "Keep every",
+                    Text::KeepEvery,
+                    &form.keep_every,
+                    "so many epochs, beside the best",
+                    form.keep_every_problem(),
+                ),
             ] {
                 let mut text = text.clone();
                 if setting_rows::field(ui, name, hint, hint, &mut text, problem.as_deref()) {

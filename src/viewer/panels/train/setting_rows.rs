@@ -31,7 +31,7 @@ pub fn ui(ui: &mut Ui, form: &Form, wishes: &mut Vec<TrainCommand>) {
 fn row(ui: &mut Ui, form: &Form, setting: &Setting, wishes: &mut Vec<TrainCommand>) {
     let (mut text, problem) = form.shown(setting);
     let recipe = form.recipe_value(setting);
-    let range = setting.range();
+    let range = setting.range(&form.config);
     let tooltip = match &recipe {
         Some(value) => format!("{} The recipe has {value}. Range: {range}.", setting.tooltip),
         None => format!("{} Range: {range}.", setting.tooltip),
@@ -46,8 +46,8 @@ fn row(ui: &mut Ui, form: &Form, setting: &Setting, wishes: &mut Vec<TrainComman
             let width = ui.available_width();
             let combo = ComboBox::from_id_salt(setting.name).selected_text(&before).width(width);
             let response = combo.show_ui(ui, |ui| {
-                for word in words {
-                    ui.selectable_value(&mut text, (*word).to_owned(), *word);
+                for word in words(&form.config) {
+                    ui.selectable_value(&mut text, word.to_owned(), word);
                 }
             });
             let response = response.response.accessible_name(setting.name);

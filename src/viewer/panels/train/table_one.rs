@@ -1,6 +1,6 @@
 //! The counts of the data beside the paper's: groups of Table 1, or its lung masks.
 
-use egui::{Align, Grid, Label, Layout, RichText, ScrollArea, Ui};
+use egui::{Align, Grid, Label, Layout, RichText, ScrollArea, TextStyle, Ui, vec2};
 
 use crate::training::Task;
 use crate::training::dataset::paper_table::{Compared, Comparison};
@@ -9,19 +9,19 @@ use crate::viewer::panels::widgets::name_value;
 use crate::viewer::state::ViewerState;
 use crate::viewer::{theme, wording};
 
-/// Heads of the columns.
-const HEADS: [&str; 7] = [
-    "Group",
-    "Train",
-    "Paper",
-    "Validation",
-    "Test",
-    "Paper",
-    "After augmentation",
+/// Heads of the columns, and how wide each is at least, in ui points.
+const COLUMNS: [(&str, f32); 7] = [
+    ("Group", 270.0),
+    ("Train", 56.0),
+    ("Paper", 56.0),
+    ("Validation", 72.0),
+    ("Test", 56.0),
+    ("Paper", 56.0),
+    ("After augmentation", 124.0),
 ];
 
-/// Width of the last column, in ui points.
-const LAST_WIDTH: f32 = 120.0;
+/// Between two columns, and between two rows, in ui points.
+const SPACING: [f32; 2] = [20.0, 6.0];
 
 /// Draws the table of the phase that is to be trained.
 pub fn ui(ui: &mut Ui, state: &ViewerState) {
@@ -40,30 +40,40 @@ pub fn ui(ui: &mut Ui, state: &ViewerState) {
     });
     ui.weak("Train holds the validation part, which the paper does not have.");
     ui.add_space(2.0 * theme::STEP);
+    // Inside, there is no end to the right.
+    let widths = widths(ui.available_width());
     ScrollArea::horizontal()
         .id_salt("table 1")
         .auto_shrink([false, true])
-        .show(ui, |ui| grid(ui, table));
+        .show(ui, |ui| grid(ui, table, &widths));
 }
 
-fn grid(ui: &mut Ui, table: &Comparison) {
+/// The columns' widths: what is left of the whole width is shared by all, so that the stripes reach its end.
+fn widths(whole: f32) -> [f32; COLUMNS.len()] {
+    let gaps = (COLUMNS.len() - 1) as f32 * SPACING[0];
+    let least: f32 = COLUMNS.iter().map(|(_, width)| width).sum();
+    let more = (whole - gaps - least).max(0.0) / COLUMNS.len() as f32;
+    COLUMNS.map(|(_, width)| width + more)
+}
+
+fn grid(ui: &mut Ui, table: &Comparison, widths: &[f32; COLUMNS.len()]) {
     Grid::new("paper table")
-        .num_columns(HEADS.len())
-        .spacing([20.0, 6.0])
+        .num_columns(COLUMNS.len())
+        .spacing(SPACING)
         .striped(true)
         .show(ui, |ui| {
-            for (place, head) in HEADS.into_iter().enumerate() {
-                cell(ui, place, RichText::new(head).color(theme::MUTED));
+            for (place, ((head, _), width)) in COLUMNS.iter().zip(widths).enumerate() {
+                cell(ui, place == 0, *width, RichText::new(*head).color(theme::MUTED));
             }
             ui.end_row();
             for group in &table.groups {
-                row(ui, group, false);
+                row(ui, group, widths, false);
             }
-            row(ui, &table.total, true);
+            row(ui, &table.total, widths, true);
         });
 }
 
-fn row(ui: &mut Ui, group: &Compared, strong: bool) {
+fn row(ui: &mut Ui, group: &Compared, widths: &[f32; COLUMNS.len()], strong: bool) {
     let number = |value: Option<usize>| value.map_or_else(|| wording::UNKNOWN.to_owned(), wording::count);
     let paper = group.paper;
     let texts = [
@@ -75,7 +85,7 @@ fn row(ui: &mut Ui, group: &Compared, strong: bool) {
         number(paper.map(|paper| paper.test)),
         number(group.augmented),
     ];
-    for (place, text) in texts.iter().enumerate() {
+    for (place, (text, width)) in texts.iter().zip(widths).enumerate() {
         let mut shown = RichText::new(text);
         if strong {
             shown = shown.strong();
@@ -83,7 +93,7 @@ fn row(ui: &mut Ui, group: &Compared, strong: bool) {
         if matches!(place, 2 | 5 | 6) {
             shown = shown.color(theme::MUTED);
         }
-        let response = cell(ui, place, shown);
+        let response = cell(ui, place == 0, *width, shown);
         if place == 1 {
             let plain = format!("{} to train, {} to test", group.found.train, group.found.test);
             name_value(&response, &format!("Images: {}", group.title), &plain);
@@ -93,17 +103,16 @@ fn row(ui: &mut Ui, group: &Compared, strong: bool) {
 }
 
 /// Names left, numbers right.
-fn cell(ui: &mut Ui, place: usize, text: RichText) -> egui::Response {
-    if place == 0 {
-        return ui.add(Label::new(text));
-    }
-    let mut size = ui.available_size_before_wrap();
-    if place == HEADS.len() - 1 {
-        // It would take all the width there is.
-        size.x = size.x.min(LAST_WIDTH);
-    }
-    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
-        ui.add(Label::new(text))
+fn cell(ui: &mut Ui, is_name: bool, width: f32, text: RichText) -> egui::Response {
+    let layout = if is_name {
+        Layout::left_to_right(Align::Center)
+    } else {
+        Layout::right_to_left(Align::Center)
+    };
+    let size = vec2(width, ui.text_style_height(&TextStyle::Body));
+    ui.allocate_ui_with_layout(size, layout, |ui| {
+        ui.set_min_width(width);
+        ui.add(Label::new(text).extend())
     })
     .inner
 }

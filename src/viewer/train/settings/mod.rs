@@ -18,8 +18,8 @@ pub enum Kind {
     Count(Limit, fn(&mut Config) -> Option<&mut usize>),
     /// One of some words.
     Choice {
-        /// The words.
-        words: &'static [&'static str],
+        /// The words for a configuration.
+        words: fn(&Config) -> Vec<&'static str>,
         /// The word that is chosen; `None` where it has no meaning.
         get: fn(&Config) -> Option<String>,
         /// Chooses a word.
@@ -111,12 +111,12 @@ impl Setting {
         }
     }
 
-    /// The values it may have, in words.
-    pub fn range(&self) -> String {
+    /// The values it may have in a configuration, in words.
+    pub fn range(&self, config: &Config) -> String {
         match self.kind {
             Kind::Number(limit, _) => format!("{} to {}", number_words(limit.low), number_words(limit.high)),
             Kind::Count(limit, _) => format!("{} to {}", limit.low, limit.high),
-            Kind::Choice { words, .. } => words.join(", "),
+            Kind::Choice { words, .. } => words(config).join(", "),
             Kind::Text { range, .. } => range.to_owned(),
         }
     }
@@ -170,12 +170,12 @@ mod tests {
                 if setting.get(&config).is_none() {
                     continue;
                 }
-                for word in words {
+                for word in words(&config) {
                     let mut copy = config.clone();
                     setting
                         .set(&mut copy, word)
                         .unwrap_or_else(|e| panic!("{}: {word}: {e}", setting.name));
-                    assert_eq!(setting.get(&copy).as_deref(), Some(*word), "{}", setting.name);
+                    assert_eq!(setting.get(&copy).as_deref(), Some(word), "{}", setting.name);
                 }
             }
         }

@@ -30,6 +30,16 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Count(limits::ACCUMULATION, |config| Some(&mut config.accumulation)),
     },
     Setting {
+        name: "Best epoch by",
+        tooltip: "Metric of the validation part that says which epoch's weights are kept as the best, and when early stopping and plateaus of the rate find that nothing became better. Of the loss less is better.",
+        group: Group::Course,
+        kind: Kind::Choice {
+            words: words::best_by_choices,
+            get: words::best_by,
+            set: words::set_best_by,
+        },
+    },
+    Setting {
         name: "Early stopping",
         tooltip: "Epochs without a better score after which the run ends.",
         group: Group::Course,
@@ -60,7 +70,7 @@ pub const SETTINGS: &[Setting] = &[
         tooltip: "Constant (the paper), cosine with warm-up, falling in steps, or falling when the score stands still.",
         group: Group::Optimiser,
         kind: Kind::Choice {
-            words: &["constant", "cosine", "step", "plateau"],
+            words: |_| vec!["constant", "cosine", "step", "plateau"],
             get: words::decay,
             set: words::set_decay,
         },
@@ -133,7 +143,7 @@ pub const SETTINGS: &[Setting] = &[
         tooltip: "torch corrects the second moment before epsilon, keras (the paper) after it.",
         group: Group::Optimiser,
         kind: Kind::Choice {
-            words: &["torch", "keras"],
+            words: |_| vec!["torch", "keras"],
             get: |config| Some(word(&config.adam)),
             set: |config, text| {
                 config.adam = of_word(text)?;
@@ -184,7 +194,7 @@ pub const SETTINGS: &[Setting] = &[
         tooltip: "What the network computes with; bf16 needs a CUDA device.",
         group: Group::Optimiser,
         kind: Kind::Choice {
-            words: &["f32", "bf16"],
+            words: |_| vec!["f32", "bf16"],
             get: |config| Some(word(&config.precision)),
             set: |config, text| {
                 config.precision = of_word(text)?;
@@ -260,7 +270,7 @@ pub const SETTINGS: &[Setting] = &[
         tooltip: "What an epoch is drawn from: every image once, both classes equally, or both classes and within them every source.",
         group: Group::Input,
         kind: Kind::Choice {
-            words: &["as-is", "by-class", "by-class-and-source"],
+            words: |_| vec!["as-is", "by-class", "by-class-and-source"],
             get: words::sampling,
             set: words::set_sampling,
         },
@@ -270,7 +280,7 @@ pub const SETTINGS: &[Setting] = &[
         tooltip: "Never, anew at every use, or once to fixed numbers of images (the paper).",
         group: Group::Input,
         kind: Kind::Choice {
-            words: &["off", "each-epoch", "offline"],
+            words: |_| vec!["off", "each-epoch", "offline"],
             get: words::augmenting,
             set: words::set_augmenting,
         },
@@ -302,7 +312,7 @@ pub const SETTINGS: &[Setting] = &[
         tooltip: "How pictures become square: stretched, padded or cropped.",
         group: Group::Input,
         kind: Kind::Choice {
-            words: &["stretch", "pad", "crop"],
+            words: |_| vec!["stretch", "pad", "crop"],
             get: |config| Some(word(&config.aspect)),
             set: |config, text| {
                 config.aspect = of_word(text)?;
@@ -315,7 +325,7 @@ pub const SETTINGS: &[Setting] = &[
         tooltip: "All of it, the box around the lungs, or black outside the lungs; the latter two need a segmenter.",
         group: Group::Input,
         kind: Kind::Choice {
-            words: &["full", "lung-crop", "lung-mask"],
+            words: |_| vec!["full", "lung-crop", "lung-mask"],
             get: words::region,
             set: words::set_region,
         },
@@ -334,7 +344,7 @@ pub const SETTINGS: &[Setting] = &[
         tooltip: "torch, or keras for weights that were imported from Keras.",
         group: Group::Input,
         kind: Kind::Choice {
-            words: &["torch", "keras"],
+            words: |_| vec!["torch", "keras"],
             get: |config| Some(word(&config.graph)),
             set: |config, text| {
                 config.graph = of_word(text)?;

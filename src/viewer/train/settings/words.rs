@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::training::dataset::Category;
-use crate::training::recipe::{Augmenting, ClassWeights, Config, Decay, Limit, Sampling, Stage, limits};
+use crate::training::recipe::{Augmenting, BestBy, ClassWeights, Config, Decay, Limit, Sampling, Stage, limits};
 use crate::training::{Region, Task};
 
 /// Margin around the lungs' box when it is chosen.
@@ -80,6 +80,23 @@ pub fn set_schedule(config: &mut Config, text: &str) -> Result<(), String> {
         Ok(Stage { epochs, size })
     };
     config.schedule = text.split(',').map(stage).collect::<Result<_, String>>()?;
+    Ok(())
+}
+
+/// The metrics that may decide which epoch is the best.
+pub fn best_by_choices(config: &Config) -> Vec<&'static str> {
+    BestBy::of(config.task).into_iter().map(BestBy::name).collect()
+}
+
+/// The metric that decides which epoch is the best.
+pub fn best_by(config: &Config) -> Option<String> {
+    Some(config.best_metric().name().to_owned())
+}
+
+/// Reads [`best_by`] back.
+pub fn set_best_by(config: &mut Config, name: &str) -> Result<(), String> {
+    let metric = BestBy::named(name).filter(|metric| metric.is_of(config.task));
+    config.choose_best_by(metric.ok_or_else(|| format!("'{name}' is none of the choices"))?);
     Ok(())
 }
 
