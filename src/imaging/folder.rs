@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -22,52 +22,78 @@ const EXTENSIONS: [&str; 10] = [
 /// Files below `folder` that look like pictures by their name or their first bytes, in natural order
 /// (`2.png` before `10.png`), at most 100,000. Hidden files, pipes, devices and loops of links are passed over.
 pub fn candidates(folder: &Path) -> Vec<PathBuf> {
+    walk(folder, MAX_DEPTH).files
+}
+
+/// What a walk over a folder found, and what it did not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// As [`candidates`].
+    pub files: Vec<PathBuf>,
+    /// Files and folders that cannot be read.
+    pub unread: usize,
+    /// There are more files than are taken.
+    pub is_cut: bool,
+}
+
+/// As [`candidates`], for who has to account for every file.
+pub fn walked(folder: &Path) -> Walked {
     walk(folder, MAX_DEPTH)
 }
 
 /// As [`candidates`], for the files beside `file`; folders in its folder are passed over.
 pub fn siblings(file: &Path) -> Vec<PathBuf> {
     match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => walk(folder, 1),
-        _ => walk(Path::new("."), 1),
+        Some(folder) if !folder.as_os_str().is_empty() => walk(folder, 1).files,
+        _ => walk(Path::new("."), 1).files,
     }
 }
 
-fn walk(folder: &Path, depth: usize) -> Vec<PathBuf> {
+fn walk(folder: &Path, depth: usize) -> Walked {
     let visible =
         |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
-    let mut files: Vec<PathBuf> = WalkDir::new(folder)
-        .follow_links(true)
-        .max_depth(depth)
-        .into_iter()
-        .filter_entry(visible)
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_file() && looks_like_picture(entry.path()))
-        .map(walkdir::DirEntry::into_path)
-        .take(MAX_FILES)
-        .collect();
-    files.sort_by(|a, b| natural_order(a, b));
-    files
+    let mut walked = Walked::default();
+    let entries = WalkDir::new(folder).follow_links(true).max_depth(depth).into_iter();
+    for entry in entries.filter_entry(visible) {
+        let looks = match entry {
+            Ok(entry) if !entry.file_type().is_file() => continue,
+            Ok(entry) => looks_like_picture(entry.path()).map(|looks| looks.then(|| entry.into_path())),
+            // A loop of links hides nothing that is not found elsewhere.
+            Err(error) if error.loop_ancestor().is_some() => continue,
+            Err(error) => Err(error.into()),
+        };
+        match looks {
+            Ok(None) => {}
+            Ok(Some(_)) if walked.files.len() == MAX_FILES => {
+                walked.is_cut = true;
+                break;
+            }
+            Ok(Some(path)) => walked.files.push(path),
+            Err(_) => walked.unread += 1,
+        }
+    }
+    walked.files.sort_by(|a, b| natural_order(a, b));
+    walked
 }
 
-fn looks_like_picture(path: &Path) -> bool {
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .map(str::to_lowercase);
-    if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) {
-        return true;
+/// Whether a file's ending is one that pictures have.
+pub(super) fn is_named_like_picture(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.to_lowercase().as_str()))
+}
+
+fn looks_like_picture(path: &Path) -> io::Result<bool> {
+    if is_named_like_picture(path) {
+        return Ok(true);
     }
-    let Ok(file) = File::open(path) else {
-        return false;
-    };
+    let file = File::open(path)?;
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     if headerless::is_named_so(path, length) {
-        return true;
+        return Ok(true);
     }
     let mut head = Vec::new();
-    let read = file.take(HEAD_BYTES).read_to_end(&mut head);
-    read.is_ok() && kind_of(path, length, &head).is_some()
+    file.take(HEAD_BYTES).read_to_end(&mut head)?;
+    Ok(kind_of(path, length, &head).is_some())
 }
 
 /// Paths part by part; runs of digits compare as numbers.

@@ -7,7 +7,7 @@ use super::lut::{ModalityLut, Polarity};
 use super::radiograph::{Acquisition, Identity, Radiograph, Samples, Scope, StoredValues};
 
 /// Columns and rows.
-const SIDE: u32 = 2048;
+pub(super) const SIDE: u32 = 2048;
 /// Bits of a sample that are used.
 const BITS: u8 = 12;
 /// Length of the file in bytes.
@@ -55,13 +55,18 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Radiograph, String> {
             values: values.into(),
             offset: 0,
         }),
+        network_grey: None,
+        original: None,
         bits_stored: BITS,
         modality_lut: ModalityLut::IDENTITY,
         // The samples use a part of their range only and get a window from their values.
         voi_luts: Vec::new(),
         polarity: Polarity::Inverse,
         padding: None,
+        overlay_planes: Vec::new(),
+        shutter: None,
         spacing: None,
+        pixel_aspect: 1.0,
         identity: Identity::default(),
         acquisition: Acquisition {
             encoding: "headerless".to_owned(),

@@ -3,25 +3,53 @@
 
 use std::sync::Arc;
 
-/// Stored value to modality value: `stored * slope + intercept` (PS3.3 C.11.1).
+/// Stored value to modality value (PS3.3 C.11.1): Rescale Slope and Intercept, or the Modality LUT Sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ModalityLut {
+    /// A straight line.
+    Rescale(Rescale),
+    /// An entry for each stored value.
+    Table(ModalityTable),
+}
+
+/// `stored * slope + intercept`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ModalityLut {
+pub struct Rescale {
     /// Rescale Slope (0028,1053), never 0.
     pub slope: f64,
     /// Rescale Intercept (0028,1052).
     pub intercept: f64,
 }
 
+/// Modality LUT Sequence item (0028,3000): stored values to modality values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModalityTable {
+    /// First stored value mapped; lower ones take the first entry, higher ones the last.
+    pub first: i32,
+    /// The entries, at least one; each is a modality value.
+    pub entries: Arc<[u16]>,
+}
+
 impl ModalityLut {
     /// The look-up of a file that has none.
-    pub const IDENTITY: Self = Self {
-        slope: 1.0,
-        intercept: 0.0,
-    };
+    pub const IDENTITY: Self = Self::linear(1.0, 0.0);
+
+    /// `stored * slope + intercept`.
+    pub const fn linear(slope: f64, intercept: f64) -> Self {
+        Self::Rescale(Rescale { slope, intercept })
+    }
 
     /// Modality value of a stored value.
-    pub fn apply(self, stored: i32) -> f64 {
-        f64::from(stored) * self.slope + self.intercept
+    pub fn apply(&self, stored: impl Into<f64>) -> f64 {
+        let stored = stored.into();
+        match self {
+            Self::Rescale(line) => stored * line.slope + line.intercept,
+            Self::Table(table) => {
+                let last = table.entries.len() - 1;
+                let index = (stored - f64::from(table.first)).clamp(0.0, last as f64) as usize;
+                f64::from(table.entries[index])
+            }
+        }
     }
 }
 
@@ -168,6 +196,6 @@ pub fn to_eight_bit(display: f64) -> u8 {
 }
 
 /// Stored value to display value in `0.0..=1.0`: modality LUT, VOI, then polarity.
-pub fn display_value(stored: i32, modality: ModalityLut, voi: &VoiTransform, polarity: Polarity) -> f64 {
+pub fn display_value(stored: impl Into<f64>, modality: &ModalityLut, voi: &VoiTransform, polarity: Polarity) -> f64 {
     polarity.apply(voi.apply(modality.apply(stored)))
 }

@@ -3,22 +3,32 @@
 mod auto_window;
 mod colour;
 mod dicom;
+pub mod dicomdir;
 mod folder;
+pub mod header;
 mod headerless;
 pub mod lut;
+pub mod overlay;
 pub mod phantom;
 pub mod radiograph;
 mod raster;
+pub mod shutter;
 pub mod spacing;
+pub mod tags;
+mod tiff;
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-pub use folder::{candidates, siblings};
-pub use lut::{ModalityLut, Polarity, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window};
-pub use radiograph::{Acquisition, Identity, Radiograph, Samples, Scope, StoredValues};
+pub use dicom::tree;
+pub use dicom::unpacked;
+pub use folder::{Walked, candidates, siblings, walked};
+pub use lut::{ModalityLut, ModalityTable, Polarity, Rescale, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window};
+pub use overlay::{OverlayPlane, OverlayType};
+pub use radiograph::{Acquisition, Identity, Original, Radiograph, Samples, Scope, StoredValues, WideValues};
+pub use shutter::{Shutter, ShutterShape};
 pub use spacing::{PixelSpacing, SpacingSource};
 
 /// Why a file gives no picture. Every message names the cause; the caller adds what to do.
@@ -103,18 +113,27 @@ pub fn open_frame(path: &Path, frame: u32) -> Result<Radiograph, Error> {
 /// # Errors
 /// As [`open`].
 pub fn decode(name: &Path, bytes: &[u8]) -> Result<Radiograph, Error> {
+    decode_frame(name, bytes, 1)
+}
+
+/// As [`decode`], for one frame, counted from 1.
+///
+/// # Errors
+/// As [`open_frame`].
+pub fn decode_frame(name: &Path, bytes: &[u8], frame: u32) -> Result<Radiograph, Error> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES as usize)];
     guarded(name, || match kind_of(name, bytes.len() as u64, head) {
         _ if bytes.is_empty() => Err(EMPTY.to_owned()),
+        Some(Kind::Raster(_) | Kind::Headerless) if frame != 1 => Err(format!("there is no frame {frame}, only one")),
         Some(Kind::Headerless) => headerless::read(name, bytes),
         Some(Kind::Raster(format)) => raster::read(name, Cursor::new(bytes), format),
-        Some(Kind::Dicom) => dicom::read(name, bytes, 1),
+        Some(Kind::Dicom) => dicom::read(name, bytes, frame),
         None => Err(unknown(head)),
     })
 }
 
 /// Runs a decoder of other people: they are trusted with bytes, not with the process.
-fn guarded(path: &Path, read: impl FnOnce() -> Result<Radiograph, String>) -> Result<Radiograph, Error> {
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, String>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|_| Err("its data are broken in a way that no decoder copes with".to_owned()))
         .map_err(|reason| Error::Undecodable {
@@ -133,9 +152,14 @@ fn unknown(head: &[u8]) -> String {
     reason.to_owned()
 }
 
+/// The bytes of a file: fewer than it had if it shrinks meanwhile, and no more if it grows.
 fn read_all(file: File) -> Result<Vec<u8>, String> {
+    let length = file.metadata().map_or(0, |metadata| metadata.len()).min(MAX_FILE_BYTES);
     let mut bytes = Vec::new();
-    let read = file.take(MAX_FILE_BYTES).read_to_end(&mut bytes);
+    bytes
+        .try_reserve_exact(length as usize)
+        .map_err(|_| format!("there is no memory for its {length} bytes"))?;
+    let read = file.take(length).read_to_end(&mut bytes);
     read.map(|_| bytes).map_err(|error| format!("cannot be read: {error}"))
 }
 
@@ -152,7 +176,8 @@ fn is_enveloped(head: &[u8]) -> bool {
 
 /// A decoder's words without line breaks, and not endless.
 fn one_line(reason: &str) -> String {
-    let words: Vec<&str> = reason.split_whitespace().collect();
+    let plain = reason.replace(char::is_control, " ");
+    let words: Vec<&str> = plain.split_whitespace().collect();
     words.join(" ").chars().take(300).collect()
 }
 

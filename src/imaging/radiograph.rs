@@ -4,8 +4,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::auto_window::Histogram;
+use rayon::prelude::*;
+
+use super::auto_window::{self, full_range};
 use super::lut::{self, ModalityLut, Polarity, VoiLut, VoiTransform, Window};
+use super::overlay::OverlayPlane;
+use super::shutter::Shutter;
 use super::spacing::PixelSpacing;
 
 /// Stored values of one grey frame, row-major, without any look-up applied.
@@ -16,7 +20,8 @@ use super::spacing::PixelSpacing;
 pub struct StoredValues {
     /// `width * height` samples, offset binary.
     pub values: Arc<Vec<u16>>,
-    /// What to add to a sample to get the file's stored value (0, or negative for signed data).
+    /// What to add to a sample to get the file's stored value: 0, or negative for signed data, or anything for wide
+    /// integers that lie close together.
     pub offset: i32,
 }
 
@@ -30,11 +35,51 @@ impl StoredValues {
     }
 }
 
+/// Stored values of one grey frame that 16 bits do not hold: wide integers and floating-point numbers.
+#[derive(Debug, Clone)]
+pub struct WideValues {
+    /// `width * height` values, row-major; integers up to 2^53 are exact, floats may be NaN or infinite.
+    pub values: Arc<Vec<f64>>,
+    /// Whether the file has them as integers.
+    pub integers: bool,
+}
+
+impl WideValues {
+    /// The middle of the finite values: what a 32-bit texture counts from, so that it loses least.
+    pub fn middle(&self) -> f64 {
+        let (low, high) = self.finite_range();
+        low + (high - low) / 2.0
+    }
+
+    /// Smallest and largest finite value; zeros where there is none.
+    pub fn finite_range(&self) -> (f64, f64) {
+        let finite = self.values.iter().copied().filter(|value| value.is_finite());
+        let range = finite.fold(None, |range: Option<(f64, f64)>, value| {
+            let (low, high) = range.unwrap_or((value, value));
+            Some((low.min(value), high.max(value)))
+        });
+        range.unwrap_or_default()
+    }
+}
+
+/// Samples as the file has them, where [`Samples`] holds what was made of them.
+#[derive(Debug, Clone)]
+pub enum Original {
+    /// Indices into a palette (PALETTE COLOR).
+    Indices(StoredValues),
+    /// Three channels of up to 8 bits, interleaved: luma and chroma, or colours that were averaged to grey.
+    Eight(Arc<[[u8; 3]]>),
+    /// Three channels of up to 16 bits, interleaved.
+    Sixteen(Arc<[[u16; 3]]>),
+}
+
 /// The samples of one frame.
 #[derive(Debug, Clone)]
 pub enum Samples {
     /// One grey channel, up to 16 bits.
     Grey(StoredValues),
+    /// One grey channel of more bits, or of floating-point numbers.
+    Wide(WideValues),
     /// Eight-bit RGB triples, row-major: shown, never predicted.
     Colour(Arc<[[u8; 3]]>),
 }
@@ -70,6 +115,8 @@ pub struct Acquisition {
     pub sop_instance_uid: Option<String>,
     /// Transfer Syntax UID (0002,0010), or the container's name (`PNG`, `JPEG` …).
     pub encoding: String,
+    /// What was lost to compression before the file was written, in a sentence; `None`: nothing, as far as it says.
+    pub lossy: Option<String>,
     /// Modality (0008,0060).
     pub modality: Option<String>,
     /// Study Date (0008,0020), `YYYYMMDD`.
@@ -101,9 +148,13 @@ pub struct Radiograph {
     pub width: u32,
     /// Rows, in pixels, at least 1.
     pub height: u32,
-    /// The samples as they are stored.
+    /// The samples that are shown and measured.
     pub samples: Samples,
-    /// Significant bits of a stored value, 1..=16.
+    /// Grey of a colour picture whose channels nearly agree: what networks read.
+    pub network_grey: Option<StoredValues>,
+    /// The file's own samples, where these are others.
+    pub original: Option<Original>,
+    /// Significant bits of a stored value, 1..=64.
     pub bits_stored: u8,
     /// Stored values to modality values.
     pub modality_lut: ModalityLut,
@@ -112,81 +163,171 @@ pub struct Radiograph {
     /// Whether low modality values are shown bright.
     pub polarity: Polarity,
     /// Inclusive range of stored values that are padding, not picture.
-    pub padding: Option<(i32, i32)>,
+    pub padding: Option<(f64, f64)>,
+    /// Overlay planes of this frame: drawn on the screen, and in nothing else.
+    pub overlay_planes: Vec<OverlayPlane>,
+    /// What the sender wants hidden: on the screen, and in nothing else.
+    pub shutter: Option<Shutter>,
     /// Millimetres per pixel with the attribute they come from; `None` means lengths are in pixels.
     pub spacing: Option<PixelSpacing>,
+    /// Height of a pixel over its width: 1 for square ones, 0.1..=10.
+    pub pixel_aspect: f64,
     /// Who is on the picture.
     pub identity: Identity,
     /// What the file says about the examination.
     pub acquisition: Acquisition,
     /// Whether the networks were made for this kind of picture.
     pub scope: Scope,
-    /// BLAKE3 over size, samples and look-ups: equal pictures have equal hashes, within one program.
+    /// BLAKE3 over size, samples and look-ups: equal pictures have equal hashes, within one program. Overlay planes
+    /// and shutter are left out, because what was found on a picture does not depend on them.
     pub content_hash: [u8; 32],
     /// Sentences for the reader about what was assumed or could not be used.
     pub warnings: Vec<String>,
 }
 
 impl Radiograph {
-    /// The grey stored values, or `None` for a colour picture.
+    /// The grey stored values of up to 16 bits, or `None` for a colour picture and for wide values.
     pub fn grey(&self) -> Option<&StoredValues> {
         match &self.samples {
             Samples::Grey(stored) => Some(stored),
-            Samples::Colour(_) => None,
+            Samples::Wide(_) | Samples::Colour(_) => None,
         }
+    }
+
+    /// Whether the picture has colours, which no window changes and no network reads.
+    pub fn is_colour(&self) -> bool {
+        matches!(self.samples, Samples::Colour(_))
+    }
+
+    /// Whether networks can read it: all but colours that are more than a tint.
+    pub fn is_grey_enough(&self) -> bool {
+        !self.is_colour() || self.network_grey.is_some()
     }
 
     /// What the picture is shown with when it is opened: the file's first VOI, or the full range of the
     /// values that are not padding (the standard is silent where a file has no VOI).
     pub fn default_voi(&self) -> VoiTransform {
-        self.voi_luts.first().map_or_else(
-            || VoiTransform::Window(self.window_from(Histogram::range)),
-            |voi| voi.transform.clone(),
-        )
+        self.file_voi()
+            .unwrap_or_else(|| VoiTransform::Window(self.window_from(full_range, &self.samples)))
     }
 
-    /// What the networks see: the file's first VOI, or [`Radiograph::auto_window`].
+    /// What the networks see: the file's first VOI, or [`Radiograph::auto_window`] of the whole picture, whatever a
+    /// shutter hides of it from the reader.
     pub fn network_voi(&self) -> VoiTransform {
-        self.voi_luts
-            .first()
-            .map_or_else(|| VoiTransform::Window(self.auto_window()), |voi| voi.transform.clone())
+        self.file_voi()
+            .unwrap_or_else(|| VoiTransform::Window(self.window_from(auto_window::robust_range, &self.samples)))
     }
 
-    /// A window from the 0.5th to the 99.5th percentile of the values that are not padding, in modality
-    /// values: a few hot pixels or a bright marker do not darken the picture.
+    fn file_voi(&self) -> Option<VoiTransform> {
+        self.voi_luts.first().map(|voi| voi.transform.clone())
+    }
+
+    /// A window from the 0.5th to the 99.5th percentile of the values that are neither padding nor hidden by the
+    /// shutter, in modality values: a few hot pixels or a bright marker do not darken the picture.
     pub fn auto_window(&self) -> Window {
-        self.window_from(Histogram::robust_range)
+        let seen = self.samples_in_sight();
+        self.window_from(auto_window::robust_range, seen.as_ref().unwrap_or(&self.samples))
     }
 
-    fn window_from(&self, range: impl Fn(&Histogram) -> (i32, i32)) -> Window {
-        let Samples::Grey(stored) = &self.samples else {
+    /// The samples that a shutter leaves, in their order; `None` without one, and for colours.
+    fn samples_in_sight(&self) -> Option<Samples> {
+        let hidden = self.hidden_by_shutter()?;
+        match &self.samples {
+            Samples::Grey(stored) => Some(Samples::Grey(StoredValues {
+                values: in_sight(&stored.values, &hidden),
+                offset: stored.offset,
+            })),
+            Samples::Wide(wide) => Some(Samples::Wide(WideValues {
+                values: in_sight(&wide.values, &hidden),
+                integers: wide.integers,
+            })),
+            Samples::Colour(_) => None,
+        }
+    }
+
+    /// A byte for each pixel, 1 where the shutter hides it; `None` without a shutter.
+    pub fn hidden_by_shutter(&self) -> Option<Vec<u8>> {
+        let shutter = self.shutter.as_ref()?;
+        Some(shutter.hidden([self.width, self.height], self.pixel_aspect, &self.overlay_planes))
+    }
+
+    fn window_from(
+        &self,
+        range: impl Fn(&Samples, Option<(f64, f64)>) -> Option<(f64, f64)>,
+        samples: &Samples,
+    ) -> Window {
+        // Both values of a bitmap have their grey, also where a frame holds only one of them.
+        let bitmap = self.grey().filter(|_| self.bits_stored == 1);
+        let bitmap = bitmap.map(|stored| (f64::from(stored.offset), f64::from(stored.offset + 1)));
+        let Some((low, high)) = bitmap.or_else(|| range(samples, self.padding)) else {
             return Window::spanning(0.0, 255.0);
         };
-        let (low, high) = range(&Histogram::new(stored, self.padding));
-        let ends = [self.modality_lut.apply(low), self.modality_lut.apply(high)];
-        Window::spanning(ends[0].min(ends[1]), ends[0].max(ends[1]))
+        // A table may be steepest anywhere between the ends.
+        let ends = match &self.modality_lut {
+            ModalityLut::Rescale(_) => vec![low, high],
+            ModalityLut::Table(_) => (low as i64..=high as i64).map(|stored| stored as f64).collect(),
+        };
+        let values = ends.into_iter().map(|stored| self.modality_lut.apply(stored));
+        let (black, white) = values.fold((f64::MAX, f64::MIN), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+        Window::spanning(black, white)
+    }
+
+    /// The file's own stored values before any colour conversion, row-major, the channels of a colour interleaved.
+    pub fn stored_values(&self) -> Vec<f64> {
+        let grey = |stored: &StoredValues| {
+            let values = stored.values.iter();
+            values
+                .map(|&sample| f64::from(i32::from(sample) + stored.offset))
+                .collect()
+        };
+        match (&self.original, &self.samples) {
+            (Some(Original::Indices(stored)), _) | (None, Samples::Grey(stored)) => grey(stored),
+            (Some(Original::Eight(pixels)), _) | (None, Samples::Colour(pixels)) => {
+                pixels.as_flattened().iter().map(|&level| f64::from(level)).collect()
+            }
+            (Some(Original::Sixteen(pixels)), _) => {
+                pixels.as_flattened().iter().map(|&level| f64::from(level)).collect()
+            }
+            (None, Samples::Wide(wide)) => wide.values.to_vec(),
+        }
     }
 
     /// Display value in `0.0..=1.0`, polarity applied, of every sample of [`StoredValues::values`]: entry `s`
-    /// belongs to sample `s`. Ends at the largest sample; `None` for a colour picture.
+    /// belongs to sample `s`. Ends at the largest sample; `None` for a picture without [`Radiograph::grey`].
     pub fn display_table(&self, voi: &VoiTransform) -> Option<Vec<f64>> {
         let stored = self.grey()?;
         let last = stored.values.iter().copied().max().unwrap_or(0);
-        let display =
-            |sample| lut::display_value(i32::from(sample) + stored.offset, self.modality_lut, voi, self.polarity);
+        let display = |sample| self.display_value(i32::from(sample) + stored.offset, voi);
         Some((0..=last).map(display).collect())
     }
 
+    /// Display value in `0.0..=1.0` of a stored value: modality LUT, VOI, then polarity. Meaningless for NaN.
+    pub fn display_value(&self, stored: impl Into<f64>, voi: &VoiTransform) -> f64 {
+        lut::display_value(stored, &self.modality_lut, voi, self.polarity)
+    }
+
     /// The picture as an eight-bit screen shows it: one grey byte a pixel, or an RGB triple a pixel for a
-    /// colour picture, which no VOI changes.
+    /// colour picture, which no VOI changes. What is no number is black.
     pub fn display(&self, voi: &VoiTransform) -> Vec<u8> {
-        match (&self.samples, self.display_table(voi)) {
-            (Samples::Grey(stored), Some(table)) => {
+        match &self.samples {
+            Samples::Grey(stored) => {
+                let table = self.display_table(voi).unwrap_or_default();
                 let bytes: Vec<u8> = table.into_iter().map(lut::to_eight_bit).collect();
                 stored.values.iter().map(|&sample| bytes[usize::from(sample)]).collect()
             }
-            (Samples::Colour(pixels), _) => pixels.as_flattened().to_vec(),
-            (Samples::Grey(_), None) => Vec::new(),
+            Samples::Wide(wide) => {
+                let grey = |&stored: &f64| {
+                    if stored.is_nan() {
+                        0
+                    } else {
+                        lut::to_eight_bit(self.display_value(stored, voi))
+                    }
+                };
+                wide.values.par_iter().map(grey).collect()
+            }
+            Samples::Colour(pixels) => pixels.as_flattened().to_vec(),
         }
     }
 
@@ -207,6 +348,10 @@ impl Radiograph {
                 hasher.update(&stored.offset.to_le_bytes());
                 hasher.update_rayon(bytemuck::cast_slice(&stored.values));
             }
+            Samples::Wide(wide) => {
+                hasher.update(b"wide");
+                hasher.update_rayon(bytemuck::cast_slice(&wide.values));
+            }
             Samples::Colour(pixels) => {
                 hasher.update(b"colour");
                 hasher.update_rayon(pixels.as_flattened());
@@ -225,4 +370,14 @@ impl Radiograph {
     pub fn pixel_count(&self) -> usize {
         self.width as usize * self.height as usize
     }
+}
+
+fn in_sight<V: Copy>(values: &[V], hidden: &[u8]) -> Arc<Vec<V>> {
+    let pixels = values.iter().zip(hidden);
+    Arc::new(
+        pixels
+            .filter(|&(_, &hidden)| hidden == 0)
+            .map(|(&value, _)| value)
+            .collect(),
+    )
 }

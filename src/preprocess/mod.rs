@@ -7,7 +7,7 @@ mod resample;
 
 use candle_core::{Device, Tensor};
 
-use crate::imaging::{Radiograph, StoredValues};
+use crate::imaging::{Radiograph, Samples, StoredValues, VoiTransform};
 use crate::nn::{InputSpec, Region};
 
 pub use placement::{PixelBox, Placement};
@@ -69,20 +69,40 @@ pub fn grey_of_region(image: &Radiograph, spec: &InputSpec, lungs: &[u8]) -> Res
 
 /// The picture at its place; black outside the mask, if there is one.
 fn placed(image: &Radiograph, placement: Placement, mask: Option<&[u8]>) -> Result<GreyInput, Error> {
-    let stored = image.grey().ok_or(Error::Colour)?;
-    let table = display_table(image, stored)?;
     let (x, y) = (placement.x, placement.y);
-    let pixels = match mask {
-        None => resample::to_input(&stored.values, |sample| table[usize::from(sample)], x, y),
-        Some(mask) => {
-            let inside = stored.values.iter().zip(mask);
-            let greys: Vec<f32> = inside
-                .map(|(&sample, &pixel)| if pixel == 0 { 0.0 } else { table[usize::from(sample)] })
-                .collect();
-            resample::to_input(&greys, |grey| grey, x, y)
+    let pixels = match &image.samples {
+        Samples::Grey(stored) => {
+            let table = display_table(image, stored);
+            if mask.is_none() {
+                resample::to_input(&stored.values, |sample| table[usize::from(sample)], x, y)
+            } else {
+                let greys = stored.values.iter().map(|&sample| table[usize::from(sample)]);
+                resample::to_input(&masked(greys, mask), |grey| grey, x, y)
+            }
+        }
+        Samples::Wide(wide) => {
+            let voi = image.network_voi();
+            let greys = wide.values.iter().map(|&stored| display_value(image, stored, &voi));
+            resample::to_input(&masked(greys, mask), |grey| grey, x, y)
+        }
+        Samples::Colour(_) => {
+            let stored = image.network_grey.as_ref().ok_or(Error::Colour)?;
+            let greys = stored.values.iter().map(|&level| f32::from(level) / 255.0);
+            resample::to_input(&masked(greys, mask), |grey| grey, x, y)
         }
     };
     Ok(GreyInput { pixels, placement })
+}
+
+/// Greys of the pixels, black outside the mask.
+fn masked(greys: impl Iterator<Item = f32>, mask: Option<&[u8]>) -> Vec<f32> {
+    match mask {
+        None => greys.collect(),
+        Some(mask) => greys
+            .zip(mask)
+            .map(|(grey, &inside)| if inside == 0 { 0.0 } else { grey })
+            .collect(),
+    }
 }
 
 /// The network input itself: `[1, 3, height, width]`, f32, normalised, grey in every channel.
@@ -114,15 +134,19 @@ pub fn mask(pixels: &[u8], placement: &Placement) -> Vec<u8> {
     soft.iter().map(|&value| u8::from(value >= 0.5)).collect()
 }
 
-/// Display value in 0..=1 of every sample up to the largest; padding, which is no picture, is dark.
-fn display_table(image: &Radiograph, stored: &StoredValues) -> Result<Vec<f32>, Error> {
-    let table = image.display_table(&image.network_voi()).ok_or(Error::Colour)?;
-    let is_padding = |sample: usize| {
-        let value = sample as i32 + stored.offset;
-        image.padding.is_some_and(|(low, high)| (low..=high).contains(&value))
-    };
-    let display = |(sample, value)| {
-        if is_padding(sample) { 0.0 } else { value as f32 }
-    };
-    Ok(table.into_iter().enumerate().map(display).collect())
+/// Display value in 0..=1 of every sample up to the largest.
+fn display_table(image: &Radiograph, stored: &StoredValues) -> Vec<f32> {
+    let voi = image.network_voi();
+    let last = stored.values.iter().copied().max().unwrap_or(0);
+    let display = |sample: u16| display_value(image, f64::from(i32::from(sample) + stored.offset), &voi);
+    (0..=last).map(display).collect()
+}
+
+/// Display value in 0..=1 of a stored value; padding and what is no number, which are no picture, are dark.
+fn display_value(image: &Radiograph, stored: f64, voi: &VoiTransform) -> f32 {
+    let is_padding = image.padding.is_some_and(|(low, high)| (low..=high).contains(&stored));
+    if is_padding || stored.is_nan() {
+        return 0.0;
+    }
+    image.display_value(stored, voi) as f32
 }

@@ -162,7 +162,7 @@ fn padding_stays_out_of_the_range() {
         .number(tags::PIXEL_PADDING_VALUE, 4095)
         .open()
         .expect("opens");
-    assert_eq!(radiograph.padding, Some((4095, 4095)));
+    assert_eq!(radiograph.padding, Some((4095.0, 4095.0)));
     let shown = radiograph.display(&radiograph.default_voi());
     assert_eq!((shown[1], shown[8]), (0, 255), "100 to 3000 fill the range");
 }
@@ -208,6 +208,72 @@ fn spacing_remembers_where_it_comes_from() {
 }
 
 #[test]
+fn film_and_magnification_have_their_say_on_lengths() {
+    let with = |dicom: Dicom, factor: &str| {
+        let dicom = dicom.with(
+            tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR,
+            VR::DS,
+            strings(&[factor]),
+        );
+        let spacing = dicom.open().expect("opens").spacing.expect("has a spacing");
+        (spacing.row_mm, spacing.source, spacing.label())
+    };
+    let scanned = Dicom::new().with(tags::NOMINAL_SCANNED_PIXEL_SPACING, VR::DS, strings(&["0.2", "0.2"]));
+    let imager = Dicom::new().with(tags::IMAGER_PIXEL_SPACING, VR::DS, strings(&["0.15", "0.15"]));
+    assert_eq!(
+        with(scanned, "1"),
+        (0.2, SpacingSource::NominalScannedPixelSpacing, "At detector")
+    );
+    assert_eq!(
+        with(imager.clone(), "1.5"),
+        (0.15 / 1.5, SpacingSource::Magnified { factor: 1.5 }, "Magnified")
+    );
+    // Calibrated lengths lie in the patient already.
+    let both = imager.with(tags::PIXEL_SPACING, VR::DS, strings(&["0.1", "0.1"]));
+    assert_eq!(with(both, "1.5"), (0.1, SpacingSource::Calibrated, "Calibrated"));
+    let sectional =
+        Dicom::new()
+            .text(tags::MODALITY, VR::CS, "CT")
+            .with(tags::PIXEL_SPACING, VR::DS, strings(&["0.7", "0.7"]));
+    assert_eq!(with(sectional, "1"), (0.7, SpacingSource::Sectional, "Calibrated"));
+}
+
+#[test]
+fn orientation_comes_from_letters_or_from_cosines_and_is_not_guessed() {
+    let orientation = |dicom: Dicom| {
+        let found = dicom.open().expect("opens").acquisition.patient_orientation;
+        found.map(|[row, column]| format!("{row} {column}"))
+    };
+    assert_eq!(orientation(Dicom::new()), None);
+    let cosines = |cosines: [&str; 6]| Dicom::new().with(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, strings(&cosines));
+    assert_eq!(
+        orientation(cosines(["1", "0", "0", "0", "0", "-1"])).as_deref(),
+        Some("L F")
+    );
+    assert_eq!(
+        orientation(cosines(["0.8", "0.6", "0", "0", "0", "1"])).as_deref(),
+        Some("LP H")
+    );
+    assert_eq!(orientation(cosines(["0", "0", "0", "0", "0", "0"])), None);
+    let both = cosines(["1", "0", "0", "0", "0", "-1"]).with(tags::PATIENT_ORIENTATION, VR::CS, strings(&["R", "F"]));
+    assert_eq!(orientation(both).as_deref(), Some("R F"));
+}
+
+#[test]
+fn pixels_are_as_high_as_the_file_says() {
+    let aspect = |dicom: Dicom| dicom.open().expect("opens").pixel_aspect;
+    let ratio =
+        |vertical, horizontal| Dicom::new().with(tags::PIXEL_ASPECT_RATIO, VR::IS, strings(&[vertical, horizontal]));
+    assert_eq!(aspect(Dicom::new()), 1.0);
+    assert_eq!(aspect(ratio("3", "2")), 1.5);
+    assert_eq!(aspect(ratio("0", "2")), 1.0);
+    assert_eq!(aspect(ratio("1000", "1")), 1.0);
+    // A spacing says more than a ratio.
+    let both = ratio("3", "2").with(tags::PIXEL_SPACING, VR::DS, strings(&["0.1", "0.2"]));
+    assert_eq!(aspect(both), 0.5);
+}
+
+#[test]
 fn other_pictures_are_shown_but_not_predicted() {
     assert_eq!(scope_reason(Dicom::new()), "");
     assert_eq!(
@@ -226,6 +292,11 @@ fn other_pictures_are_shown_but_not_predicted() {
     let sideways = Dicom::new().with(tags::PATIENT_ORIENTATION, VR::CS, strings(&["A", "F"]));
     assert!(scope_reason(sideways).contains("lateral"));
     assert!(scope_reason(Dicom::new().text(tags::BODY_PART_EXAMINED, VR::CS, "HAND")).contains("HAND"));
+    let by_code = Dicom::new().sequence(tags::VIEW_CODE_SEQUENCE, |code| {
+        code.text(tags::CODE_MEANING, VR::LO, "lateral")
+    });
+    assert!(scope_reason(by_code.clone()).contains("lateral"));
+    assert_eq!(scope_reason(by_code.text(tags::VIEW_POSITION, VR::CS, "PA")), "");
     let frames = Dicom::new().text(tags::NUMBER_OF_FRAMES, VR::IS, "2");
     let frames = frames.words(tags::PIXEL_DATA, &[SAMPLES, SAMPLES].concat());
     assert!(scope_reason(frames).contains("2 frames"));
@@ -326,17 +397,19 @@ fn what_is_not_surely_right_is_refused_with_its_name() {
     has(Dicom::new().without(tags::ROWS), "Rows");
     has(Dicom::new().number(tags::ROWS, 0), "4 x 0");
     has(Dicom::new().number(tags::COLUMNS, 60_000), "cut short");
-    has(Dicom::new().number(tags::BITS_ALLOCATED, 32), "32 bits");
+    has(Dicom::new().number(tags::BITS_ALLOCATED, 24), "24 bits");
+    has(Dicom::new().number(tags::BITS_ALLOCATED, 32), "cut short");
     has(Dicom::new().number(tags::BITS_STORED, 0), "Bits Stored");
     has(Dicom::new().number(tags::BITS_STORED, 17), "Bits Stored");
-    has(Dicom::new().number(tags::HIGH_BIT, 15), "High Bit");
+    has(Dicom::new().number(tags::HIGH_BIT, 16), "High Bit");
+    has(Dicom::new().number(tags::HIGH_BIT, 3), "High Bit");
     has(
         Dicom::new().number(tags::PIXEL_REPRESENTATION, 2),
         "Pixel Representation",
     );
     has(
         Dicom::new().text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "PALETTE COLOR"),
-        "PALETTE COLOR",
+        "palette",
     );
     has(Dicom::new().text(tags::RESCALE_SLOPE, VR::DS, "0"), "Rescale Slope");
     has(Dicom::new().text(tags::RESCALE_SLOPE, VR::DS, "abc"), "Rescale Slope");
@@ -345,12 +418,6 @@ fn what_is_not_surely_right_is_refused_with_its_name() {
         "Number of Frames",
     );
     has(Dicom::new().words(tags::PIXEL_DATA, &SAMPLES[..11]), "cut short");
-    has(
-        Dicom::new().sequence(tags::MODALITY_LUT_SEQUENCE, |item| {
-            item.text(tags::LUT_EXPLANATION, VR::LO, "X")
-        }),
-        "Modality LUT Sequence",
-    );
     let pdf = Dicom::new()
         .without(tags::PIXEL_DATA)
         .text(tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.104.1");

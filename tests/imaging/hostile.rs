@@ -1,13 +1,14 @@
-//! Broken bytes: whatever they are, opening ends in a picture or a sentence. `RECOVNET_MUTANTS` names a folder
-//! of broken files with a `manifest.csv` (columns `file` and `expect`: error, either or show).
+//! Broken bytes: whatever they are, opening ends in a picture or a sentence.
 
-use std::path::PathBuf;
-
+use dicom_core::VR;
+use dicom_dictionary_std::tags;
 use image::ImageFormat;
 use proptest::prelude::*;
-use recovnet::imaging::{self, phantom};
+use recovnet::imaging::{Scope, phantom};
 
-use crate::fixture::open_bytes;
+use crate::bombs::packed_files;
+use crate::fixture::{Dicom, open_bytes};
+use crate::raster_variants::palette_files;
 
 /// Opens bytes; a sentence about a decoder that gave up counts as a fault in our own reading.
 fn opens_or_says_why(bytes: &[u8], ours: bool) {
@@ -68,11 +69,22 @@ proptest! {
     fn damaged_pictures_never_panic(
         format in prop_oneof![
             Just(ImageFormat::Png), Just(ImageFormat::Jpeg), Just(ImageFormat::Tiff), Just(ImageFormat::Bmp),
+            Just(ImageFormat::WebP),
         ],
         hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..10),
         keep in prop::option::weighted(0.3, any::<prop::sample::Index>()),
     ) {
         opens_or_says_why(&damaged(picture(format), &hits, keep), false);
+    }
+
+    #[test]
+    fn damaged_packed_files_never_panic(
+        file in prop::sample::select([packed_files(), palette_files()].concat()),
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        keep in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+    ) {
+        let ours = file.get(128..132) == Some(b"DICM");
+        opens_or_says_why(&damaged(file, &hits, keep), ours);
     }
 
     #[test]
@@ -85,40 +97,44 @@ proptest! {
 }
 
 #[test]
-fn mutants_behave_as_their_manifest_says() {
-    let Some(folder) = std::env::var_os("RECOVNET_MUTANTS").map(PathBuf::from) else {
-        println!("skipped: RECOVNET_MUTANTS names no folder of broken files");
-        return;
+fn texts_of_the_file_neither_break_nor_fill_the_sentences_they_come_into() {
+    let hostile = format!("A\x1b[31mB\nC{}", "D".repeat(300));
+    let radiograph = Dicom::new()
+        .text(tags::MODALITY, VR::CS, &hostile)
+        .text(tags::WINDOW_CENTER, VR::DS, "2000")
+        .text(tags::WINDOW_WIDTH, VR::DS, "4000")
+        .text(tags::VOILUT_FUNCTION, VR::CS, &hostile)
+        .text(tags::SHUTTER_SHAPE, VR::CS, &hostile)
+        .open()
+        .expect("it is shown");
+    let Scope::OutOfScope(reason) = &radiograph.scope else {
+        panic!("this is no radiograph");
     };
-    let mut manifest = csv::Reader::from_path(folder.join("manifest.csv")).expect("a manifest");
-    let mut faults = Vec::new();
-    for row in manifest.byte_records() {
-        let row = row.expect("a row");
-        let (file, expect, note) = (path_of(&row[0]), &row[3], String::from_utf8_lossy(&row[4]).into_owned());
-        println!("{}", file.display());
-        let path = folder.join(&file);
-        if note.contains("non-root") && std::fs::File::open(&path).is_ok() {
-            println!("    passed over: this user may read everything");
-            continue;
-        }
-        let result = imaging::open(&path);
-        match (&result, expect) {
-            (Ok(_), b"error") => faults.push(format!("{} was shown ({note})", file.display())),
-            (Err(error), b"show") => faults.push(format!("{error} ({note})")),
-            (Err(error), _) => println!("    {error}"),
-            (Ok(_), _) => {}
-        }
+    let sentences: Vec<&String> = radiograph.warnings.iter().chain([reason]).collect();
+    for text in ["VOI LUT Function", "shutter", "modality"] {
+        let sentence = sentences.iter().find(|sentence| sentence.contains(text));
+        let sentence = sentence.unwrap_or_else(|| panic!("{text}: {sentences:?}"));
+        assert!(!sentence.contains(char::is_control), "{sentence:?}");
+        assert!(sentence.contains("A [31mB C") && sentence.len() < 160, "{sentence}");
     }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-#[cfg(unix)]
-fn path_of(name: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    std::ffi::OsStr::from_bytes(name).into()
-}
-
-#[cfg(not(unix))]
-fn path_of(name: &[u8]) -> PathBuf {
-    String::from_utf8_lossy(name).into_owned().into()
+#[test]
+fn a_shape_of_a_shutter_counts_once() {
+    let names = format!("CIRCULAR{}\\RECTANGULAR", "\\CIRCULAR".repeat(30));
+    let mut dicom = Dicom::new()
+        .text(tags::SHUTTER_SHAPE, VR::CS, &names)
+        .text(tags::CENTER_OF_CIRCULAR_SHUTTER, VR::IS, "2\\2")
+        .text(tags::RADIUS_OF_CIRCULAR_SHUTTER, VR::IS, "1");
+    for (tag, value) in [
+        (tags::SHUTTER_LEFT_VERTICAL_EDGE, "2"),
+        (tags::SHUTTER_RIGHT_VERTICAL_EDGE, "4"),
+        (tags::SHUTTER_UPPER_HORIZONTAL_EDGE, "1"),
+        (tags::SHUTTER_LOWER_HORIZONTAL_EDGE, "2"),
+    ] {
+        dicom = dicom.text(tag, VR::IS, value);
+    }
+    let radiograph = dicom.open().expect("it is shown");
+    let shutter = radiograph.shutter.expect("a shutter");
+    assert_eq!(shutter.shapes.len(), 2, "{:?}", shutter.shapes);
 }

@@ -47,9 +47,9 @@ proptest! {
         intercept in -5000.0..5000.0,
         voi in prop_oneof![window(), table()],
     ) {
-        let modality = ModalityLut { slope, intercept };
-        let normal = lut::display_value(stored, modality, &voi, Polarity::Normal);
-        let inverse = lut::display_value(stored, modality, &voi, Polarity::Inverse);
+        let modality = ModalityLut::linear(slope, intercept);
+        let normal = lut::display_value(stored, &modality, &voi, Polarity::Normal);
+        let inverse = lut::display_value(stored, &modality, &voi, Polarity::Inverse);
         prop_assert!((0.0..=1.0).contains(&normal));
         prop_assert!((normal + inverse - 1.0).abs() < 1e-12);
         prop_assert!(i32::from(lut::to_eight_bit(normal)) + i32::from(lut::to_eight_bit(inverse)) - 255 <= 1);

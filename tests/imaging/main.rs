@@ -2,12 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod bombs;
 mod dicom;
 mod dicom_golden;
+mod file_system;
 mod fixture;
 mod folder;
 mod headerless;
 mod hostile;
 mod lut;
+mod memory;
+mod mutants;
+mod named_cases;
+mod opener;
+mod overlays;
 mod phantom;
+mod pixel_formats;
 mod raster;
+mod raster_variants;
+mod tags;

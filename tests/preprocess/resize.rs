@@ -28,6 +28,8 @@ fn picture(values: Vec<u16>, width: u32, height: u32, white: f64) -> Radiograph 
             values: Arc::from(values),
             offset: 0,
         }),
+        network_grey: None,
+        original: None,
         bits_stored: 8,
         modality_lut: ModalityLut::IDENTITY,
         voi_luts: vec![VoiLut {
@@ -36,7 +38,10 @@ fn picture(values: Vec<u16>, width: u32, height: u32, white: f64) -> Radiograph 
         }],
         polarity: Polarity::Normal,
         padding: None,
+        overlay_planes: Vec::new(),
+        shutter: None,
         spacing: None,
+        pixel_aspect: 1.0,
         identity: Identity::default(),
         acquisition: Acquisition::default(),
         scope: Scope::InScope,
@@ -93,7 +98,7 @@ fn polarity_and_padding_make_air_dark() {
     // Air is the brightest of the stored values here; 4095 is padding.
     let mut image = picture(vec![0, 1000, 1000, 4095], 2, 2, 1000.0);
     image.polarity = Polarity::Inverse;
-    image.padding = Some((4095, 4095));
+    image.padding = Some((4095.0, 4095.0));
     let grey = preprocess::grey(&image, &spec(2, 2, Aspect::Stretch)).expect("grey");
     assert_eq!(grey.pixels, [1.0, 0.0, 0.0, 0.0]);
 }
@@ -101,10 +106,7 @@ fn polarity_and_padding_make_air_dark() {
 #[test]
 fn modality_values_reach_the_window() {
     let mut image = picture(vec![0, 10, 20, 30], 2, 2, 30.0);
-    image.modality_lut = ModalityLut {
-        slope: 2.0,
-        intercept: -30.0,
-    };
+    image.modality_lut = ModalityLut::linear(2.0, -30.0);
     let grey = preprocess::grey(&image, &spec(2, 2, Aspect::Stretch)).expect("grey");
     let expected = [0.0, 0.0, 1.0 / 3.0, 1.0];
     for (found, expected) in grey.pixels.iter().zip(expected) {

@@ -1,24 +1,31 @@
 //! Frames of every transfer syntax that is read, to plain samples. The codecs are those of dicom-rs, behind
-//! checks of what they are given; RLE and 12-bit JPEG, where it fails, are ours.
+//! checks of what they are given; RLE and 12-bit JPEG, where it fails, are ours, and 8-bit JPEG goes past it, because
+//! it guesses the colours.
 
 use std::borrow::Cow;
+use std::io::Read;
 
 use dicom_encoding::adapters::{PixelDataObject, RawPixelData};
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::codestream::{self, Codestream};
+use super::frames;
 use super::pixel_module::{Bits, Photometric, PixelModule};
-use super::{jpeg12, rle};
+use super::{jpeg8, jpeg12, jpegxl, rle};
 
 /// Families of transfer syntaxes (PS3.5 chapter 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
+    /// Uncompressed, the frames encapsulated or not.
     Native,
+    /// Each frame deflated for itself.
+    DeflatedFrames,
     Rle,
     Jpeg,
     JpegLs,
     Jpeg2000,
+    JpegXl,
 }
 
 impl Family {
@@ -29,11 +36,16 @@ impl Family {
     pub(super) fn of(uid: &str) -> Result<Self, String> {
         let tail = uid.strip_prefix("1.2.840.10008.1.2").ok_or_else(|| unknown(uid))?;
         match tail {
-            "" | ".1" | ".2" | ".1.99" => Ok(Self::Native),
+            "" | ".1" | ".2" | ".1.98" | ".1.99" => Ok(Self::Native),
+            ".8.1" => Ok(Self::DeflatedFrames),
             ".5" => Ok(Self::Rle),
             ".4.50" | ".4.51" | ".4.57" | ".4.70" => Ok(Self::Jpeg),
             ".4.80" | ".4.81" => Ok(Self::JpegLs),
             ".4.90" | ".4.91" | ".4.201" | ".4.202" | ".4.203" => Ok(Self::Jpeg2000),
+            ".4.110" | ".4.112" => Ok(Self::JpegXl),
+            ".4.111" => Err(format!(
+                "it is a JPEG packed into JPEG XL (transfer syntax {uid}), which is not read"
+            )),
             ".4.100" | ".4.101" | ".4.102" | ".4.103" | ".4.104" | ".4.105" | ".4.106" | ".4.107" | ".4.108" => {
                 Err(format!("it is a video (transfer syntax {uid}), which is not played"))
             }
@@ -43,67 +55,160 @@ impl Family {
 }
 
 fn unknown(uid: &str) -> String {
-    match TransferSyntaxRegistry.get(uid) {
-        Some(syntax) => format!("its transfer syntax {uid} ({}) is not read", syntax.name()),
-        None => format!("its transfer syntax {uid} is not known to this program"),
+    if let Some(syntax) = TransferSyntaxRegistry.get(uid) {
+        format!("its transfer syntax (0002,0010) {uid} ({}) is not read", syntax.name())
+    } else {
+        // A broken length may make the next elements a part of it, which nobody wants to read here.
+        let is_uid = |character: &char| character.is_ascii_digit() || *character == '.';
+        let known: String = uid.chars().take_while(is_uid).take(64).collect();
+        let more = if known == uid { "" } else { "…" };
+        format!("its transfer syntax (0002,0010) {known}{more} is not known to this program")
     }
 }
 
 /// Decoded samples of one frame, low byte first.
 pub(super) struct Decoded<'a> {
     pub bytes: Cow<'a, [u8]>,
-    /// 1 or 2.
+    /// 1, 2, 4 or 8.
     pub sample_bytes: usize,
-    /// Bits of a sample in the codestream.
+    /// Bits of a sample in the codestream, or those allocated where there is none.
     pub precision: u8,
+    /// Bits below the value, which no codestream has.
+    pub shift: u8,
     /// Colour samples are luma and chroma in full range, still to be turned into RGB.
     pub is_ybr: bool,
+    /// Two pixels share their chroma samples: luma, luma, blue, red.
+    pub is_halved: bool,
     /// One colour plane after the other, not interleaved.
     pub by_plane: bool,
 }
 
-/// Decodes a compressed frame.
+impl<'a> Decoded<'a> {
+    /// Samples as native Pixel Data has them.
+    pub(super) fn native(bytes: Cow<'a, [u8]>, module: &PixelModule) -> Self {
+        Self {
+            bytes,
+            sample_bytes: module.bits.sample_bytes(),
+            precision: module.bits.allocated,
+            shift: module.bits.shift,
+            is_ybr: matches!(module.photometric, Photometric::YbrFull | Photometric::YbrFull422),
+            is_halved: module.photometric == Photometric::YbrFull422,
+            by_plane: module.planar,
+        }
+    }
+
+    /// Samples that a codec made, interleaved.
+    pub(super) fn coded(bytes: Vec<u8>, precision: u8, is_ybr: bool) -> Decoded<'static> {
+        Decoded {
+            bytes: bytes.into(),
+            sample_bytes: if precision > 8 { 2 } else { 1 },
+            precision,
+            shift: 0,
+            is_ybr,
+            is_halved: false,
+            by_plane: false,
+        }
+    }
+}
+
+/// Decodes an encapsulated frame.
 ///
 /// # Errors
 /// One sentence with the cause.
-pub(super) fn decode(
+pub(super) fn decode<'a>(
     family: Family,
     uid: &str,
-    frame: &[u8],
+    frame: Cow<'a, [u8]>,
     module: &PixelModule,
-) -> Result<Decoded<'static>, String> {
+) -> Result<Decoded<'a>, String> {
+    let bits = module.bits;
+    let compresses = !matches!(family, Family::Native | Family::DeflatedFrames);
+    if compresses && module.is_float() {
+        return Err("its floating-point pixels are compressed as integers".to_owned());
+    }
+    if compresses && family != Family::Rle && bits.allocated > 16 {
+        return Err(format!(
+            "its compressed pixels have {} bits allocated, which no codec here has",
+            bits.allocated
+        ));
+    }
     let mut decoded = match family {
+        // An encapsulated frame has whole bytes of its own, as the first one of native pixels has (PS3.5 A.4.11).
+        Family::Native if uid == ENCAPSULATED_UNCOMPRESSED => return alone(frame, module),
         Family::Native => {
             return Err("its pixels are encapsulated in a transfer syntax that has none such".into());
         }
+        Family::DeflatedFrames => return alone(inflated(&frame, module)?.into(), module),
+        Family::Rle if bits.allocated == 1 => {
+            return Err("its bits are compressed by RLE, which has whole bytes only".to_owned());
+        }
         Family::Rle => {
-            let sample_bytes = usize::from(module.bits.allocated / 8);
-            let bytes = rle::decode(frame, module.pixels(), module.samples, sample_bytes)?;
+            let bytes = rle::decode(&frame, module.pixels(), module.samples, bits.sample_bytes())?;
             Decoded {
-                bytes: bytes.into(),
-                sample_bytes,
-                precision: module.bits.stored,
                 is_ybr: untouched_ybr(module)?,
+                is_halved: false,
                 by_plane: false,
+                ..Decoded::native(bytes.into(), module)
             }
         }
-        Family::Jpeg => decode_jpeg(uid, frame, module)?,
-        Family::JpegLs => decode_jpeg_ls(uid, frame, module)?,
-        Family::Jpeg2000 => decode_jpeg2000(uid, frame, module)?,
+        Family::Jpeg => decode_jpeg(uid, &frame, module)?,
+        Family::JpegLs => decode_jpeg_ls(uid, &frame, module)?,
+        Family::Jpeg2000 => decode_jpeg2000(uid, &frame, module)?,
+        Family::JpegXl => Decoded::coded(jpegxl::decode(&frame, module)?, bits.allocated.max(8), false),
     };
-    // A codestream of just the stored bits cannot overshoot, and its words may be two's complement of that width.
-    if LOSSY.contains(&uid) && decoded.sample_bytes == 2 && decoded.precision > module.bits.stored {
-        clamp(decoded.bytes.to_mut(), module.bits);
+    let expected = module.pixels() * module.samples * decoded.sample_bytes;
+    if decoded.bytes.len() != expected {
+        return Err(format!(
+            "its compressed frame gives {} bytes, not {expected}",
+            decoded.bytes.len()
+        ));
+    }
+    if family == Family::Rle {
+        return Ok(decoded);
+    }
+    // A codestream of whole words has the value where High Bit says.
+    if bits.shift > 0 && decoded.precision >= bits.stored + bits.shift {
+        decoded.shift = bits.shift;
+    } else if LOSSY.contains(&uid) && decoded.precision > bits.stored {
+        // One of just the stored bits cannot overshoot, and its words may be two's complement of that width.
+        match decoded.sample_bytes {
+            2 => clamp(decoded.bytes.to_mut(), bits),
+            _ if !bits.signed => clamp_bytes(decoded.bytes.to_mut(), bits),
+            _ => {}
+        }
     }
     Ok(decoded)
 }
 
-/// Transfer syntaxes whose decoded values may overshoot Bits Stored, because the codestream has more.
-const LOSSY: [&str; 5] = [
+const ENCAPSULATED_UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
+
+/// A frame of uncompressed pixels that stands for itself.
+fn alone<'a>(frame: Cow<'a, [u8]>, module: &PixelModule) -> Result<Decoded<'a>, String> {
+    let bytes = match frame {
+        Cow::Borrowed(bytes) => frames::alone(bytes, module)?,
+        Cow::Owned(bytes) => Cow::Owned(frames::alone(&bytes, module)?.into_owned()),
+    };
+    Ok(Decoded::native(bytes, module))
+}
+
+/// The bytes of a frame that was deflated (PS3.5 10.20); no more are made than it has pixels for.
+fn inflated(frame: &[u8], module: &PixelModule) -> Result<Vec<u8>, String> {
+    let most = frames::native_size(module)?;
+    let mut bytes = Vec::new();
+    let read = flate2::read::DeflateDecoder::new(frame)
+        .take(most as u64)
+        .read_to_end(&mut bytes);
+    read.map_err(|error| format!("its deflated frame is broken: {error}"))?;
+    Ok(bytes)
+}
+
+/// Transfer syntaxes that may lose something: their values may overshoot Bits Stored where the codestream has more.
+pub(super) const LOSSY: [&str; 6] = [
     "1.2.840.10008.1.2.4.50",
     "1.2.840.10008.1.2.4.51",
     "1.2.840.10008.1.2.4.81",
     "1.2.840.10008.1.2.4.91",
+    "1.2.840.10008.1.2.4.112",
     "1.2.840.10008.1.2.4.203",
 ];
 
@@ -121,6 +226,13 @@ fn clamp(bytes: &mut [u8], bits: Bits) {
     }
 }
 
+fn clamp_bytes(bytes: &mut [u8], bits: Bits) {
+    let highest = ((1_u16 << bits.stored.min(8)) - 1) as u8;
+    for byte in bytes {
+        *byte = (*byte).min(highest);
+    }
+}
+
 /// Whether colour that a codec leaves alone is luma and chroma.
 fn untouched_ybr(module: &PixelModule) -> Result<bool, String> {
     match module.photometric {
@@ -133,24 +245,17 @@ fn untouched_ybr(module: &PixelModule) -> Result<bool, String> {
 fn decode_jpeg(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
     let header = codestream::jpeg(frame)?;
     match (header.process, header.precision) {
-        (0xc1, 12) => {
+        (0xc1, 12) if module.samples == 1 => {
             header.check(module)?;
             let samples = jpeg12::decode(frame, module.columns, module.rows)?;
-            let bytes: Vec<u8> = samples.into_iter().flat_map(u16::to_le_bytes).collect();
-            Ok(Decoded {
-                bytes: bytes.into(),
-                sample_bytes: 2,
-                precision: header.precision,
-                is_ybr: false,
-                by_plane: false,
-            })
+            let bytes = samples.into_iter().flat_map(u16::to_le_bytes).collect();
+            Ok(Decoded::coded(bytes, header.precision, false))
         }
         (0xc0..=0xc2, 8) => {
-            // The decoder guesses from the codestream; the guess has to agree with the data set.
-            if module.samples == 3 && header.is_ycc == (module.photometric == Photometric::Rgb) {
-                return Err("its JPEG frame and its header disagree about the colours".to_owned());
-            }
-            through_registry(uid, frame, module, header, false)
+            header.check(module)?;
+            let samples = jpeg8::decode(frame, module, &header)?;
+            let is_ybr = matches!(module.photometric, Photometric::YbrFull | Photometric::YbrFull422);
+            Ok(Decoded::coded(samples, header.precision, is_ybr))
         }
         (0xc3, 2..=16) => through_registry(uid, frame, module, header, untouched_ybr(module)?),
         (process, precision) => Err(format!(
@@ -210,13 +315,7 @@ fn through_registry(
     if bytes.len() != size {
         return Err(format!("its compressed frame gives {} bytes, not {size}", bytes.len()));
     }
-    Ok(Decoded {
-        bytes: bytes.into(),
-        sample_bytes,
-        precision: header.precision,
-        is_ybr,
-        by_plane: false,
-    })
+    Ok(Decoded::coded(bytes, header.precision, is_ybr))
 }
 
 /// The registry refuses frames that expand more than a certain factor, as blank ones rightly do. Their size is

@@ -13,13 +13,15 @@ pub(super) struct Codestream {
     pub precision: u8,
     /// Samples are two's complement (JPEG 2000 only).
     pub signed: bool,
-    /// A JPEG decoder takes the three channels for luma and chroma.
-    pub is_ycc: bool,
+    /// Whether a JPEG frame says that its three channels are luma and chroma; `None` where it is silent.
+    pub says_ycc: Option<bool>,
     /// Channels of the first scan; fewer than there are means one plane after the other.
     pub scan_components: u8,
     rows: usize,
     columns: usize,
     components: usize,
+    /// Bytes that it has.
+    bytes: usize,
 }
 
 impl Codestream {
@@ -50,7 +52,26 @@ impl Codestream {
         if precision == 0 || precision > module.bits.allocated {
             return Err(format!("its compressed frame has samples of {precision} bits"));
         }
+        if rows * columns > self.most_pixels() {
+            return Err(format!(
+                "its compressed frame is cut short: {} bytes cannot hold {columns} x {rows} pixels",
+                self.bytes
+            ));
+        }
         Ok(())
+    }
+
+    /// Most pixels that so many bytes can stand for: a block of JPEG's 8 x 8 takes a bit, a pixel of lossless JPEG does,
+    /// and a run of 2^15 pixels of JPEG-LS (T.87 A.7.1). JPEG 2000 has no bound, but no radiograph of so many pixels a
+    /// byte.
+    fn most_pixels(&self) -> usize {
+        let bits = self.bytes * 8;
+        match self.process {
+            0xc3 => bits,
+            0xf7 => bits << 15,
+            0 => self.bytes << 16,
+            _ => bits * 64,
+        }
     }
 }
 
@@ -84,19 +105,20 @@ pub(super) fn jpeg(bytes: &[u8]) -> Result<Codestream, String> {
                     process: *marker,
                     precision,
                     signed: false,
-                    is_ycc: false,
+                    says_ycc: None,
                     scan_components: 0,
                     rows: usize::from(u16::from_be_bytes([r0, r1])),
                     columns: usize::from(u16::from_be_bytes([c0, c1])),
                     components: usize::from(components),
+                    bytes: bytes.len(),
                 });
             }
             0xda => {
                 let scan_components = *segment.first().ok_or_else(none)?;
-                let is_ycc = colours.is_ycc();
+                let says_ycc = colours.says_ycc();
                 return found
                     .map(|found| Codestream {
-                        is_ycc,
+                        says_ycc,
                         scan_components,
                         ..found
                     })
@@ -117,12 +139,12 @@ struct Colours {
 }
 
 impl Colours {
-    /// The order of precedence is the decoder's.
-    fn is_ycc(&self) -> bool {
-        match self.channels[..] {
-            [1, 2, 3] => true,
-            [b'R', b'G', b'B'] => false,
-            _ => self.is_jfif || self.adobe != Some(0),
+    /// Channels named R, G and B are that; an Adobe segment says it, and JFIF allows luma and chroma only.
+    fn says_ycc(&self) -> Option<bool> {
+        match (&self.channels[..], self.adobe) {
+            ([b'R', b'G', b'B'], _) => Some(false),
+            (_, Some(transform)) => Some(transform != 0),
+            _ => self.is_jfif.then_some(true),
         }
     }
 }
@@ -170,10 +192,11 @@ pub(super) fn jpeg2000(bytes: &[u8]) -> Result<Codestream, String> {
         process: 0,
         precision: (format & 0x7f) + 1,
         signed: format & 0x80 != 0,
-        is_ycc: false,
+        says_ycc: None,
         scan_components: 0,
         rows: y.saturating_sub(y0) as usize,
         columns: x.saturating_sub(x0) as usize,
         components,
+        bytes: bytes.len(),
     })
 }

@@ -17,47 +17,133 @@ pub(super) fn native<'a>(
     frame: u32,
     encoding: Encoding,
 ) -> Result<Cow<'a, [u8]>, String> {
-    let sample_bytes = usize::from(module.bits.allocated / 8);
-    let size = module.pixels() * native_samples(module)? * sample_bytes;
+    if module.bits.allocated == 1 {
+        let swapped = encoding.big_endian && pixels.vr == Some(*b"OW");
+        return bitmap(pixels.bytes, module, frame, swapped).map(Cow::Owned);
+    }
+    let sample_bytes = module.bits.sample_bytes();
+    let size = native_size(module)?;
     let start = size
         .checked_mul(frame as usize - 1)
         .ok_or("its frames are beyond all bounds")?;
     let bytes = start
         .checked_add(size)
         .and_then(|end| pixels.bytes.get(start..end))
-        .ok_or_else(|| {
-            format!(
-                "its pixels are cut short: frame {frame} ends at byte {} of {}",
-                start + size,
-                pixels.bytes.len()
-            )
-        })?;
+        .ok_or_else(|| cut_short(frame, start + size, pixels.bytes.len()))?;
     // Words have their bytes swapped, also where two 8-bit samples share one (PS3.5 8.1.1).
-    let words = sample_bytes == 2 || pixels.vr == Some(*b"OW");
-    if !(encoding.big_endian && words) {
+    let word = match (sample_bytes, pixels.vr) {
+        (1, Some(vr)) if vr == *b"OW" => 2,
+        (bytes, _) => bytes,
+    };
+    if !encoding.big_endian || word == 1 {
         return Ok(Cow::Borrowed(bytes));
     }
-    if start % 2 == 1 || size % 2 == 1 {
+    if start % word != 0 || size % word != 0 {
         return Err("its 8-bit pixels lie across 16-bit words in big endian, which is not read".to_owned());
     }
-    Ok(Cow::Owned(
-        bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .flat_map(|&[high, low]| [low, high])
-            .collect(),
-    ))
+    let mut bytes = bytes.to_vec();
+    bytes.chunks_exact_mut(word).for_each(<[u8]>::reverse);
+    Ok(Cow::Owned(bytes))
 }
 
-/// Stored samples per pixel; `YBR_FULL_422` would have two, but only compressed files keep to that.
-fn native_samples(module: &PixelModule) -> Result<usize, String> {
+fn cut_short(frame: u32, end: usize, length: usize) -> String {
+    format!("its pixels are cut short: frame {frame} ends at byte {end} of {length}")
+}
+
+/// A byte for each pixel of a frame of bits; the first pixel is the lowest bit, and a frame may begin inside a byte
+/// (PS3.5 8.1.1 and annex D). `swapped` says that bytes lie in words with the high one first.
+fn bitmap(bytes: &[u8], module: &PixelModule, frame: u32, swapped: bool) -> Result<Vec<u8>, String> {
+    let pixels = module.pixels();
+    let start = pixels
+        .checked_mul(frame as usize - 1)
+        .ok_or("its frames are beyond all bounds")?;
+    let mut end = (start + pixels).div_ceil(8);
+    if swapped {
+        end = end.next_multiple_of(2);
+    }
+    if end > bytes.len() {
+        return Err(cut_short(frame, end, bytes.len()));
+    }
+    Ok((start..start + pixels)
+        .map(|bit| bytes[(bit / 8) ^ usize::from(swapped)] >> (bit % 8) & 1)
+        .collect())
+}
+
+/// The bytes of a frame, low byte first, from those of an uncompressed frame that stands for itself.
+///
+/// # Errors
+/// If there are too few.
+pub(super) fn alone<'a>(bytes: &'a [u8], module: &PixelModule) -> Result<Cow<'a, [u8]>, String> {
+    if module.bits.allocated == 1 {
+        return bitmap(bytes, module, 1, false).map(Cow::Owned);
+    }
+    let size = native_size(module)?;
+    let frame = bytes.get(..size).ok_or_else(|| cut_short(1, size, bytes.len()))?;
+    Ok(Cow::Borrowed(frame))
+}
+
+/// Bytes of a native frame. `YBR_FULL_422` has two luma samples and one of each chroma for two pixels, whose number
+/// in a row is even (PS3.3 C.7.6.3.1.2).
+///
+/// # Errors
+/// If the colours do not go with uncompressed pixels.
+pub(super) fn native_size(module: &PixelModule) -> Result<usize, String> {
     use super::pixel_module::Photometric::{YbrFull422, YbrJpeg2000};
-    match module.photometric {
-        YbrFull422 | YbrJpeg2000 => {
-            Err("its colours are subsampled without compression, which is not shown".to_owned())
+    let samples = match module.photometric {
+        YbrFull422 if module.columns.is_multiple_of(2) && !module.planar => module.pixels() * 2,
+        YbrFull422 => return Err("its halved colours need an even number of columns and no planes".to_owned()),
+        YbrJpeg2000 => return Err("its colours belong to JPEG 2000, but its pixels are not compressed".to_owned()),
+        _ => module.pixels() * module.samples,
+    };
+    Ok(match module.bits.allocated {
+        1 => samples.div_ceil(8),
+        _ => samples * module.bits.sample_bytes(),
+    })
+}
+
+/// Fragments of compressed frames, told apart.
+pub(super) struct Encapsulated<'a> {
+    fragments: Vec<&'a [u8]>,
+    /// Index of each frame's first fragment.
+    starts: Vec<usize>,
+}
+
+impl<'a> Encapsulated<'a> {
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// If the fragments are broken or cannot be told apart.
+    pub(super) fn read(data: &DataSet<'a>, pixels: &Element<'a>, module: &PixelModule) -> Result<Self, String> {
+        let mut fragments = dataset::fragments(pixels)?;
+        if fragments.is_empty() {
+            return Err("its encapsulated pixels have no fragments".to_owned());
         }
-        _ => Ok(module.samples),
+        let table = fragments.remove(0);
+        let frames = module.frames as usize;
+        let starts = if frames == 1 {
+            vec![0]
+        } else if fragments.len() == frames {
+            (0..frames).collect()
+        } else {
+            frame_starts(data, table, &fragments, frames)
+                .ok_or("its fragments cannot be told apart: the offset table is missing or wrong")?
+        };
+        Ok(Self { fragments, starts })
+    }
+
+    /// The compressed bytes of a frame, counted from 1.
+    ///
+    /// # Errors
+    /// If it has no fragment.
+    pub(super) fn frame(&self, frame: u32) -> Result<Cow<'a, [u8]>, String> {
+        let index = frame as usize - 1;
+        let start = self.starts.get(index).copied().unwrap_or(self.fragments.len());
+        let end = self.starts.get(index + 1).copied().unwrap_or(self.fragments.len());
+        match self.fragments.get(start..end).unwrap_or_default() {
+            [] => Err(format!("it has no pixels for frame {frame}")),
+            [only] => Ok(Cow::Borrowed(only)),
+            several => Ok(Cow::Owned(several.concat())),
+        }
     }
 }
 
@@ -71,26 +157,7 @@ pub(super) fn encapsulated<'a>(
     module: &PixelModule,
     frame: u32,
 ) -> Result<Cow<'a, [u8]>, String> {
-    let items = dataset::fragments(pixels)?;
-    let Some((&table, fragments)) = items.split_first() else {
-        return Err("its encapsulated pixels have no fragments".to_owned());
-    };
-    let frames = module.frames as usize;
-    let index = frame as usize - 1;
-    let belonging: &[&[u8]] = if frames == 1 {
-        fragments
-    } else if fragments.len() == frames {
-        &fragments[index..=index]
-    } else {
-        let starts = frame_starts(data, table, fragments, frames)
-            .ok_or("its fragments cannot be told apart: the offset table is missing or wrong")?;
-        &fragments[starts[index]..starts.get(index + 1).copied().unwrap_or(fragments.len())]
-    };
-    match belonging {
-        [] => Err(format!("it has no pixels for frame {frame}")),
-        [only] => Ok(Cow::Borrowed(only)),
-        several => Ok(Cow::Owned(several.concat())),
-    }
+    Encapsulated::read(data, pixels, module)?.frame(frame)
 }
 
 /// Index of each frame's first fragment, by an offset table or by the codestreams' own first bytes.

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use super::dataset::{DataSet, Tag};
-use super::pixel_module::{Bits, Photometric};
-use crate::imaging::lut::{ModalityLut, Polarity, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window};
+use super::dataset::{DataSet, Element, Tag, name};
+use super::pixel_module::{DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, Photometric, PixelModule};
+use super::text::CharacterSets;
+use crate::imaging::lut::{
+    ModalityLut, ModalityTable, Polarity, VoiLut, VoiLutFunction, VoiTable, VoiTransform, Window,
+};
+use crate::imaging::radiograph::Samples;
 
 const MODALITY_LUT_SEQUENCE: Tag = (0x0028, 0x3000);
 const RESCALE_INTERCEPT: Tag = (0x0028, 0x1052);
@@ -20,8 +24,10 @@ const WINDOW_WIDTH: Tag = (0x0028, 0x1051);
 const WINDOW_EXPLANATION: Tag = (0x0028, 0x1055);
 const VOI_LUT_FUNCTION: Tag = (0x0028, 0x1056);
 const PRESENTATION_LUT_SHAPE: Tag = (0x2050, 0x0020);
-const PIXEL_PADDING_VALUE: Tag = (0x0028, 0x0120);
-const PIXEL_PADDING_RANGE_LIMIT: Tag = (0x0028, 0x0121);
+/// Pixel Padding Value, then those of float and of double pixels.
+const PIXEL_PADDING_VALUE: [Tag; 3] = [(0x0028, 0x0120), (0x0028, 0x0122), (0x0028, 0x0123)];
+/// Pixel Padding Range Limit, likewise.
+const PIXEL_PADDING_RANGE_LIMIT: [Tag; 3] = [(0x0028, 0x0121), (0x0028, 0x0124), (0x0028, 0x0125)];
 const SHARED_FUNCTIONAL_GROUPS: Tag = (0x5200, 0x9229);
 const PER_FRAME_FUNCTIONAL_GROUPS: Tag = (0x5200, 0x9230);
 
@@ -41,9 +47,7 @@ impl<'a> FrameAttributes<'a> {
     pub(super) fn new(file: DataSet<'a>, frame: u32) -> Result<Self, String> {
         let shared = file.first_item(SHARED_FUNCTIONAL_GROUPS)?.unwrap_or_default();
         let own = file
-            .items(PER_FRAME_FUNCTIONAL_GROUPS)?
-            .into_iter()
-            .nth(frame as usize - 1)
+            .item(PER_FRAME_FUNCTIONAL_GROUPS, frame as usize - 1)?
             .unwrap_or_default();
         Ok(Self { file, shared, own })
     }
@@ -54,10 +58,12 @@ impl<'a> FrameAttributes<'a> {
     /// # Errors
     /// If the sequence is broken.
     pub(super) fn holding(&self, attribute: Tag, sequence: Tag) -> Result<DataSet<'a>, String> {
-        if self.file.get(attribute).is_none() {
+        if self.file.get(attribute).is_none_or(|element| element.bytes.is_empty()) {
             for group in [&self.shared, &self.own] {
                 match group.first_item(sequence)? {
-                    Some(item) if item.get(attribute).is_some() => return Ok(item),
+                    Some(item) if item.get(attribute).is_some_and(|element| !element.bytes.is_empty()) => {
+                        return Ok(item);
+                    }
                     _ => {}
                 }
             }
@@ -66,28 +72,48 @@ impl<'a> FrameAttributes<'a> {
     }
 }
 
-/// Stored values to modality values.
+/// Stored values to modality values: the Modality LUT Sequence where it is usable, else rescale, else as they are
+/// (PS3.3 C.11.1).
 ///
 /// # Errors
-/// If the file uses a Modality LUT Sequence, or its rescale is unusable.
-pub(super) fn modality(frame: &FrameAttributes) -> Result<ModalityLut, String> {
-    if !frame.file.items(MODALITY_LUT_SEQUENCE)?.is_empty() {
-        return Err("it maps its values by a Modality LUT Sequence, which is not read".to_owned());
+/// If the rescale is unusable, or a table is to be applied to samples that it cannot have an entry for each of.
+pub(super) fn modality(
+    frame: &FrameAttributes,
+    module: &PixelModule,
+    samples: &Samples,
+    warnings: &mut Vec<String>,
+) -> Result<ModalityLut, String> {
+    if let Some(item) = frame.file.first_item(MODALITY_LUT_SEQUENCE)? {
+        match look_up_table(&item, module.bits.signed) {
+            Some(_) if matches!(samples, Samples::Wide(_)) => {
+                return Err("it maps wide samples by a Modality LUT Sequence, which is not shown".to_owned());
+            }
+            Some(table) => {
+                return Ok(ModalityLut::Table(ModalityTable {
+                    first: table.first,
+                    entries: table.entries,
+                }));
+            }
+            None => warnings.push("The file's Modality LUT is unusable and left out.".to_owned()),
+        }
     }
     let number = |tag: Tag, keyword: &str, default: f64| -> Result<f64, String> {
         let group = frame.holding(tag, PIXEL_VALUE_TRANSFORMATION_SEQUENCE)?;
         match group.decimals(tag).first() {
             None => Ok(default),
             Some(&Some(value)) => Ok(value),
-            Some(None) => Err(format!("its {keyword} is no number")),
+            Some(None) => Err(format!("its {keyword} {} is no number", name(tag))),
         }
     };
     let slope = number(RESCALE_SLOPE, "Rescale Slope", 1.0)?;
     let intercept = number(RESCALE_INTERCEPT, "Rescale Intercept", 0.0)?;
     if slope == 0.0 {
-        return Err("its Rescale Slope is 0, which makes every pixel the same".to_owned());
+        let tag = name(RESCALE_SLOPE);
+        return Err(format!(
+            "its Rescale Slope {tag} is 0, which makes every pixel the same"
+        ));
     }
-    Ok(ModalityLut { slope, intercept })
+    Ok(ModalityLut::linear(slope, intercept))
 }
 
 /// The file's VOI LUTs, then its windows, in its order; unusable ones are left out with a warning.
@@ -96,34 +122,43 @@ pub(super) fn modality(frame: &FrameAttributes) -> Result<ModalityLut, String> {
 /// If a sequence is broken.
 pub(super) fn voi(
     frame: &FrameAttributes,
-    modality: ModalityLut,
-    bits: Bits,
+    modality: &ModalityLut,
+    module: &PixelModule,
+    samples: &Samples,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<VoiLut>, String> {
-    let lowest = if bits.signed { -(1 << (bits.stored - 1)) } else { 0 };
-    let highest = lowest + ((1_i32 << bits.stored) - 1);
-    let has_negative = modality.apply(lowest).min(modality.apply(highest)) < 0.0;
+    let (lowest, highest) = module.bits.range();
+    let has_negative = match modality {
+        ModalityLut::Rescale(_) => modality.apply(lowest).min(modality.apply(highest)) < 0.0,
+        ModalityLut::Table(_) => false,
+    };
+    let sets = CharacterSets::of(&frame.file);
     let mut voi_luts = Vec::new();
     for item in frame
         .holding(VOI_LUT_SEQUENCE, FRAME_VOI_LUT_SEQUENCE)?
         .items(VOI_LUT_SEQUENCE)?
     {
-        match table(&item, has_negative) {
-            Some(table) => voi_luts.push(VoiLut {
-                explanation: item.text(LUT_EXPLANATION).unwrap_or_else(|| "VOI LUT".to_owned()),
+        match look_up_table(&item, has_negative) {
+            Some(table) if matches!(samples, Samples::Grey(_)) => voi_luts.push(VoiLut {
+                explanation: sets
+                    .text(&item, LUT_EXPLANATION)
+                    .unwrap_or_else(|| "VOI LUT".to_owned()),
                 transform: VoiTransform::Table(table),
             }),
-            None => warnings.push("A VOI LUT of the file is unusable and left out.".to_owned()),
+            _ => warnings.push("A VOI LUT of the file is unusable and left out.".to_owned()),
         }
     }
     voi_luts.extend(windows(
         &frame.holding(WINDOW_CENTER, FRAME_VOI_LUT_SEQUENCE)?,
+        &sets,
         warnings,
     ));
     Ok(voi_luts)
 }
 
-fn table(item: &DataSet, has_negative: bool) -> Option<VoiTable> {
+/// An item of a Modality or VOI LUT Sequence; `None` if it is unusable. `has_negative` says that what it maps may be
+/// below 0, so that the first value mapped is signed.
+fn look_up_table(item: &DataSet, has_negative: bool) -> Option<VoiTable> {
     let &[count, first, bits] = item.words(LUT_DESCRIPTOR).first_chunk()?;
     let count = if count == 0 { 1 << 16 } else { usize::from(count) };
     let signed = item
@@ -135,15 +170,7 @@ fn table(item: &DataSet, has_negative: bool) -> Option<VoiTable> {
         i32::from(first)
     };
     let bits = u8::try_from(bits).ok().filter(|bits| (1..=16).contains(bits))?;
-    let bytes = item.get(LUT_DATA)?.bytes;
-    // Entries of 8 bits may be packed two to a word (PS3.3 C.11.1.1).
-    let entries: Arc<[u16]> = if bytes.len() >= 2 * count {
-        item.words(LUT_DATA)[..count].into()
-    } else if bytes.len() >= count {
-        bytes[..count].iter().map(|&byte| u16::from(byte)).collect()
-    } else {
-        return None;
-    };
+    let entries: Arc<[u16]> = table_entries(item.get(LUT_DATA)?, count, bits)?.into();
     let largest = entries.iter().copied().max()?;
     let white = largest.max(((1_u32 << bits) - 1) as u16);
     Some(VoiTable {
@@ -154,14 +181,25 @@ fn table(item: &DataSet, has_negative: bool) -> Option<VoiTable> {
     })
 }
 
-fn windows(group: &DataSet, warnings: &mut Vec<String>) -> Vec<VoiLut> {
+/// Entries of a look-up table; those of 8 bits may be packed two to a word (PS3.3 C.11.1.1). `None` if there are too few.
+pub(super) fn table_entries(data: &Element, count: usize, bits: u8) -> Option<Vec<u16>> {
+    if let Some(words) = data.bytes.as_chunks::<2>().0.get(..count) {
+        return Some(words.iter().map(|&pair| data.encoding.u16(pair)).collect());
+    }
+    let packed = data.bytes.get(..count).filter(|_| bits <= 8)?;
+    let in_words = data.encoding.big_endian && data.bytes.len().is_multiple_of(2) && data.vr != Some(*b"OB");
+    let entry = |at: usize| u16::from(if in_words { data.bytes[at ^ 1] } else { packed[at] });
+    Some((0..count).map(entry).collect())
+}
+
+fn windows(group: &DataSet, sets: &CharacterSets, warnings: &mut Vec<String>) -> Vec<VoiLut> {
     let function = match group.text(VOI_LUT_FUNCTION).as_deref() {
         None | Some("LINEAR") => VoiLutFunction::Linear,
         Some("LINEAR_EXACT") => VoiLutFunction::LinearExact,
         Some("SIGMOID") => VoiLutFunction::Sigmoid,
         Some(other) => {
             warnings.push(format!(
-                "VOI LUT Function {other} is unknown; its windows are taken as linear."
+                "VOI LUT Function {other:.32} is unknown; its windows are taken as linear."
             ));
             VoiLutFunction::Linear
         }
@@ -172,7 +210,7 @@ fn windows(group: &DataSet, warnings: &mut Vec<String>) -> Vec<VoiLut> {
         f64::MIN_POSITIVE
     };
     let (centers, widths) = (group.decimals(WINDOW_CENTER), group.decimals(WINDOW_WIDTH));
-    let explanations = group.text(WINDOW_EXPLANATION).unwrap_or_default();
+    let explanations = sets.text(group, WINDOW_EXPLANATION).unwrap_or_default();
     let mut explanations = explanations.split('\\').map(str::trim);
     let mut windows = Vec::new();
     for (index, pair) in centers.iter().zip(&widths).enumerate() {
@@ -207,14 +245,21 @@ pub(super) fn polarity(file: &DataSet, photometric: Photometric) -> Polarity {
 }
 
 /// Inclusive range of stored values that are padding (PS3.3 C.7.5.1.1.2).
-pub(super) fn padding(file: &DataSet, bits: Bits) -> Option<(i32, i32)> {
-    let value = |tag: Tag| {
-        let word = *file.words(tag).first()?;
-        Some(if bits.signed {
-            i32::from(word.cast_signed())
-        } else {
-            i32::from(word)
-        })
+pub(super) fn padding(file: &DataSet, module: &PixelModule) -> Option<(f64, f64)> {
+    let value = |[integer, float, double]: [Tag; 3]| match module.element {
+        FLOAT_PIXEL_DATA => file.decimals(float).first().copied().flatten(),
+        DOUBLE_FLOAT_PIXEL_DATA => file.decimals(double).first().copied().flatten(),
+        _ => match file.words(integer)[..] {
+            [] => None,
+            // Samples of 32 bits have padding of 32.
+            [low, high] if module.bits.allocated == 32 => {
+                let word = u32::from(high) << 16 | u32::from(low);
+                let signed = f64::from(word.cast_signed());
+                Some(if module.bits.signed { signed } else { f64::from(word) })
+            }
+            [word, ..] if module.bits.signed => Some(f64::from(word.cast_signed())),
+            [word, ..] => Some(f64::from(word)),
+        },
     };
     let one = value(PIXEL_PADDING_VALUE)?;
     let other = value(PIXEL_PADDING_RANGE_LIMIT).unwrap_or(one);

@@ -12,8 +12,10 @@ const BITS_ALLOCATED: Tag = (0x0028, 0x0100);
 const BITS_STORED: Tag = (0x0028, 0x0101);
 const HIGH_BIT: Tag = (0x0028, 0x0102);
 const PIXEL_REPRESENTATION: Tag = (0x0028, 0x0103);
-const FLOAT_PIXEL_DATA: Tag = (0x7fe0, 0x0008);
-const DOUBLE_FLOAT_PIXEL_DATA: Tag = (0x7fe0, 0x0009);
+/// Float Pixel Data.
+pub(super) const FLOAT_PIXEL_DATA: Tag = (0x7fe0, 0x0008);
+/// Double Float Pixel Data.
+pub(super) const DOUBLE_FLOAT_PIXEL_DATA: Tag = (0x7fe0, 0x0009);
 /// Most pixels a frame may have.
 const MAX_PIXELS: usize = 200_000_000;
 
@@ -22,6 +24,8 @@ const MAX_PIXELS: usize = 200_000_000;
 pub(super) enum Photometric {
     Monochrome1,
     Monochrome2,
+    /// PALETTE COLOR: one sample, an index.
+    Palette,
     Rgb,
     YbrFull,
     /// `YBR_FULL_422`: half as many chroma samples.
@@ -34,7 +38,7 @@ pub(super) enum Photometric {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PixelModule {
     pub photometric: Photometric,
-    /// 1 for grey, 3 for colour.
+    /// 1 for grey and indices, 3 for colour.
     pub samples: usize,
     /// Colour by plane, not by pixel.
     pub planar: bool,
@@ -44,56 +48,58 @@ pub(super) struct PixelModule {
     pub rows: usize,
     /// At least 1.
     pub columns: usize,
-    /// Format of a sample.
+    /// Element that holds the pixels: Pixel Data, Float Pixel Data or Double Float Pixel Data.
+    pub element: Tag,
+    /// Format of a sample; of floating-point numbers only `allocated` has a meaning.
     pub bits: Bits,
 }
 
-/// Bits of one sample; the value occupies the lowest ones.
+/// Bits of one integer sample (PS3.5 8.1.1).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits {
-    /// 8 or 16.
+    /// 1, 8, 16, 32 or 64.
     pub allocated: u8,
     /// 1 to `allocated`.
     pub stored: u8,
+    /// Bits below the value: High Bit + 1 - Bits Stored, 0 in all but obsolete files.
+    pub shift: u8,
     /// Two's complement.
     pub signed: bool,
 }
 
 impl PixelModule {
-    /// Reads and checks the module.
+    /// Reads and checks the module; what is missing and can be assumed is said in `assumed`.
     ///
     /// # Errors
     /// A sentence that names the attribute and its value.
-    pub(super) fn read(data: &DataSet) -> Result<Self, String> {
-        if data.get(PIXEL_DATA).is_none() {
-            let float = [FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA]
-                .iter()
-                .any(|&tag| data.get(tag).is_some());
-            return Err(if float {
-                "its pixels are floating-point numbers, which are not shown".to_owned()
-            } else {
-                "this DICOM object holds no picture".to_owned()
-            });
-        }
-        let photometric = photometric(data)?;
-        let grey = matches!(photometric, Photometric::Monochrome1 | Photometric::Monochrome2);
-        let samples = if grey { 1 } else { 3 };
+    pub(super) fn read(data: &DataSet, assumed: &mut Vec<String>) -> Result<Self, String> {
+        let elements = [PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA];
+        let element = elements.into_iter().find(|&tag| data.get(tag).is_some());
+        let element = element.ok_or("this DICOM object holds no picture")?;
+        let photometric = photometric(data, assumed)?;
+        let samples = photometric.samples();
         let stated = data.unsigned(SAMPLES_PER_PIXEL).unwrap_or(samples);
         if stated != samples {
+            let tag = name(SAMPLES_PER_PIXEL);
             return Err(format!(
-                "Samples per Pixel is {stated} where its colours need {samples}"
+                "Samples per Pixel {tag} is {stated} where its colours need {samples}"
             ));
         }
         let module = Self {
             photometric,
             samples: samples as usize,
-            planar: planar(data, grey)?,
+            planar: planar(data, samples == 1)?,
             frames: frames(data)?,
             rows: required(data, ROWS, "Rows")? as usize,
             columns: required(data, COLUMNS, "Columns")? as usize,
-            bits: bits(data)?,
+            element,
+            bits: match element {
+                FLOAT_PIXEL_DATA => Bits::of_floats(32),
+                DOUBLE_FLOAT_PIXEL_DATA => Bits::of_floats(64),
+                _ => bits(data, assumed)?,
+            },
         };
-        module.check_size()?;
+        module.check()?;
         Ok(module)
     }
 
@@ -102,18 +108,73 @@ impl PixelModule {
         self.rows * self.columns
     }
 
-    fn check_size(&self) -> Result<(), String> {
+    /// Whether the samples are floating-point numbers.
+    pub(super) fn is_float(&self) -> bool {
+        self.element != PIXEL_DATA
+    }
+
+    fn check(&self) -> Result<(), String> {
         let Self { rows, columns, .. } = self;
         if *rows == 0 || *columns == 0 {
-            return Err(format!("its size is {columns} x {rows} pixels"));
+            let tags = [ROWS, COLUMNS].map(name).join(" and ");
+            return Err(format!("its size {tags} is {columns} x {rows} pixels"));
         }
         if self.pixels() > MAX_PIXELS {
-            return Err(format!("{columns} x {rows} pixels are more than this program opens"));
+            let tags = [ROWS, COLUMNS].map(name).join(" and ");
+            return Err(format!(
+                "its size {tags} is {columns} x {rows} pixels, more than this program opens"
+            ));
         }
-        if self.samples == 3 && (self.bits.allocated, self.bits.stored) != (8, 8) {
-            return Err(format!("colour of {} bits a channel is not shown", self.bits.stored));
+        let Bits { allocated, shift, .. } = self.bits;
+        if self.samples == 3 && (!matches!(allocated, 8 | 16) || shift != 0 || self.bits.signed) {
+            return Err(format!(
+                "colour of {allocated} bits allocated (0028,0100), {} stored, High Bit {} is not shown",
+                self.bits.stored,
+                self.bits.stored + shift - 1
+            ));
+        }
+        if self.is_float() && !matches!(self.photometric, Photometric::Monochrome1 | Photometric::Monochrome2) {
+            return Err("its colours are floating-point numbers, which are not shown".to_owned());
+        }
+        if self.photometric == Photometric::Palette && (allocated > 16 || self.bits.signed) {
+            return Err(format!(
+                "its palette indices have {allocated} bits or a sign, which is not shown"
+            ));
         }
         Ok(())
+    }
+}
+
+impl Photometric {
+    /// Samples per Pixel that go with it.
+    fn samples(self) -> u32 {
+        match self {
+            Self::Monochrome1 | Self::Monochrome2 | Self::Palette => 1,
+            Self::Rgb | Self::YbrFull | Self::YbrFull422 | Self::YbrJpeg2000 => 3,
+        }
+    }
+}
+
+impl Bits {
+    fn of_floats(allocated: u8) -> Self {
+        Self {
+            allocated,
+            stored: allocated,
+            shift: 0,
+            signed: true,
+        }
+    }
+
+    /// Bytes of a sample in native Pixel Data; 1 where eight samples share a byte.
+    pub(super) fn sample_bytes(self) -> usize {
+        usize::from(self.allocated.div_ceil(8))
+    }
+
+    /// Smallest and largest value that fits.
+    pub(super) fn range(self) -> (f64, f64) {
+        let span = 2_f64.powi(i32::from(self.stored));
+        let lowest = if self.signed { -span / 2.0 } else { 0.0 };
+        (lowest, lowest + span - 1.0)
     }
 }
 
@@ -122,20 +183,36 @@ fn required(data: &DataSet, tag: Tag, keyword: &str) -> Result<u32, String> {
         .ok_or_else(|| format!("{keyword} {} is missing", name(tag)))
 }
 
-fn photometric(data: &DataSet) -> Result<Photometric, String> {
+fn photometric(data: &DataSet, assumed: &mut Vec<String>) -> Result<Photometric, String> {
     let stated = data.text(PHOTOMETRIC_INTERPRETATION);
     match stated.as_deref() {
         Some("MONOCHROME1") => Ok(Photometric::Monochrome1),
         Some("MONOCHROME2") => Ok(Photometric::Monochrome2),
-        Some("RGB") => Ok(Photometric::Rgb),
+        Some("PALETTE COLOR") => Ok(Photometric::Palette),
+        // A JPEG XL decoder turns its own XYB into RGB.
+        Some("RGB" | "XYB") => Ok(Photometric::Rgb),
         Some("YBR_FULL") => Ok(Photometric::YbrFull),
         Some("YBR_FULL_422") => Ok(Photometric::YbrFull422),
         Some("YBR_ICT" | "YBR_RCT") => Ok(Photometric::YbrJpeg2000),
-        Some(other) => Err(format!("Photometric Interpretation {other} is not shown")),
-        None => Err(format!(
-            "Photometric Interpretation {} is missing",
-            name(PHOTOMETRIC_INTERPRETATION)
+        // No defined term is longer (PS3.3 C.7.6.3.1.2); a broken length may reach into other attributes.
+        Some(other) => Err(format!(
+            "Photometric Interpretation {} {:.16} is not shown",
+            name(PHOTOMETRIC_INTERPRETATION),
+            other
         )),
+        None => {
+            let is_colour = data.unsigned(SAMPLES_PER_PIXEL) == Some(3);
+            let (photometric, term) = if is_colour {
+                (Photometric::Rgb, "RGB")
+            } else {
+                (Photometric::Monochrome2, "MONOCHROME2")
+            };
+            let missing = name(PHOTOMETRIC_INTERPRETATION);
+            assumed.push(format!(
+                "Photometric Interpretation {missing} is missing; {term} was assumed, so that black and white may be exchanged."
+            ));
+            Ok(photometric)
+        }
     }
 }
 
@@ -144,7 +221,10 @@ fn planar(data: &DataSet, grey: bool) -> Result<bool, String> {
         _ if grey => Ok(false),
         0 => Ok(false),
         1 => Ok(true),
-        other => Err(format!("Planar Configuration is {other}, neither 0 nor 1")),
+        other => Err(format!(
+            "Planar Configuration {} is {other}, neither 0 nor 1",
+            name(PLANAR_CONFIGURATION)
+        )),
     }
 }
 
@@ -158,29 +238,48 @@ fn frames(data: &DataSet) -> Result<u32, String> {
     }
 }
 
-fn bits(data: &DataSet) -> Result<Bits, String> {
+fn bits(data: &DataSet, assumed: &mut Vec<String>) -> Result<Bits, String> {
     let allocated = required(data, BITS_ALLOCATED, "Bits Allocated")?;
-    if allocated != 8 && allocated != 16 {
-        return Err(format!("pixels of {allocated} bits are not shown"));
+    if !matches!(allocated, 1 | 8 | 16 | 32 | 64) {
+        let tag = name(BITS_ALLOCATED);
+        return Err(format!("pixels of {allocated} bits {tag} are not shown"));
     }
-    let stored = required(data, BITS_STORED, "Bits Stored")?;
+    let stored = data.unsigned(BITS_STORED).unwrap_or_else(|| {
+        let stored = data.unsigned(HIGH_BIT).map_or(allocated, |high| high + 1);
+        let missing = name(BITS_STORED);
+        assumed.push(format!("Bits Stored {missing} is missing; {stored} was assumed."));
+        stored
+    });
     if stored == 0 || stored > allocated {
-        return Err(format!("Bits Stored is {stored} of {allocated} allocated"));
+        let tag = name(BITS_STORED);
+        return Err(format!("Bits Stored {tag} is {stored} of {allocated} allocated"));
     }
     let high = data.unsigned(HIGH_BIT).unwrap_or(stored - 1);
-    if high != stored - 1 {
+    if high >= allocated || high + 1 < stored {
+        let tag = name(HIGH_BIT);
         return Err(format!(
-            "High Bit {high} with {stored} bits stored is an obsolete layout that is not shown"
+            "High Bit {tag} is {high} and leaves no room for {stored} bits stored of {allocated} allocated"
         ));
     }
-    let signed = match required(data, PIXEL_REPRESENTATION, "Pixel Representation")? {
+    let representation = data.unsigned(PIXEL_REPRESENTATION).unwrap_or_else(|| {
+        let missing = name(PIXEL_REPRESENTATION);
+        assumed.push(format!(
+            "Pixel Representation {missing} is missing; values without a sign were assumed."
+        ));
+        0
+    });
+    let signed = match representation {
         0 => false,
         1 => true,
-        other => return Err(format!("Pixel Representation is {other}, neither 0 nor 1")),
+        other => {
+            let tag = name(PIXEL_REPRESENTATION);
+            return Err(format!("Pixel Representation {tag} is {other}, neither 0 nor 1"));
+        }
     };
     Ok(Bits {
         allocated: allocated as u8,
         stored: stored as u8,
+        shift: (high + 1 - stored) as u8,
         signed,
     })
 }

@@ -7,7 +7,7 @@ const MAX_SEGMENTS: usize = 15;
 /// Decodes a frame of `samples` channels of `sample_bytes` bytes to interleaved samples, low byte first.
 ///
 /// # Errors
-/// If a segment is missing or does not fill its plane.
+/// If a segment is missing, too short for so many pixels, or does not fill its plane.
 pub(super) fn decode(frame: &[u8], pixels: usize, samples: usize, sample_bytes: usize) -> Result<Vec<u8>, String> {
     let header = frame
         .first_chunk::<64>()
@@ -19,6 +19,13 @@ pub(super) fn decode(frame: &[u8], pixels: usize, samples: usize, sample_bytes: 
     if word(0) != planes || planes > MAX_SEGMENTS {
         return Err(format!("its RLE frame has {} segments, not {planes}", word(0)));
     }
+    // Two bytes stand for 128 at the most.
+    if pixels * planes > frame.len() * 64 {
+        return Err(format!(
+            "its RLE frame is cut short: {} bytes cannot hold {pixels} pixels",
+            frame.len()
+        ));
+    }
     let mut decoded = vec![0; pixels * planes];
     for segment in 0..planes {
         let start = word(segment + 1);
@@ -27,12 +34,14 @@ pub(super) fn decode(frame: &[u8], pixels: usize, samples: usize, sample_bytes: 
         } else {
             frame.len()
         };
-        let bytes = frame.get(start..end).ok_or("an RLE segment lies outside its frame")?;
+        let bytes = frame
+            .get(start..end)
+            .ok_or_else(|| format!("RLE segment {segment} lies outside its frame, at bytes {start} to {end}"))?;
         // Segments go from the highest byte of a sample to the lowest.
         let (sample, byte) = (segment / sample_bytes, sample_bytes - 1 - segment % sample_bytes);
         let places = decoded[sample * sample_bytes + byte..].iter_mut().step_by(planes);
         if unpack(bytes, places, pixels) < pixels {
-            return Err("an RLE segment ends before its plane is full".to_owned());
+            return Err(format!("RLE segment {segment} ends before its plane is full"));
         }
     }
     Ok(decoded)

@@ -66,7 +66,7 @@ pub(super) fn scope(file: &DataSet, acquisition: &Acquisition, frames: u32, colo
 fn other_kind(acquisition: &Acquisition) -> Option<String> {
     if let Some(modality) = acquisition.modality.as_deref() {
         return (!RADIOGRAPH_MODALITIES.contains(&modality))
-            .then(|| format!("its modality is {modality}, and the networks read radiographs"));
+            .then(|| format!("its modality is {modality:.16}, and the networks read radiographs"));
     }
     let class = acquisition.sop_class_uid.as_deref()?;
     let tail = class.strip_prefix("1.2.840.10008.5.1.4.1.1.")?;
@@ -132,7 +132,8 @@ pub(super) fn without_picture(sop_class_uid: Option<&str>, modality: Option<&str
         _ => "",
     };
     match (kind, modality) {
-        ("", Some(modality)) => format!("this DICOM object (modality {modality}) holds no picture"),
+        // No modality is longer; a broken length may make the next elements a part of it.
+        ("", Some(modality)) => format!("this DICOM object (modality {modality:.16}) holds no picture"),
         ("", None) => "this DICOM object holds no picture".to_owned(),
         (kind, _) => format!("this {kind} holds no picture"),
     }
