@@ -1,10 +1,14 @@
 // The picture and what lies on it, in one pass: stored values through the greyscale pipeline of DICOM PS3.3 C.11,
-// then the activation map, the lung fill and the lung contour. Positions are in image pixels.
+// then what the file's shutter hides, the activation map, the lung fill, the lung contour and the file's overlay planes.
+// Positions are in image pixels.
 
 struct View {
-    // xy: image pixels per physical pixel; zw: image position of the window's physical origin.
-    image_from_px: vec4<f32>,
-    // Columns, rows, level to read, 1 for an RGB picture.
+    // Image pixels per physical pixel, along the image's x and y (xy).
+    image_per_px: vec4<f32>,
+    // Image x, and y, of a physical position: factors of its x and y (xy), and what is added (z).
+    image_x: vec4<f32>,
+    image_y: vec4<f32>,
+    // Columns, rows, level to read, what a texel is.
     picture: vec4<u32>,
     // VOI: sample at the centre, slope per sample, sign of the slope, smooth (1) or pixels as they are (0).
     voi: vec4<f32>,
@@ -17,6 +21,10 @@ struct View {
     right_lung: vec4<f32>,
     left_lung: vec4<f32>,
     other_lung: vec4<f32>,
+    // Colour, 1 to draw them.
+    planes: vec4<f32>,
+    // Colour in place of what is hidden, 1 to hide it.
+    shutter: vec4<f32>,
 }
 
 // Keep in sync with `VoiMode` in render/uniforms.rs.
@@ -25,10 +33,14 @@ const STEP: u32 = 1u;
 const SIGMOID: u32 = 2u;
 const TABLE: u32 = 3u;
 
+// Keep in sync with `Texel` in render/uniforms.rs.
+const COLOUR: u32 = 1u;
+const REAL: u32 = 2u;
+
 @group(0) @binding(0) var<uniform> view: View;
-// R16Uint stored values (offset binary) or RGBA8Uint, one level per power of two.
+// R16Uint stored values (offset binary), R32Uint bits of floats or RGBA8Uint, one level per power of two.
 @group(0) @binding(1) var samples: texture_2d<u32>;
-// 65,536 display values, 256 a row: the whole look-up of a VOI LUT Sequence item.
+// 65,536 display values, 256 a row: the whole look-up where it is no line.
 @group(0) @binding(2) var voi_table: texture_2d<u32>;
 // Lung labels: 0 outside, 1 right, 2 left, 3 other.
 @group(0) @binding(3) var labels: texture_2d<u32>;
@@ -36,6 +48,8 @@ const TABLE: u32 = 3u;
 @group(0) @binding(4) var shares: texture_2d<u32>;
 // One colour map a row.
 @group(0) @binding(5) var colour_maps: texture_2d<f32>;
+// What the file draws: bit 0 overlay planes, in levels as of the picture; bit 1 hidden by a shutter, in the first.
+@group(0) @binding(6) var graphics: texture_2d<u32>;
 
 @vertex
 fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
@@ -45,10 +59,11 @@ fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
 }
 
 fn display_of(sample: u32) -> f32 {
-    let distance = (f32(sample) - view.voi.x) * view.voi.y;
+    let value = select(f32(sample), bitcast<f32>(sample), view.picture.w == REAL);
+    let distance = (value - view.voi.x) * view.voi.y;
     switch view.modes.x {
         case LINEAR: { return clamp(distance + 0.5, 0.0, 1.0); }
-        case STEP: { return select(0.0, 1.0, (f32(sample) - view.voi.x) * view.voi.z > 0.0); }
+        case STEP: { return select(0.0, 1.0, (value - view.voi.x) * view.voi.z > 0.0); }
         case SIGMOID: { return 1.0 / (1.0 + exp(-4.0 * distance)); }
         default: {
             return f32(textureLoad(voi_table, vec2<u32>(sample & 255u, sample >> 8u), 0).r) / 65535.0;
@@ -60,7 +75,7 @@ fn colour_of(texel: vec2<i32>) -> vec3<f32> {
     let level = i32(view.picture.z);
     let last = max(vec2<i32>(view.picture.xy >> vec2<u32>(view.picture.z)), vec2<i32>(1)) - 1;
     let sample = textureLoad(samples, clamp(texel, vec2<i32>(0), last), level);
-    if view.picture.w == 1u {
+    if view.picture.w == COLOUR {
         return vec3<f32>(sample.rgb) / 255.0;
     }
     return vec3<f32>(display_of(sample.r));
@@ -130,6 +145,33 @@ fn with_mask(under: vec3<f32>, position: vec2<f32>) -> vec3<f32> {
     return colour;
 }
 
+fn is_hidden(position: vec2<f32>) -> bool {
+    return (textureLoad(graphics, vec2<i32>(floor(position)), 0).r & 2u) != 0u;
+}
+
+// From 1:1 on, pixels of a plane are drawn as they lie. Zoomed out, a fragment is set if any pixel that it covers is:
+// thin lines would come and go otherwise.
+fn has_plane(position: vec2<f32>) -> bool {
+    if all(view.image_per_px.xy <= vec2<f32>(1.0)) {
+        return (textureLoad(graphics, vec2<i32>(floor(position)), 0).r & 1u) != 0u;
+    }
+    let level = i32(view.picture.z);
+    let last = max(vec2<i32>(view.picture.xy >> vec2<u32>(view.picture.z)), vec2<i32>(1)) - 1;
+    let scale = f32(1u << view.picture.z);
+    // A fragment that ends where a texel begins does not cover it.
+    let half = view.image_per_px.xy * 0.5 / scale - 0.001;
+    let first = clamp(vec2<i32>(floor(position / scale - half)), vec2<i32>(0), last);
+    let end = clamp(vec2<i32>(floor(position / scale + half)), vec2<i32>(0), last);
+    for (var y = first.y; y <= end.y; y++) {
+        for (var x = first.x; x <= end.x; x++) {
+            if (textureLoad(graphics, vec2<i32>(x, y), level).r & 1u) != 0u {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 fn linear_from_gamma(gamma: vec3<f32>) -> vec3<f32> {
     let low = gamma / 12.92;
     let high = pow((gamma + 0.055) / 1.055, vec3<f32>(2.4));
@@ -138,13 +180,16 @@ fn linear_from_gamma(gamma: vec3<f32>) -> vec3<f32> {
 
 @fragment
 fn fragment(@builtin(position) px: vec4<f32>) -> @location(0) vec4<f32> {
-    let position = px.xy * view.image_from_px.xy + view.image_from_px.zw;
+    let position = vec2<f32>(dot(px.xy, view.image_x.xy) + view.image_x.z, dot(px.xy, view.image_y.xy) + view.image_y.z);
     if any(position < vec2<f32>(0.0)) || any(position >= vec2<f32>(view.picture.xy)) {
         return vec4<f32>(0.0, 0.0, 0.0, 1.0);
     }
     var colour = picture_at(position);
     if view.modes.y == 1u {
         colour = 1.0 - colour;
+    }
+    if view.shutter.w == 1.0 && is_hidden(position) {
+        colour = view.shutter.rgb;
     }
     if view.modes.w == 1u {
         if view.map.w == 1.0 {
@@ -153,6 +198,9 @@ fn fragment(@builtin(position) px: vec4<f32>) -> @location(0) vec4<f32> {
         if view.mask.y > 0.0 {
             colour = with_mask(colour, position);
         }
+    }
+    if view.planes.w == 1.0 && has_plane(position) {
+        colour = view.planes.rgb;
     }
     if view.modes.z == 1u {
         colour = linear_from_gamma(colour);

@@ -1,0 +1,327 @@
+//! Many files, one after the other on all cores: each is written whole or not at all, named by its new SOP Instance UID,
+//! and an error of one does not keep the others.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use rayon::prelude::*;
+
+use super::journal::{Entry, Fault, Journal};
+use super::report::{FileReport, Report, Status};
+use super::{Deidentified, Settings, deidentify};
+use crate::atomic_file;
+use crate::imaging::{self, Walked};
+
+/// Largest file that is read.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Files beyond this are not treated beside each other.
+const LARGE_BYTES: u64 = 64 << 20;
+
+/// A batch to be done.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The files; see [`sources`].
+    pub files: Vec<PathBuf>,
+    /// Folder that is written into; it is made if need be.
+    pub out: PathBuf,
+    /// How files are treated.
+    pub settings: Settings,
+    /// Files that a batch with the same key and settings wrote here before are kept.
+    pub resume: bool,
+}
+
+/// Why a batch does not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder cannot be made, or its journal not be written.
+    #[error("{0}: cannot be written into: {1}")]
+    Folder(PathBuf, std::io::Error),
+    /// Something is there, and it was not said to go on.
+    #[error("{0}: there are de-identified files here already; go on with them, or choose an empty folder")]
+    NotEmpty(PathBuf),
+    /// What is there was made with another key, which gives the same patients other names.
+    #[error("{0}: the files here were de-identified with another key; name that one, or choose an empty folder")]
+    OtherKey(PathBuf),
+    /// The key or the report would go out with the files.
+    #[error("{0}: this leads back to the patients; put it outside the folder that is written into")]
+    Inside(PathBuf),
+}
+
+/// What arguments name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// The files, each once.
+    pub files: Vec<PathBuf>,
+    /// Sentences about what was passed over.
+    pub notes: Vec<String>,
+}
+
+/// Files that arguments name, folders walked, without those below `out`.
+pub fn sources(arguments: &[PathBuf], out: &Path) -> Sources {
+    let out = resolved(out);
+    let mut sources = Sources::default();
+    for argument in arguments {
+        if !argument.is_dir() {
+            sources.files.push(argument.clone());
+            continue;
+        }
+        let Walked { files, unread, is_cut } = imaging::walked(argument);
+        let name = argument.display();
+        if unread > 0 {
+            let note = format!("{name}: {unread} files or folders in it cannot be read, and were passed over.");
+            sources.notes.push(note);
+        }
+        if is_cut {
+            let note = format!("{name}: only its first {} files were taken.", wording(files.len()));
+            sources.notes.push(note);
+        }
+        let inside = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|path| path.starts_with(&out));
+        sources.files.extend(files.into_iter().filter(|path| !inside(path)));
+    }
+    sources.files = distinct(&sources.files);
+    sources
+}
+
+/// A number with its thousands apart.
+fn wording(number: usize) -> String {
+    match number / 1000 {
+        0 => number.to_string(),
+        thousands => format!("{thousands},{:03}", number % 1000),
+    }
+}
+
+/// Each file once, by whatever name or link it is named.
+fn distinct(files: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    let is_new = |path: &&PathBuf| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| (*path).clone()));
+    files.iter().filter(is_new).cloned().collect()
+}
+
+/// Refuses a key or a report in the folder that is written into, whose files are given away.
+///
+/// # Errors
+/// [`Error::Inside`].
+pub fn kept_apart(out: &Path, private: &[Option<&Path>]) -> Result<(), Error> {
+    let out = resolved(out);
+    for path in private.iter().copied().flatten() {
+        let folder = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let folder = folder.parent().map(resolved).unwrap_or_default();
+        if folder.starts_with(&out) || resolved(path).starts_with(&out) {
+            return Err(Error::Inside(path.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// The path without links and dots, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = path
+        .ancestors()
+        .find_map(|ancestor| Some((ancestor, fs::canonicalize(ancestor).ok()?)));
+    match there {
+        Some((ancestor, real)) => match path.strip_prefix(ancestor) {
+            Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),
+            _ => real,
+        },
+        None => path,
+    }
+}
+
+/// The bytes of a source, if it is a file and not too large.
+///
+/// # Errors
+/// In a sentence.
+pub fn read(source: &Path) -> Result<Vec<u8>, String> {
+    checked(source)?;
+    fs::read(source).map_err(|error| format!("cannot be read: {error}"))
+}
+
+fn checked(source: &Path) -> Result<fs::Metadata, String> {
+    let metadata = fs::metadata(source).map_err(|error| format!("cannot be read: {error}"))?;
+    if !metadata.is_file() {
+        return Err("this is a folder, a pipe or a device, not a file".to_owned());
+    }
+    if metadata.len() > MOST_BYTES {
+        return Err("the file is larger than 1 GiB, more than this program opens".to_owned());
+    }
+    Ok(metadata)
+}
+
+/// What files of a batch share while they are treated.
+///
+/// No two of its locks are held at once.
+struct Shared<'b> {
+    batch: &'b Batch,
+    journal: Mutex<Journal>,
+    /// Which source has which name in the output folder.
+    names: Mutex<HashMap<String, PathBuf>>,
+}
+
+/// Treats every file; `progress` hears how many are done, from any thread. Ends early when `cancel` is set: what was
+/// written by then stays and is known to a batch that goes on.
+///
+/// # Errors
+/// If the folder cannot be written into, or holds files of an earlier batch and `resume` is not set or its key was
+/// another one.
+pub fn run(batch: &Batch, progress: &(dyn Fn(usize, usize) + Sync), cancel: &AtomicBool) -> Result<Report, Error> {
+    let failed = |error| Error::Folder(batch.out.clone(), error);
+    fs::create_dir_all(&batch.out).map_err(failed)?;
+    if !batch.resume && batch.out.join(super::journal::NAME).exists() {
+        return Err(Error::NotEmpty(batch.out.clone()));
+    }
+    let journal = Journal::open(&batch.out, &batch.settings.key).map_err(|fault| match fault {
+        Fault::Unreadable(error) => failed(error),
+        Fault::OtherKey => Error::OtherKey(batch.out.clone()),
+    })?;
+    let shared = Shared {
+        batch,
+        journal: Mutex::new(journal),
+        names: Mutex::new(HashMap::new()),
+    };
+    let sources = distinct(&batch.files);
+    if batch.resume {
+        shared.reserve(&sources);
+    }
+    let done = AtomicUsize::new(0);
+    let total = sources.len();
+    let treat = |&(place, source): &(usize, &PathBuf)| {
+        if cancel.load(Ordering::Relaxed) {
+            return None;
+        }
+        let report = shared.one(source);
+        progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+        Some((place, report))
+    };
+    let is_large = |source: &PathBuf| fs::metadata(source).is_ok_and(|metadata| metadata.len() > LARGE_BYTES);
+    let (large, small): (Vec<_>, Vec<_>) = sources.iter().enumerate().partition(|(_, source)| is_large(source));
+    let mut files: Vec<(usize, FileReport)> = small.par_iter().filter_map(treat).collect();
+    // One at a time: together, they may be more than there is memory.
+    files.extend(large.iter().filter_map(treat));
+    files.sort_by_key(|(place, _)| *place);
+    let mut report = Report::new(batch.settings.options, batch.settings.masking.clone());
+    report.files = files.into_iter().map(|(_, file)| file).collect();
+    report.cancelled = report.files.len() < total;
+    Ok(report)
+}
+
+impl Shared<'_> {
+    fn one(&self, source: &Path) -> FileReport {
+        let mut report = FileReport {
+            source: source.to_owned(),
+            status: Status::Written,
+            output: None,
+            changes: Vec::new(),
+            masked: Vec::new(),
+            detections: Vec::new(),
+            warnings: Vec::new(),
+        };
+        if let Err(reason) = self.treat(source, &mut report) {
+            report.status = Status::Failed(reason);
+        }
+        report
+    }
+
+    fn treat(&self, source: &Path, report: &mut FileReport) -> Result<(), String> {
+        let metadata = checked(source)?;
+        let fingerprint = self.fingerprint(source, &metadata);
+        if let Some(file) = self.kept(&fingerprint, source) {
+            report.status = Status::Kept;
+            report.output = Some(file);
+            return Ok(());
+        }
+        let bytes = read(source)?;
+        let Deidentified {
+            bytes,
+            sop_instance_uid,
+            changes,
+            masked,
+            detections,
+            warnings,
+        } = deidentify(source, &bytes, &self.batch.settings)?;
+        let name = format!("{sop_instance_uid}.dcm");
+        self.claim(&name, source)?;
+        let unwritable = |error: std::io::Error| format!("cannot be written: {error}");
+        atomic_file::write(&self.batch.out.join(&name), &bytes).map_err(unwritable)?;
+        let entry = Entry {
+            source: fingerprint,
+            file: name.clone(),
+            hash: blake3::hash(&bytes).to_hex().to_string(),
+        };
+        self.journal.lock().add(entry).map_err(unwritable)?;
+        report.output = Some(name);
+        (report.changes, report.masked) = (changes, masked);
+        (report.detections, report.warnings) = (detections, warnings);
+        Ok(())
+    }
+
+    /// Takes for each source the name that it was written under before, so that no other takes it first.
+    fn reserve(&self, sources: &[PathBuf]) {
+        let known = |source: &PathBuf| {
+            let fingerprint = self.fingerprint(source, &fs::metadata(source).ok()?);
+            let entry = self.journal.lock().entry(&fingerprint).cloned()?;
+            Some((entry.file, source.clone()))
+        };
+        let known: Vec<Option<(String, PathBuf)>> = sources.par_iter().map(known).collect();
+        let mut names = self.names.lock();
+        for (file, source) in known.into_iter().flatten() {
+            names.entry(file).or_insert(source);
+        }
+    }
+
+    /// Name of the file that an earlier batch wrote of a source, if it is there, whole, and this source's.
+    fn kept(&self, fingerprint: &str, source: &Path) -> Option<String> {
+        if !self.batch.resume {
+            return None;
+        }
+        let entry = self.journal.lock().entry(fingerprint).cloned()?;
+        let is_own = self.names.lock().get(&entry.file).is_some_and(|own| own == source);
+        (is_own && entry.is_whole(&self.batch.out)).then_some(entry.file)
+    }
+
+    /// Takes a name in the output folder for a source; what is there already is replaced only if a batch wrote it.
+    fn claim(&self, name: &str, source: &Path) -> Result<(), String> {
+        let is_foreign = self.batch.out.join(name).exists() && !self.journal.lock().knows(name);
+        let mut names = self.names.lock();
+        match names.get(name) {
+            Some(other) if other != source => {
+                let other = other.display();
+                return Err(format!(
+                    "it has the SOP Instance UID of {other}, which was written under the same name"
+                ));
+            }
+            _ if is_foreign => {
+                return Err(format!(
+                    "{name} is there already, and no batch is known to have written it"
+                ));
+            }
+            _ => {}
+        }
+        names.insert(name.to_owned(), source.to_owned());
+        Ok(())
+    }
+
+    /// Tells a source as it is now, treated as it is to be, from every other.
+    fn fingerprint(&self, source: &Path, metadata: &fs::Metadata) -> String {
+        let place = fs::canonicalize(source).unwrap_or_else(|_| source.to_owned());
+        let changed = metadata
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+            .map_or(0, |since| since.as_nanos());
+        let Settings {
+            options, masking, key, ..
+        } = &self.batch.settings;
+        let settings = format!("{} {options:?} {masking:?}", env!("CARGO_PKG_VERSION"));
+        key.fingerprint(&[
+            place.as_os_str().as_encoded_bytes(),
+            &metadata.len().to_le_bytes(),
+            &changed.to_le_bytes(),
+            settings.as_bytes(),
+        ])
+    }
+}
