@@ -10,10 +10,12 @@
 //! ```
 
 pub mod atomic_file;
+pub mod deidentify;
 pub mod findings;
 mod heap;
 pub mod imaging;
 pub mod inference;
+pub mod library;
 pub mod markup;
 pub mod nn;
 pub mod preprocess;

@@ -1,4 +1,4 @@
-//! Where the program keeps what it can make again.
+//! Where the program keeps what it can make again, and what it cannot.
 
 use std::path::PathBuf;
 
@@ -16,4 +16,16 @@ pub fn checks() -> Option<PathBuf> {
 /// Decoded inputs of images that were trained on.
 pub fn inputs() -> Option<PathBuf> {
     in_cache("inputs")
+}
+
+/// Pictures that were calibrated by hand, in the user's data.
+pub fn calibrations() -> Option<PathBuf> {
+    let user = directories::ProjectDirs::from("", "", "recovnet")?;
+    Some(user.data_local_dir().join("calibrations.json"))
+}
+
+/// The index of studies, in the user's data; none where the system has no such place.
+pub fn library() -> Option<PathBuf> {
+    let user = directories::ProjectDirs::from("", "", "recovnet")?;
+    Some(user.data_local_dir().join("studies.sqlite"))
 }

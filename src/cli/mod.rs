@@ -5,17 +5,21 @@ mod audit;
 mod bench;
 mod check_data;
 mod dataset;
+mod deidentify;
 mod doctor;
 mod evaluate;
 mod folders;
 mod import;
+mod index;
 mod inputs;
+mod inspect;
 mod machine;
 mod models;
 mod options;
 mod output;
 mod phantom;
 mod predict;
+mod render;
 mod runs;
 mod runs_table;
 mod table;
@@ -52,12 +56,18 @@ struct Arguments {
 enum Command {
     /// Predict files and folders without a window
     Predict(predict::PredictArgs),
+    /// Write a frame as it is shown, as it is stored, or in modality values
+    Render(render::RenderArgs),
+    /// List every tag of a DICOM file, and what its display was taken from
+    Inspect(inspect::InspectArgs),
     /// Measure a model on a labelled data set
     Evaluate(evaluate::EvaluateArgs),
     /// Audit a classifier for shortcuts: does it need the lungs?
     Audit(audit::AuditArgs),
     /// Check a labelled data set: what is in it, and whether its parts are independent
     CheckData(check_data::CheckArgs),
+    /// Take out of DICOM files who is on them (PS3.15 annex E)
+    Deidentify(deidentify::DeidentifyArgs),
     /// Train a segmenter, ReCovNet or a plain baseline
     Train(Box<train::TrainArgs>),
     /// Go on with a run that was stopped or killed
@@ -70,6 +80,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Make an encoder of torchvision, timm or Keras a weights file to train from
     Import(import::ImportArgs),
+    /// Index the studies of a folder or DICOMDIR by their headers
+    Index(index::IndexArgs),
     /// Measure how fast this machine computes
     Bench(bench::BenchArgs),
     /// Write the synthetic chest phantom (no patient)
@@ -90,6 +102,8 @@ pub fn run() -> ExitCode {
     let outcome = match arguments.command {
         None => view::run(arguments.paths, arguments.models),
         Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Render(args)) => render::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Train(args)) => train::run(*args),
         Some(Command::Resume(args)) => train::resume(&args),
@@ -99,6 +113,8 @@ pub fn run() -> ExitCode {
         Some(Command::Models(args)) => models::run(&args),
         Some(Command::CheckData(args)) => check_data::run(&args),
         Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Deidentify(args)) => deidentify::run(&args),
+        Some(Command::Index(args)) => index::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Phantom(args)) => phantom::run(&args),
         Some(Command::Doctor(args)) => Ok(doctor::run(&args)),

@@ -145,6 +145,10 @@ pub struct ClassifierSource {
     /// them unless a split is named
     #[arg(long, value_name = "FOLDER", conflicts_with = "name")]
     pub run: Option<PathBuf>,
+    /// The network of this epoch of the run instead of the best one, if it was kept (train --keep-every); its results
+    /// are not kept in the run
+    #[arg(long, value_name = "EPOCH", requires = "run")]
+    epoch: Option<usize>,
 }
 
 impl ClassifierSource {
@@ -156,18 +160,40 @@ impl ClassifierSource {
             },
             weights_file: None,
             run: Some(run.to_owned()),
+            epoch: None,
         }
+    }
+
+    /// The run that results are kept in: those of its best weights are.
+    pub fn run_of_results(&self) -> Option<&Path> {
+        self.run.as_deref().filter(|_| self.epoch.is_none())
     }
 
     /// The weights file, if one is named by itself or by its run.
     ///
     /// # Errors
-    /// If no run lies in the folder.
+    /// If no run lies in the folder, or it did not keep the epoch that is asked for.
     pub fn file(&self) -> anyhow::Result<Option<PathBuf>> {
-        match &self.run {
-            Some(run) => Ok(Some(runs::best_weights(&runs::open(run)?.folder))),
-            None => Ok(self.weights_file.clone()),
-        }
+        let Some(folder) = &self.run else {
+            return Ok(self.weights_file.clone());
+        };
+        let run = runs::open(folder)?;
+        let Some(epoch) = self.epoch else {
+            return Ok(Some(runs::best_weights(&run.folder)));
+        };
+        let kept: Vec<String> = run.kept.iter().map(usize::to_string).collect();
+        let there = if kept.is_empty() {
+            "none".to_owned()
+        } else {
+            kept.join(", ")
+        };
+        anyhow::ensure!(
+            run.kept.contains(&epoch),
+            "{}: the network of epoch {epoch} was not kept; of these epochs it was: {there} ('train --keep-every N' \
+             keeps them)",
+            folder.display()
+        );
+        Ok(Some(runs::kept_weights(&run.folder, epoch)))
     }
 
     /// Loads it with the segmenter.

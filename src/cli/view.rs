@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::inference::engine::EngineConfig;
 use crate::inference::models::ClassifierName;
 use crate::viewer;
+use crate::viewer::apply::Kept;
 
 use super::folders;
 use super::options::ModelArgs;
@@ -21,6 +22,11 @@ pub fn run(paths: Vec<PathBuf>, models: ModelArgs) -> anyhow::Result<ExitCode> {
         classifier: ClassifierName::RecovnetV1,
         device: models.device,
     };
-    viewer::run(paths, engine, folders::checks())?;
+    let kept = Kept {
+        reports: folders::checks(),
+        calibrations: folders::calibrations(),
+        library: folders::library(),
+    };
+    viewer::run(paths, engine, kept)?;
     Ok(ExitCode::SUCCESS)
 }

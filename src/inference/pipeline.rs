@@ -236,10 +236,10 @@ fn check_scope(image: &Radiograph) -> Result<(), Error> {
     if let Scope::OutOfScope(reason) = &image.scope {
         return Err(Error::OutOfScope(reason.clone()));
     }
-    match image.grey() {
-        Some(_) => Ok(()),
-        None => Err(preprocess::Error::Colour.into()),
+    if !image.is_grey_enough() {
+        return Err(preprocess::Error::Colour.into());
     }
+    Ok(())
 }
 
 /// The input of a network that is given a part of the picture: black outside the lungs, or the box around them.

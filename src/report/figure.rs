@@ -98,25 +98,14 @@ fn caption(findings: &Findings) -> Vec<String> {
 /// The image in the file's own window as 8-bit grey, at the size of a panel.
 fn panel(image: &Radiograph) -> RgbImage {
     let (width, height) = panel_size(image.width, image.height);
-    match image.grey() {
-        Some(stored) => {
-            let voi = image.default_voi();
-            let display = |value: i32| {
-                let display = image.polarity.apply(voi.apply(image.modality_lut.apply(value)));
-                (display * 255.0).round() as u8
-            };
-            let last = stored.values.iter().copied().max().unwrap_or(0);
-            let table: Vec<u8> = (0..=last)
-                .map(|sample| display(i32::from(sample) + stored.offset))
-                .collect();
-            let pixels = stored.values.iter().map(|&sample| table[usize::from(sample)]).collect();
-            let full = ImageBuffer::<Luma<u8>, Vec<u8>>::from_raw(image.width, image.height, pixels);
-            let full = full.expect("a radiograph holds width x height samples");
-            let small = imageops::resize(&full, width, height, FilterType::Triangle);
-            RgbImage::from_fn(width, height, |x, y| Rgb([small.get_pixel(x, y).0[0]; 3]))
-        }
-        None => RgbImage::from_pixel(width, height, INK),
+    if image.is_colour() {
+        return RgbImage::from_pixel(width, height, INK);
     }
+    let pixels = image.display(&image.default_voi());
+    let full = ImageBuffer::<Luma<u8>, Vec<u8>>::from_raw(image.width, image.height, pixels);
+    let full = full.expect("a radiograph holds width x height samples");
+    let small = imageops::resize(&full, width, height, FilterType::Triangle);
+    RgbImage::from_fn(width, height, |x, y| Rgb([small.get_pixel(x, y).0[0]; 3]))
 }
 
 fn panel_size(width: u32, height: u32) -> (u32, u32) {

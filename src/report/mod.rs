@@ -8,6 +8,7 @@ mod evaluation;
 mod figure;
 mod map;
 mod mask;
+mod npy;
 mod prediction;
 mod segmentation;
 mod text;
@@ -23,6 +24,7 @@ pub use evaluation::{audit_drawings, evaluation_drawings};
 pub use figure::figure_png;
 pub use map::map_png;
 pub use mask::mask_png;
+pub use npy::npy;
 pub use prediction::{Failure, Milliseconds, Prediction, Predictions, Probability};
 pub use segmentation::segmenter_drawings;
 
@@ -33,6 +35,20 @@ pub const NOTICE: &str = "Research use only, not a diagnosis";
 #[derive(Debug, thiserror::Error)]
 #[error("the picture cannot be encoded: {0}")]
 pub struct Error(#[from] image::ImageError);
+
+/// A picture as it is shown: one byte a pixel for grey, three for RGB.
+///
+/// # Errors
+/// If the picture has no pixels.
+pub fn display_png(display: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Error> {
+    let is_colour = display.len() > width as usize * height as usize;
+    let color = if is_colour {
+        ExtendedColorType::Rgb8
+    } else {
+        ExtendedColorType::L8
+    };
+    png(display, width, height, color)
+}
 
 /// Row-major samples (16-bit ones in the machine's byte order) to a PNG file.
 fn png(bytes: &[u8], width: u32, height: u32, color: ExtendedColorType) -> Result<Vec<u8>, Error> {

@@ -8,16 +8,21 @@ use std::time::{Duration, Instant};
 use egui::{self, CentralPanel, Context, Panel, Ui};
 
 use super::analysis::Analyser;
-use super::apply::{ModelSource, Services, apply};
+use super::apply::{Kept, ModelSource, Services, apply};
 use super::command::Command;
 use super::dialogs::Dialogs;
 use super::errands::Errands;
 use super::keyboard;
+use super::pace::Pace;
 use super::panels::{
-    about, empty, findings, image_list, menu_bar, notice, open_path, results, shortcuts, status_bar, train, viewport,
+    about, calibrate, deidentify, empty, findings, image_list, menu_bar, notice, open_path, results, shortcuts,
+    status_bar, studies, tags, train, viewport,
 };
 use super::render::Canvas;
+use super::ruler::calibrations::Calibrations;
 use super::state::{Dialog, ViewerState, Workspace};
+use super::studies::StudiesCommand;
+use super::studies::thumbnails::Thumbnails;
 use super::theme;
 use super::train::TrainCommand;
 use super::train::launcher::Launcher;
@@ -39,11 +44,13 @@ struct Trace {
     drawn: bool,
 }
 
+/// Height of the tag viewer until it is dragged, in ui points.
+const TAGS_HEIGHT: f32 = 300.0;
 /// Environment variable that turns on [`Trace`].
 const TRACE_VARIABLE: &str = "RECOVNET_TRACE";
 
 impl ViewerApp {
-    /// Builds the window's content and opens `paths`; reports of checked data are kept in `reports`.
+    /// Builds the window's content and opens `paths`; what lasts is in `kept`.
     ///
     /// # Errors
     /// If the system gives no thread.
@@ -52,7 +59,7 @@ impl ViewerApp {
         analyser: impl FnOnce(Wake) -> Box<dyn Analyser>,
         launcher: Box<dyn Launcher>,
         models: ModelSource,
-        reports: Option<PathBuf>,
+        kept: Kept,
         paths: Vec<PathBuf>,
     ) -> std::io::Result<Self> {
         let ctx = creation.egui_ctx.clone();
@@ -60,17 +67,19 @@ impl ViewerApp {
         let waking = ctx.clone();
         let wake: Wake = Arc::new(move || waking.request_repaint());
         let canvas = creation.wgpu_render_state.as_ref().map(Canvas::new);
-        let services = Services {
+        let mut services = Services {
             loader: Loader::start(&wake)?,
             cache: PictureCache::default(),
             analyser: analyser(Arc::clone(&wake)),
             errands: Errands::new(Arc::clone(&wake)),
+            thumbnails: Thumbnails::start(kept.library.clone(), Arc::clone(&wake))?,
             dialogs: Dialogs::new(wake),
             models,
-            reports,
+            kept,
             launcher,
             run: None,
             trial: None,
+            pace: Pace::new(is_drawn_in_software(creation), Instant::now()),
             ctx,
             largest_side: canvas.as_ref().map_or(u32::MAX, Canvas::largest_side),
         };
@@ -79,9 +88,13 @@ impl ViewerApp {
             current: None,
             drawn: false,
         });
-        let commands = vec![Command::Open(paths)];
+        // A window without pictures shows the studies of the last one.
+        let load = StudiesCommand::Load(paths.is_empty());
+        let commands = vec![Command::Studies(load), Command::Open(paths)];
+        let mut state = ViewerState::default();
+        recall_calibrations(&mut state, &mut services.kept.calibrations);
         Ok(Self {
-            state: ViewerState::default(),
+            state,
             services,
             canvas,
             commands,
@@ -114,6 +127,10 @@ impl ViewerApp {
                 LoaderEvent::Decoded(key, result) => Command::Decoded(key, result),
                 LoaderEvent::Overlay(overlay) => Command::Overlay(overlay),
             });
+        }
+        while let Some(made) = self.services.thumbnails.try_recv() {
+            let made = StudiesCommand::Thumbnail(Box::new(made));
+            self.commands.push(Command::Studies(made));
         }
         while let Some(event) = self.services.analyser.try_recv() {
             self.commands.push(Command::Engine(event));
@@ -155,6 +172,13 @@ impl ViewerApp {
 
     fn read(&mut self, ui: &mut Ui) {
         let Self { state, commands, .. } = self;
+        if state.studies.shown {
+            let panel = Panel::left("studies").frame(theme::panel_frame()).resizable(true);
+            panel
+                .default_size(theme::STUDIES_WIDTH)
+                .size_range(theme::IMAGE_LIST_WIDTH..=2.0 * theme::STUDIES_WIDTH)
+                .show(ui, |ui| studies::ui(ui, state, commands));
+        }
         if state.list.entries.is_empty() {
             CentralPanel::no_frame().show(ui, |ui| {
                 ui.painter().rect_filled(ui.max_rect(), 0.0, theme::VIEWPORT);
@@ -162,17 +186,29 @@ impl ViewerApp {
             });
             return;
         }
-        if state.layout.image_list {
+        if state.layout.image_list && !state.studies.shown {
             let panel = Panel::left("images").frame(theme::panel_frame()).resizable(false);
             panel
                 .exact_size(theme::IMAGE_LIST_WIDTH)
                 .show(ui, |ui| image_list::ui(ui, state, commands));
         }
-        if state.layout.findings {
+        if state.deidentify.open {
+            let panel = Panel::right("deidentify").frame(theme::panel_frame()).resizable(false);
+            panel
+                .exact_size(theme::STEPS_WIDTH)
+                .show(ui, |ui| deidentify::ui(ui, state, commands));
+        } else if state.layout.findings {
             let panel = Panel::right("findings").frame(theme::panel_frame()).resizable(false);
             panel
                 .exact_size(theme::FINDINGS_WIDTH)
                 .show(ui, |ui| findings::ui(ui, state, commands));
+        }
+        if state.tags.open {
+            let panel = Panel::bottom("tags").frame(theme::panel_frame()).resizable(true);
+            panel
+                .default_size(TAGS_HEIGHT)
+                .min_size(TAGS_HEIGHT / 2.0)
+                .show(ui, |ui| tags::ui(ui, state, commands));
         }
         CentralPanel::no_frame().show(ui, |ui| self.viewport(ui));
     }
@@ -192,8 +228,10 @@ impl ViewerApp {
         let Self { state, commands, .. } = self;
         match &state.dialog {
             Some(Dialog::OpenPath { reason }) => open_path::ui(ui, reason.as_deref(), commands),
+            Some(Dialog::StudiesPath { reason }) => open_path::studies_ui(ui, reason, commands),
             Some(Dialog::About) => about::ui(ui, commands),
             Some(Dialog::Shortcuts) => shortcuts::ui(ui, commands),
+            Some(Dialog::Calibrate) => calibrate::ui(ui, state, commands),
             Some(Dialog::DeleteRun) => results::delete::ui(ui, state, commands),
             Some(Dialog::CloseDuringRun) => train::close::ui(ui, state, commands),
             None => open_path::closed(ui),
@@ -235,8 +273,18 @@ impl ViewerApp {
     }
 }
 
+/// Whether the processor draws the window, for want of a graphics processor.
+fn is_drawn_in_software(creation: &eframe::CreationContext<'_>) -> bool {
+    let is_processor =
+        |state: &eframe::egui_wgpu::RenderState| state.adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+    creation.wgpu_render_state.as_ref().is_some_and(is_processor)
+}
+
 impl eframe::App for ViewerApp {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        let waits = self.state.train.session.asked.is_some();
+        let is_touched = ctx.input(|input| !input.events.is_empty());
+        self.services.pace.frame(is_touched, waits, Instant::now());
         self.hear_workers();
         if ctx.input(|input| input.viewport().close_requested()) {
             self.commands.push(Command::CloseAsked);
@@ -261,5 +309,23 @@ impl eframe::App for ViewerApp {
 
     fn persist_egui_memory(&self) -> bool {
         false
+    }
+}
+
+/// Takes up the calibrations of earlier windows. A file that cannot be read is not written to either.
+fn recall_calibrations(state: &mut ViewerState, kept: &mut Option<PathBuf>) {
+    let Some(path) = kept.take() else { return };
+    match Calibrations::read(&path) {
+        Ok(read) => {
+            state.ruler.calibrations = read;
+            *kept = Some(path);
+        }
+        Err(error) => {
+            state.notice = Some(format!(
+                "{}: earlier calibrations cannot be read: {error}. New ones last until this window is closed; move \
+                 the file away to begin anew.",
+                path.display()
+            ));
+        }
     }
 }

@@ -23,6 +23,12 @@ pub enum Purpose {
     Open,
     /// A folder of data to train on.
     Data,
+    /// A folder whose studies are indexed.
+    Studies,
+    /// A DICOMDIR whose files are indexed.
+    Directory,
+    /// A folder for de-identified files.
+    Deidentified,
 }
 
 /// How a dialog ended.
@@ -63,9 +69,12 @@ impl Dialogs {
         }
         self.purpose = purpose;
         let dialog = rfd::AsyncFileDialog::new().set_title(match (choice, purpose) {
+            (_, Purpose::Studies) => "Open a folder of studies",
+            (_, Purpose::Directory) => "Open a DICOMDIR",
             (Choice::Files, _) => "Open chest X-rays",
             (Choice::Folder, Purpose::Open) => "Open a folder of chest X-rays",
             (Choice::Folder, Purpose::Data) => "Choose data to train on",
+            (Choice::Folder, Purpose::Deidentified) => "Choose a folder for de-identified files",
         });
         // The plural forms tell 'cancelled' (no path) from 'no dialog could be shown' (none at all).
         let (sender, wake) = (self.sender.clone(), self.wake.clone());

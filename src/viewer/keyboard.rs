@@ -84,7 +84,7 @@ fn hit(shortcut: KeyboardShortcut, key: Key, modifiers: Modifiers) -> bool {
     shortcut.logical_key == key && modifiers.matches_exact(shortcut.modifiers)
 }
 
-/// A text field wants everything but function keys and Ctrl; any other focused widget wants the keys that move
+/// A text field wants everything but function keys and Ctrl, and with Ctrl the keys that edit or move in text; any other focused widget wants the keys that move
 /// in it, press it or leave it.
 fn belongs_to_focus(focus: Focus, key: Key, modifiers: Modifiers) -> bool {
     let moves = matches!(
@@ -94,6 +94,37 @@ fn belongs_to_focus(focus: Focus, key: Key, modifiers: Modifiers) -> bool {
     match focus {
         Focus::Nothing => false,
         Focus::Widget => moves && modifiers.is_none(),
-        Focus::Text => !modifiers.command && !matches!(key, Key::F1 | Key::F2 | Key::F3 | Key::F4 | Key::F5 | Key::F11),
+        Focus::Text if modifiers.command => edits_text(key),
+        Focus::Text => !matches!(key, Key::F1 | Key::F2 | Key::F3 | Key::F4 | Key::F5 | Key::F11),
+    }
+}
+
+/// Ctrl+Delete takes a word away, Ctrl+Left goes by words, with Shift as well.
+fn edits_text(key: Key) -> bool {
+    matches!(
+        key,
+        Key::Delete
+            | Key::Backspace
+            | Key::ArrowLeft
+            | Key::ArrowRight
+            | Key::ArrowUp
+            | Key::ArrowDown
+            | Key::Home
+            | Key::End
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_field_keeps_the_keys_that_edit_text() {
+        let ctrl_shift = Modifiers::COMMAND | Modifiers::SHIFT;
+        assert!(belongs_to_focus(Focus::Text, Key::Delete, ctrl_shift));
+        assert!(belongs_to_focus(Focus::Text, Key::G, Modifiers::NONE));
+        assert!(!belongs_to_focus(Focus::Text, Key::O, Modifiers::COMMAND));
+        assert!(!belongs_to_focus(Focus::Text, Key::F1, Modifiers::NONE));
+        assert!(!belongs_to_focus(Focus::Nothing, Key::Delete, ctrl_shift));
     }
 }

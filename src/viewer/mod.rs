@@ -5,20 +5,27 @@ pub mod analysis;
 pub mod app;
 pub mod apply;
 pub mod command;
+pub mod deidentify;
 pub mod dialogs;
 pub mod errands;
+pub mod fidelity;
 pub mod icon;
 pub mod keyboard;
 pub mod listing;
 pub mod overlays;
+pub mod pace;
 pub mod panels;
 pub mod picture;
 pub mod render;
 pub mod results;
+pub mod ruler;
 pub mod state;
+pub mod studies;
+pub mod tags;
 pub mod theme;
 pub mod tools;
 pub mod train;
+pub mod turn;
 pub mod viewport;
 pub mod wording;
 pub mod worker;
@@ -45,12 +52,12 @@ pub enum Error {
     Window(#[from] eframe::Error),
 }
 
-/// Opens the window on some files or folders, and returns when it is closed. Reports of checked data are kept in
-/// `reports`, where training looks for them.
+/// Opens the window on some files or folders, and returns when it is closed. Reports of checked data and the index of
+/// studies are in `kept`.
 ///
 /// # Errors
 /// If there is no display or no graphics adapter.
-pub fn run(paths: Vec<PathBuf>, engine: EngineConfig, reports: Option<PathBuf>) -> Result<(), Error> {
+pub fn run(paths: Vec<PathBuf>, engine: EngineConfig, kept: apply::Kept) -> Result<(), Error> {
     let mut viewport = ViewportBuilder::default()
         .with_title(TITLE)
         .with_app_id("recovnet")
@@ -82,7 +89,7 @@ pub fn run(paths: Vec<PathBuf>, engine: EngineConfig, reports: Option<PathBuf>) 
             let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("recovnet"));
             let launcher = Box::new(ProgramLauncher(program));
             Ok(Box::new(ViewerApp::new(
-                creation, analyser, launcher, models, reports, paths,
+                creation, analyser, launcher, models, kept, paths,
             )?))
         }),
     )?;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::overlays::file_graphics::FileGraphics;
+use super::ruler::calibrations;
 use crate::imaging::{Radiograph, Samples, VoiTransform};
 
 /// Which picture: what the image list counts.
@@ -65,6 +67,8 @@ pub struct Preset {
 pub enum Levels {
     /// Offset-binary stored values.
     Grey(Vec<Arc<Vec<u16>>>),
+    /// Wide stored values, less [`Picture::sample_offset`].
+    Real(Vec<Arc<Vec<f32>>>),
     /// RGBA, alpha 255.
     Colour(Vec<Arc<Vec<[u8; 4]>>>),
 }
@@ -85,12 +89,18 @@ pub struct Picture {
     pub radiograph: Arc<Radiograph>,
     /// For the textures.
     pub levels: Levels,
+    /// What the file draws on it, if anything.
+    pub graphics: Option<FileGraphics>,
     /// The automatic window first, then what the file offers; empty for colour pictures.
     pub presets: Vec<Preset>,
     /// The preset it opens with.
     pub default_preset: usize,
+    /// What to add to a sample of [`Picture::levels`] to get the stored value.
+    pub sample_offset: f64,
     /// For the list.
     pub thumbnail: Thumbnail,
+    /// What its calibration is kept under.
+    pub calibration_key: [u8; 32],
     /// Reading and decoding, without the levels.
     pub decode: Duration,
 }
@@ -104,13 +114,17 @@ impl Picture {
     /// Prepares a radiograph.
     pub fn new(radiograph: Radiograph, decode: Duration) -> Self {
         let levels = levels(&radiograph);
+        let graphics = FileGraphics::new(&radiograph, levels.count());
         let presets = presets(&radiograph);
         let default_preset = 1.min(presets.len().saturating_sub(1));
         let voi = presets.get(default_preset).map(|preset| &preset.transform);
         let thumbnail = thumbnail(&radiograph, &levels, voi);
         Self {
+            sample_offset: sample_offset(&radiograph),
+            calibration_key: calibrations::key_of(&radiograph),
             radiograph: Arc::new(radiograph),
             levels,
+            graphics,
             presets,
             default_preset,
             thumbnail,
@@ -122,21 +136,33 @@ impl Picture {
     pub fn bytes(&self) -> usize {
         let levels = match &self.levels {
             Levels::Grey(levels) => levels.iter().map(|level| level.len() * 2).sum::<usize>(),
+            Levels::Real(levels) => levels.iter().map(|level| level.len() * 4).sum(),
             Levels::Colour(levels) => levels.iter().map(|level| level.len() * 4).sum(),
         };
         let samples = match &self.radiograph.samples {
             Samples::Grey(_) => 0,
+            Samples::Wide(wide) => wide.values.len() * 8,
             Samples::Colour(rgb) => rgb.len() * 3,
         };
-        levels + samples
+        let graphics = self.graphics.iter().flat_map(|graphics| &graphics.levels);
+        levels + samples + graphics.map(Vec::len).sum::<usize>()
     }
 
     /// Number of levels, at least 1.
     pub fn level_count(&self) -> u32 {
-        match &self.levels {
-            Levels::Grey(levels) => levels.len() as u32,
-            Levels::Colour(levels) => levels.len() as u32,
-        }
+        self.levels.count()
+    }
+}
+
+impl Levels {
+    /// Number of levels, at least 1.
+    fn count(&self) -> u32 {
+        let count = match self {
+            Self::Grey(levels) => levels.len(),
+            Self::Real(levels) => levels.len(),
+            Self::Colour(levels) => levels.len(),
+        };
+        count as u32
     }
 }
 
@@ -152,6 +178,20 @@ fn levels(radiograph: &Radiograph) -> Levels {
             let sum: u32 = four.iter().map(|&value| u32::from(value)).sum();
             ((sum + 2) / 4) as u16
         })),
+        Samples::Wide(wide) => {
+            let middle = wide.middle();
+            // What is no number is drawn as the darkest value of a picture that is not inverted.
+            let lowest = (wide.finite_range().0 - middle) as f32;
+            let number = |&value: &f64| {
+                if value.is_nan() {
+                    lowest
+                } else {
+                    (value - middle) as f32
+                }
+            };
+            let full = Arc::new(wide.values.iter().map(number).collect());
+            Levels::Real(pyramid(size, full, |four| four.iter().sum::<f32>() / 4.0))
+        }
         Samples::Colour(rgb) => {
             let rgba = Arc::new(rgb.iter().map(|&[r, g, b]| [r, g, b, u8::MAX]).collect());
             Levels::Colour(pyramid(size, rgba, |four| {
@@ -182,9 +222,18 @@ fn pyramid<T: Copy>(size: [u32; 2], full: Arc<Vec<T>>, mean: impl Fn([T; 4]) -> 
     }
 }
 
+/// What to add to a texture's sample to get the stored value.
+pub fn sample_offset(radiograph: &Radiograph) -> f64 {
+    match &radiograph.samples {
+        Samples::Grey(stored) => f64::from(stored.offset),
+        Samples::Wide(wide) => wide.middle(),
+        Samples::Colour(_) => 0.0,
+    }
+}
+
 /// Automatic first, then what the file offers, or its full range if it offers nothing.
 fn presets(radiograph: &Radiograph) -> Vec<Preset> {
-    if radiograph.grey().is_none() {
+    if radiograph.is_colour() {
         return Vec::new();
     }
     let auto = VoiTransform::Window(radiograph.auto_window());
@@ -207,12 +256,8 @@ fn presets(radiograph: &Radiograph) -> Vec<Preset> {
 
 fn thumbnail(radiograph: &Radiograph, levels: &Levels, voi: Option<&VoiTransform>) -> Thumbnail {
     let size = [radiograph.width, radiograph.height];
-    let count = match levels {
-        Levels::Grey(levels) => levels.len(),
-        Levels::Colour(levels) => levels.len(),
-    } as u32;
     let wanted = |level: u32| level_size(size, level).iter().all(|&side| side >= THUMBNAIL);
-    let level = (0..count).rev().find(|&level| wanted(level)).unwrap_or(0);
+    let level = (0..levels.count()).rev().find(|&level| wanted(level)).unwrap_or(0);
     let [width, height] = level_size(size, level);
     let scale = (f64::from(THUMBNAIL) / f64::from(width.max(height))).min(1.0);
     let columns = ((f64::from(width) * scale) as usize).max(1);
@@ -222,19 +267,18 @@ fn thumbnail(radiograph: &Radiograph, levels: &Levels, voi: Option<&VoiTransform
         let y = (row * height as usize / rows).min(height as usize - 1);
         y * width as usize + x
     };
+    let offset = sample_offset(radiograph);
+    let grey = |stored: f64| {
+        let display = voi.map_or(0.0, |voi| radiograph.display_value(stored, voi));
+        [(display * 255.0).round() as u8; 3]
+    };
     let pixel = |index: usize| match levels {
         Levels::Colour(levels) => {
             let [r, g, b, _] = levels[level as usize][index];
             [r, g, b]
         }
-        Levels::Grey(levels) => {
-            let offset = radiograph.grey().map_or(0, |stored| stored.offset);
-            let value = radiograph
-                .modality_lut
-                .apply(i32::from(levels[level as usize][index]) + offset);
-            let display = voi.map_or(0.0, |voi| radiograph.polarity.apply(voi.apply(value)));
-            [(display * 255.0).round() as u8; 3]
-        }
+        Levels::Grey(levels) => grey(f64::from(levels[level as usize][index]) + offset),
+        Levels::Real(levels) => grey(f64::from(levels[level as usize][index]) + offset),
     };
     let rgb = (0..rows)
         .flat_map(|row| (0..columns).map(move |column| at(column, row)))

@@ -6,14 +6,20 @@ use std::time::Duration;
 use egui::{Pos2, TextureHandle};
 
 use crate::findings::Findings;
-use crate::imaging::VoiTransform;
+use crate::imaging::{PixelSpacing, VoiTransform};
 
 use super::analysis::{Analysis, EngineStatus};
+use super::deidentify::DeidentifyState;
+use super::overlays::file_graphics::GraphicsSettings;
 use super::overlays::{OverlayPixels, OverlaySettings};
 use super::picture::{Picture, PictureKey, Preset};
 use super::results::ResultsState;
+use super::ruler::{Line, RulerState};
+use super::studies::StudiesState;
+use super::tags::TagsState;
 use super::tools::Tool;
 use super::train::TrainState;
+use super::turn::Turn;
 use super::viewport::{ImageTransform, PictureShape, Placement, Screen};
 
 /// What the window is used for.
@@ -51,6 +57,14 @@ pub struct ViewerState {
     pub train: TrainState,
     /// The workspace 'Results'.
     pub results: ResultsState,
+    /// The tag viewer.
+    pub tags: TagsState,
+    /// Lengths and calibrations.
+    pub ruler: RulerState,
+    /// The panel 'De-identify'.
+    pub deidentify: DeidentifyState,
+    /// The studies that were indexed.
+    pub studies: StudiesState,
     /// The pictures that can be stepped through.
     pub list: ImageList,
     /// The picture on the screen.
@@ -61,6 +75,8 @@ pub struct ViewerState {
     pub engine: EngineStatus,
     /// How overlays are shown.
     pub overlays: OverlaySettings,
+    /// Whether what a file draws on its picture is shown.
+    pub graphics: GraphicsSettings,
     /// What is folded, hidden or open.
     pub layout: Layout,
     /// What a left drag does.
@@ -135,6 +151,8 @@ pub struct Shown {
     pub findings: Option<Arc<Findings>>,
     /// Its overlays.
     pub overlay: Option<Arc<OverlayPixels>>,
+    /// The reader's own spacing.
+    pub calibration: Option<PixelSpacing>,
 }
 
 /// How one picture is shown.
@@ -148,6 +166,10 @@ pub struct ViewSettings {
     pub inverted: bool,
     /// Where it lies.
     pub placement: Placement,
+    /// How it lies.
+    pub turn: Turn,
+    /// Lengths on it.
+    pub rulers: Vec<Line>,
 }
 
 /// What is folded, hidden or open.
@@ -205,6 +227,11 @@ pub enum Dialog {
         /// Why the field is there, if it is not by wish.
         reason: Option<String>,
     },
+    /// The path of a folder of studies or of a DICOMDIR is typed.
+    StudiesPath {
+        /// Why the field is there.
+        reason: String,
+    },
     /// What this program is.
     About,
     /// Keys and mouse.
@@ -213,21 +240,24 @@ pub enum Dialog {
     CloseDuringRun,
     /// Whether a run is to be moved to the trash.
     DeleteRun,
+    /// How long the last ruler is.
+    Calibrate,
 }
 
 impl Shown {
     /// Size and pixel shape.
     pub fn shape(&self) -> PictureShape {
         let radiograph = &self.picture.radiograph;
-        let aspect = radiograph
-            .spacing
-            .map_or(1.0, |spacing| spacing.row_mm / spacing.column_mm);
-        // A wild ratio is a mistake in the file; the picture stays usable.
-        let aspect = if (0.1..=10.0).contains(&aspect) { aspect } else { 1.0 };
         PictureShape {
             size: [radiograph.width, radiograph.height],
-            aspect,
+            aspect: radiograph.pixel_aspect,
+            turn: self.view.turn,
         }
+    }
+
+    /// What lengths are measured with: the reader's calibration, else the file's spacing.
+    pub fn spacing(&self) -> Option<PixelSpacing> {
+        self.calibration.or(self.picture.radiograph.spacing)
     }
 
     /// The map between image and ui.
@@ -255,6 +285,8 @@ impl ViewSettings {
             preset,
             inverted: false,
             placement: Placement::Fit,
+            turn: Turn::default(),
+            rulers: Vec::new(),
         }
     }
 }

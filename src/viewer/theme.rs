@@ -34,6 +34,8 @@ pub const RIGHT_LUNG: Color32 = Color32::from_rgb(0x35, 0xD0, 0xBA);
 pub const LEFT_LUNG: Color32 = Color32::from_rgb(0xB4, 0x8C, 0xFF);
 /// Lungs that could not be told apart, and further components.
 pub const MERGED_LUNG: Color32 = ACCENT;
+/// Overlay planes of a file: a hue that no picture and no finding has, and of a brightness between black and white.
+pub const OVERLAY_PLANE: Color32 = Color32::from_rgb(0xFF, 0x5A, 0xC8);
 /// Text and ticks on the picture.
 pub const ON_PICTURE: Color32 = Color32::from_rgb(0xF0, 0xF2, 0xF4);
 /// Halo of text on the picture: legible on black and on white.
@@ -49,6 +51,8 @@ pub const STEP: f32 = 4.0;
 pub const RADIUS: u8 = 4;
 /// Width of the image list, in ui points.
 pub const IMAGE_LIST_WIDTH: f32 = 200.0;
+/// Width of the studies panel until it is dragged, in ui points.
+pub const STUDIES_WIDTH: f32 = 320.0;
 /// Width of the findings panel, in ui points.
 pub const FINDINGS_WIDTH: f32 = 316.0;
 /// Width of the steps of the workspace 'Train', in ui points.

@@ -5,6 +5,8 @@
 
 use egui::{Pos2, Rect, Vec2, pos2};
 
+use super::turn::Turn;
+
 /// Smallest and largest zoom, in physical pixels per image pixel.
 pub const ZOOM_RANGE: (f64, f64) = (0.02, 64.0);
 
@@ -29,6 +31,14 @@ pub struct PictureShape {
     pub size: [u32; 2],
     /// Height of a pixel over its width: 1 unless the spacings of rows and columns differ.
     pub aspect: f64,
+    /// How it lies on the screen.
+    pub turn: Turn,
+}
+
+impl PictureShape {
+    fn sides(&self) -> [f64; 2] {
+        self.size.map(f64::from)
+    }
 }
 
 /// The part of the window that shows the picture.
@@ -67,11 +77,15 @@ impl Screen {
 /// Placement resolved for one screen: the map between image and ui.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ImageTransform {
-    /// Physical pixels per image pixel, (x, y).
+    /// Physical pixels per image pixel, along the picture's (x, y).
     pub px_per_image: [f64; 2],
-    /// Physical position of the picture's upper left corner, on a whole pixel, so that at 1:1 the picture's
-    /// pixels are the screen's.
+    /// Physical position of the upper left corner of the picture on the screen, on a whole pixel, so that at 1:1 the
+    /// picture's pixels are the screen's.
     pub origin_px: [f64; 2],
+    /// How the picture lies.
+    pub turn: Turn,
+    /// Columns and rows of the picture.
+    pub size: [f64; 2],
     /// Physical pixels per ui point.
     pub pixels_per_point: f64,
 }
@@ -85,26 +99,38 @@ impl ImageTransform {
             Placement::At { center, .. } => center,
         };
         let px_per_image = [zoom, zoom * shape.aspect];
-        let middle = screen.center_px();
-        let origin_px = [0, 1].map(|axis| (middle[axis] - center[axis] * px_per_image[axis]).round());
+        let (middle, per_turned) = (screen.center_px(), shape.turn.exchanged(px_per_image));
+        let center = shape.turn.apply(center, shape.sides());
+        let origin_px = [0, 1].map(|axis| (middle[axis] - center[axis] * per_turned[axis]).round());
         Self {
             px_per_image,
             origin_px,
+            turn: shape.turn,
+            size: shape.sides(),
             pixels_per_point: f64::from(screen.pixels_per_point),
         }
     }
 
     /// Ui position of an image position.
     pub fn ui_from_image(&self, image: [f64; 2]) -> Pos2 {
-        let [x, y] =
-            [0, 1].map(|axis| (self.origin_px[axis] + image[axis] * self.px_per_image[axis]) / self.pixels_per_point);
+        let (at, per_turned) = (
+            self.turn.apply(image, self.size),
+            self.turn.exchanged(self.px_per_image),
+        );
+        let [x, y] = [0, 1].map(|axis| (self.origin_px[axis] + at[axis] * per_turned[axis]) / self.pixels_per_point);
         pos2(x as f32, y as f32)
     }
 
     /// Image position of a ui position.
     pub fn image_from_ui(&self, ui: Pos2) -> [f64; 2] {
-        let ui = [f64::from(ui.x), f64::from(ui.y)];
-        [0, 1].map(|axis| (ui[axis] * self.pixels_per_point - self.origin_px[axis]) / self.px_per_image[axis])
+        self.image_from_px([ui.x, ui.y].map(|at| f64::from(at) * self.pixels_per_point))
+    }
+
+    /// Image position of a physical position.
+    pub fn image_from_px(&self, px: [f64; 2]) -> [f64; 2] {
+        let per_turned = self.turn.exchanged(self.px_per_image);
+        let at = [0, 1].map(|axis| (px[axis] - self.origin_px[axis]) / per_turned[axis]);
+        self.turn.undo(at, self.size)
     }
 }
 
@@ -114,8 +140,9 @@ pub fn zoom(placement: Placement, shape: PictureShape, screen: Screen) -> f64 {
         Placement::At { zoom, .. } => zoom,
         Placement::Fit => {
             let [width, height] = screen.size_px();
-            let across = width / f64::from(shape.size[0]);
-            let down = height / (f64::from(shape.size[1]) * shape.aspect);
+            let [columns, rows] = shape.sides();
+            let [wide, high] = shape.turn.exchanged([columns, rows * shape.aspect]);
+            let (across, down) = (width / wide, height / high);
             across.min(down).clamp(ZOOM_RANGE.0, ZOOM_RANGE.1)
         }
     }
@@ -126,30 +153,35 @@ pub fn zoomed_about(placement: Placement, shape: PictureShape, screen: Screen, f
     let before = ImageTransform::new(placement, shape, screen);
     let fixed = before.image_from_ui(anchor);
     let zoom = (before.px_per_image[0] * factor).clamp(ZOOM_RANGE.0, ZOOM_RANGE.1);
-    let per_image = [zoom, zoom * shape.aspect];
-    let anchor_px = [anchor.x * screen.pixels_per_point, anchor.y * screen.pixels_per_point].map(f64::from);
+    let anchor_px = [anchor.x, anchor.y].map(|at| f64::from(at * screen.pixels_per_point));
     let middle_px = screen.center_px();
-    let center = [0, 1].map(|axis| fixed[axis] + (middle_px[axis] - anchor_px[axis]) / per_image[axis]);
+    let away = [0, 1].map(|axis| middle_px[axis] - anchor_px[axis]);
     Placement::At {
         zoom,
-        center: inside(center, shape),
+        center: inside(moved(fixed, away, zoom, shape), shape),
     }
 }
 
 /// The placement after the picture was dragged by `delta` ui points.
 pub fn panned(placement: Placement, shape: PictureShape, screen: Screen, delta: Vec2) -> Placement {
     let zoom = zoom(placement, shape, screen);
-    let per_image = [zoom, zoom * shape.aspect];
     let center = match placement {
         Placement::Fit => middle(shape),
         Placement::At { center, .. } => center,
     };
-    let delta_px = [delta.x * screen.pixels_per_point, delta.y * screen.pixels_per_point].map(f64::from);
-    let center = [0, 1].map(|axis| center[axis] - delta_px[axis] / per_image[axis]);
+    let back = [-delta.x, -delta.y].map(|by| f64::from(by * screen.pixels_per_point));
     Placement::At {
         zoom,
-        center: inside(center, shape),
+        center: inside(moved(center, back, zoom, shape), shape),
     }
+}
+
+/// The image position that lies so many physical pixels from another on the screen.
+fn moved(from: [f64; 2], by_px: [f64; 2], zoom: f64, shape: PictureShape) -> [f64; 2] {
+    let per_turned = shape.turn.exchanged([zoom, zoom * shape.aspect]);
+    let at = shape.turn.apply(from, shape.sides());
+    let there = [0, 1].map(|axis| at[axis] + by_px[axis] / per_turned[axis]);
+    shape.turn.undo(there, shape.sides())
 }
 
 /// One image pixel on one physical pixel, about the middle of what is seen.

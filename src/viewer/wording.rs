@@ -82,6 +82,15 @@ pub fn area(pixels: u64, picture: u64, spacing: Option<PixelSpacing>) -> String 
     }
 }
 
+/// A length in millimetres, or centimetres from 10 cm on.
+pub fn length(millimetres: f64) -> String {
+    if millimetres < 100.0 {
+        format!("{millimetres:.1} mm")
+    } else {
+        format!("{:.2} cm", millimetres / 10.0)
+    }
+}
+
 /// A duration, short.
 pub fn duration(duration: Duration) -> String {
     let milliseconds = duration.as_secs_f64() * 1000.0;
@@ -139,6 +148,11 @@ pub fn count(number: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A number with its noun: `1 study`, `1,204 studies`.
+pub fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 /// Memory in MiB, in GiB from one on.

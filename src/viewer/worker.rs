@@ -205,7 +205,7 @@ fn work(shared: &Shared, events: &Sender<LoaderEvent>, wake: &dyn Fn()) {
 }
 
 /// Reads and prepares one picture; a decoder that panics costs its file, not the thread.
-fn decode(key: &PictureKey) -> Result<Arc<Picture>, String> {
+pub(super) fn decode(key: &PictureKey) -> Result<Arc<Picture>, String> {
     let begin = Instant::now();
     let prepared = catch_unwind(AssertUnwindSafe(|| {
         read(key).map(|radiograph| Arc::new(Picture::new(radiograph, begin.elapsed())))

@@ -13,8 +13,14 @@ fn positive(line: &Value, name: &str) -> f64 {
     number
 }
 
-/// The second line of a run of one case.
+/// The second line of a run of one case, of two rounds.
 fn one_case(arguments: &[&str]) -> Value {
+    case_of(2, arguments)
+}
+
+/// As [`one_case`], of so many rounds.
+fn case_of(rounds: usize, arguments: &[&str]) -> Value {
+    let rounds_text = rounds.to_string();
     let folder = tempfile::tempdir().unwrap();
     let fixed = [
         "bench",
@@ -23,7 +29,7 @@ fn one_case(arguments: &[&str]) -> Value {
         "--threads",
         "1",
         "--rounds",
-        "2",
+        &rounds_text,
         "--json",
         "-",
     ];
@@ -34,7 +40,7 @@ fn one_case(arguments: &[&str]) -> Value {
     let case = lines.remove(1);
     assert_eq!(
         (&case["threads"], &case["device"], &case["rounds"]),
-        (&1.into(), &"cpu".into(), &2.into())
+        (&1.into(), &"cpu".into(), &rounds.into())
     );
     assert!(positive(&case, "median_ms") >= positive(&case, "min_ms"));
     if cfg!(target_os = "linux") {
@@ -60,6 +66,90 @@ fn bench_measures_a_step_of_both_phases() {
     for network in ["resnet50", "segmenter-densenet121"] {
         let case = one_case(&["--work", "training", "--networks", network, "--batch", "1"]);
         assert_eq!((&case["work"], &case["network"]), (&"training".into(), &network.into()));
+    }
+}
+
+/// An epoch of a case of `--work loading`.
+fn epoch<'a>(case: &'a Value, inputs: &str) -> &'a Value {
+    let epochs = case["epochs"].as_array().unwrap();
+    epochs.iter().find(|epoch| epoch["inputs"] == inputs).unwrap()
+}
+
+/// Shares are shares, and loading is part of the waiting.
+fn check_epochs(case: &Value, images: usize) {
+    let epochs = case["epochs"].as_array().unwrap();
+    let names: Vec<&str> = epochs.iter().map(|epoch| epoch["inputs"].as_str().unwrap()).collect();
+    assert_eq!(names, ["decoded", "ready", "cached"]);
+    for epoch in epochs {
+        assert_eq!(epoch["images"], images, "{epoch}");
+        positive(epoch, "images_per_second");
+        let share = |name: &str| epoch[name].as_f64().unwrap();
+        assert!(
+            0.0 <= share("loading") && share("loading") <= share("waited"),
+            "{epoch}"
+        );
+        assert!(share("waited") < 1.0, "{epoch}");
+    }
+    assert_eq!(epoch(case, "ready")["loading"], 0.0);
+    assert!(positive(epoch(case, "decoded"), "loading") > positive(epoch(case, "cached"), "loading"));
+    // A round is nothing but its epochs.
+    let seconds: f64 = epochs
+        .iter()
+        .map(|epoch| images as f64 / epoch["images_per_second"].as_f64().unwrap())
+        .sum();
+    assert!(
+        (seconds - 0.001 * positive(case, "median_ms")).abs() < 0.1 * seconds,
+        "{case}"
+    );
+}
+
+#[test]
+fn bench_measures_how_long_training_waits_for_pictures() {
+    let network = "segmenter-densenet121";
+    let case = case_of(1, &["--work", "loading", "--networks", network, "--batch", "2"]);
+    assert_eq!((&case["work"], &case["network"]), (&"loading".into(), &network.into()));
+    check_epochs(&case, 8 * 2);
+}
+
+#[test]
+fn bench_takes_the_pictures_of_a_data_folder() {
+    let data = tempfile::tempdir().unwrap();
+    let mut table = "file,label\n".to_owned();
+    for number in 0..16_u32 {
+        crate::support::write_chest(&data.path().join(format!("{number}.png")), 200, 160, number);
+        let class = ["covid", "normal"][number as usize % 2];
+        table.extend([number.to_string().as_str(), ".png,", class, "\n"]);
+    }
+    std::fs::write(data.path().join("manifest.csv"), table).unwrap();
+    let folder = data.path().to_str().unwrap();
+    let mut process = recovnet(data.path())
+        .args(["bench", "--serve", "--work", "loading", "--networks", "resnet50"])
+        .args(["--batch", "2", "--threads", "1", "--device", "cpu", "--data", folder])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    process.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let output = process.wait_with_output().unwrap();
+    let round = lines(&output).remove(1);
+    for epoch in round["epochs"].as_array().unwrap() {
+        assert_eq!(epoch["images"], 16, "{epoch}");
+    }
+    assert!(positive(epoch(&round, "decoded"), "loading") > positive(epoch(&round, "cached"), "loading"));
+    // Too few for larger batches, and none with a mask.
+    for (more, part) in [
+        (["--batch", "3"], "16 pictures are there"),
+        (["--networks", "segmenter-resnet50"], "0 pictures are there"),
+    ] {
+        let mut arguments = vec!["bench", "--device", "cpu", "--work", "loading", "--data", folder];
+        arguments.extend(["--rounds", "1", "--json", "-"]);
+        if more[0] == "--batch" {
+            arguments.extend(["--networks", "resnet50"]);
+        }
+        arguments.extend(more);
+        let output = run(data.path(), &arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stdout(&output).contains(part), "{part} is not in: {}", stdout(&output));
     }
 }
 
@@ -190,6 +280,7 @@ fn what_bench_cannot_measure_is_a_usage_error() {
         (&["--threads", "1,5000"], "choose 1 to 1024"),
         (&["--device", "tpu"], "cuda:N"),
         (&["--serve"], "one case"),
+        (&["--data", "."], "--work loading"),
     ];
     for (arguments, part) in wrong {
         let output = run(folder.path(), &[&["bench"], arguments].concat());

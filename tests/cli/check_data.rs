@@ -123,6 +123,30 @@ fn leakage_fails_and_is_shown_in_every_form() {
 }
 
 #[test]
+fn data_parted_by_their_copies_pass() {
+    let folder = data_set();
+    fs::copy(folder.path().join("set/0.png"), folder.path().join("set/copy.png")).unwrap();
+    add(
+        folder.path(),
+        &format!("copy.png,normal,{},hospital,frontal", other_group()),
+    );
+    assert_eq!(check(folder.path(), &["--json", "-"]).status.code(), Some(1));
+    let output = check(folder.path(), &["--json", "-", "--together", "split.json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(json(&output)["exact"]["pairs"], 1, "the copy is told all the same");
+    assert!(
+        stderr(&output).contains("--split-file split.json"),
+        "{}",
+        stderr(&output)
+    );
+    let output = check(folder.path(), &["--json", "-", "--split-file", "split.json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = check(folder.path(), &["--together", "split.json"]);
+    assert_eq!(output.status.code(), Some(2), "a split is written once");
+    assert!(stderr(&output).contains("split.json"), "{}", stderr(&output));
+}
+
+#[test]
 fn unreadable_files_fail() {
     let folder = data_set();
     fs::write(folder.path().join("set/zero.png"), b"").unwrap();

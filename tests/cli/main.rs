@@ -5,11 +5,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../imaging/fixture.rs"]
+#[allow(dead_code, reason = "shared with the tests of imaging")]
+mod fixture;
+
 mod bench;
 mod check_data;
 mod cuda;
+mod deidentify;
 mod evaluate;
 mod import;
+mod index;
+mod inspect;
 mod misc;
 mod predict;
 mod runs;

@@ -16,6 +16,7 @@ fn help_and_version_end_in_0() {
         "evaluate",
         "train",
         "import",
+        "index",
         "bench",
         "phantom",
         "doctor",

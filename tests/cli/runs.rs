@@ -326,6 +326,47 @@ fn an_evaluation_is_written_with_tables_and_drawings() {
 }
 
 #[test]
+fn a_network_that_was_kept_is_evaluated_beside_the_best_one() {
+    let home = Home::new();
+    let run = home.path().join("runs/one");
+    for ending in ["safetensors", "json"] {
+        let kept = run.join("epoch-0002").with_extension(ending);
+        fs::copy(run.join("best").with_extension(ending), kept).unwrap();
+    }
+    let shown = home.succeeds(&["runs", "show", "runs/one"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["kept"], json!([2]));
+    let arguments = ["--data", ".", "--split", "all", "--run", "runs/one", "--epoch"];
+    let evaluated = home.succeeds(&[&["evaluate"], &arguments[..], &["2", "--out", "out"]].concat());
+    let evaluated: Value = serde_json::from_str(&evaluated).unwrap();
+    assert_eq!(evaluated["overall"]["images"], 16, "{evaluated}");
+    assert!(home.path().join("out/evaluation.json").exists());
+    assert!(
+        !run.join("evaluation").exists(),
+        "what the run keeps is of its best weights"
+    );
+    home.fails(
+        &[&["evaluate"], &arguments[..], &["3"]].concat(),
+        &["epoch 3 was not kept", "it was: 2", "--keep-every"],
+    );
+    let alone = home.run(&["evaluate", "--data", ".", "--epoch", "2"]);
+    assert_eq!(alone.status.code(), Some(2), "an epoch is one of a run");
+}
+
+#[test]
+fn runs_judged_by_other_metrics_are_compared_with_a_word_on_it() {
+    let home = Home::new();
+    home.add_run("two", 2, 3, 0.7);
+    let path = home.path().join("runs/two/metrics.jsonl");
+    let records = fs::read_to_string(&path).unwrap().replace("roc_auc", "loss");
+    fs::write(&path, records).unwrap();
+    let compared = home.succeeds(&["runs", "compare", "runs/one", "runs/two"]);
+    let compared: Value = serde_json::from_str(&compared).unwrap();
+    let note = compared["notes"][0].as_str().unwrap();
+    assert!(note.contains("best roc_auc") && note.contains("best loss"), "{note}");
+}
+
+#[test]
 fn a_segmenter_is_evaluated_by_its_masks_and_promoted_without_an_audit() {
     let home = Home::new();
     let run = home.path().join("runs/lungs");

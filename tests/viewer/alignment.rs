@@ -6,7 +6,8 @@ use eframe::egui::{Rect, pos2, vec2};
 use recovnet::findings::{Findings, Lungs};
 use recovnet::imaging::{VoiLutFunction, VoiTransform, Window};
 use recovnet::viewer::overlays::{OverlayPixels, OverlaySettings};
-use recovnet::viewer::render::{Frame, FrameView, SampleVoi};
+use recovnet::viewer::render::{Frame, FrameView, SampleVoi, Texel};
+use recovnet::viewer::turn::Turn;
 use recovnet::viewer::viewport::{ImageTransform, PictureShape, Placement, Screen};
 
 use crate::fixtures::{findings, picture, radiograph};
@@ -30,6 +31,7 @@ fn transform(zoom: f64) -> ImageTransform {
         PictureShape {
             size: SIZE,
             aspect: 1.0,
+            turn: Turn::default(),
         },
         screen,
     )
@@ -68,10 +70,12 @@ fn overlay() -> (Frame, Findings) {
         transform: transform(1.0),
         size: SIZE,
         levels: picture.level_count(),
-        colour: false,
-        voi: SampleVoi::new(&voi, picture.radiograph.modality_lut, 0),
+        texel: Texel::Integer,
+        voi: SampleVoi::new(&voi, &picture.radiograph.modality_lut, 0.0),
         inverted: false,
         overlays: None,
+        planes: false,
+        shutter: None,
         srgb_target: false,
     };
     let overlay = Arc::new(OverlayPixels::new(Arc::new(findings.clone())));

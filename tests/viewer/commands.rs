@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use eframe::egui::{Modifiers, Rect, pos2, vec2};
 use proptest::prelude::*;
 use recovnet::viewer::command::{ACTIONS, BARE_KEY};
+use recovnet::viewer::turn::Turn;
 use recovnet::viewer::viewport::{self, ImageTransform, PictureShape, Placement, Screen};
 
 #[test]
@@ -29,10 +30,22 @@ fn every_action_stands_once_in_the_table_with_text_and_tooltip() {
 }
 
 fn shape() -> impl Strategy<Value = PictureShape> {
-    (1_u32..5000, 1_u32..5000, 0.5_f64..2.0).prop_map(|(width, height, aspect)| PictureShape {
+    (1_u32..5000, 1_u32..5000, 0.5_f64..2.0, 0_usize..8).prop_map(|(width, height, aspect, turn)| PictureShape {
         size: [width, height],
         aspect,
+        turn: turns()[turn],
     })
+}
+
+/// All eight ways to lay a picture.
+fn turns() -> [Turn; 8] {
+    let stored = Turn::default();
+    let mirrored = stored.flipped_across();
+    [stored, mirrored]
+        .map(|turn| [turn, turn.right(), turn.right().right(), turn.left()])
+        .concat()
+        .try_into()
+        .expect("eight")
 }
 
 fn screen() -> impl Strategy<Value = Screen> {

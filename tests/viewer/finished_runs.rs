@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use recovnet::nn::weights;
 use recovnet::training::audit::{self, Audit, AuditRecord};
 use recovnet::training::evaluation::{
-    Evaluation, MaskMetrics, MaskRecord, Origin, Record, Report, SegmentedImage, SegmenterReport, Subject, saved,
+    Evaluation, MaskRecord, Origin, Record, Report, SegmentedImage, SegmenterReport, Subject, saved,
 };
 use recovnet::training::metrics::Confusion;
 use recovnet::training::recipe::{Config, Recipe};
@@ -15,6 +15,7 @@ use recovnet::training::runs;
 use recovnet::training::{BackboneKind, Task};
 
 use crate::panels::write_png;
+use crate::segmenter::segmenter_report;
 
 /// Threshold in the card.
 pub const THRESHOLD: f64 = 0.5;
@@ -176,18 +177,8 @@ pub fn write_segmenter_evaluation(run: &Path) {
     };
     let images: Vec<SegmentedImage> = (0..IMAGES).filter_map(image).collect();
     let report = SegmenterReport {
-        data: "data".to_owned(),
-        split: "test".to_owned(),
-        origin: Origin::default(),
-        segmenter: "segmenter-densenet121".to_owned(),
-        segmenter_version: "2026.11.1".to_owned(),
-        weights_sha256: "ab".repeat(32),
-        device: "CPU, 2 threads".to_owned(),
-        threshold: THRESHOLD,
         without_mask: IMAGES - images.len(),
-        in_training_part: 0,
-        masks: MaskMetrics::by_convention(images.iter().map(|image| (image.group.as_str(), &image.mask))),
-        failures: Vec::new(),
+        ..segmenter_report(&images)
     };
     saved::write_segmented(&runs::evaluation_folder(run, "test"), &report, &images).unwrap();
 }

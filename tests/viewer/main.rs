@@ -3,15 +3,27 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../imaging/fixture.rs"]
+#[allow(dead_code, reason = "shared with the tests of imaging")]
+mod fixture;
+
 mod alignment;
 mod beside_a_run;
 mod commands;
+mod deidentify;
 mod finished_runs;
 mod fixtures;
+mod golden_shader;
 mod gpu;
+mod graphics;
 mod panels;
 mod results;
 mod runs;
+#[path = "../support/segmenter.rs"]
+mod segmenter;
 mod shader;
 mod stepping;
+mod studies;
+mod tags;
 mod training;
+mod turned;

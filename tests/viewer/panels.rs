@@ -16,7 +16,7 @@ use recovnet::inference::models::ClassifierName;
 use recovnet::inference::pipeline::Stage;
 use recovnet::viewer::ViewerApp;
 use recovnet::viewer::analysis::{Analyser, Analysis};
-use recovnet::viewer::apply::ModelSource;
+use recovnet::viewer::apply::{Kept, ModelSource};
 use recovnet::viewer::state::{IdentityDisplay, ViewerState};
 
 use crate::fixtures::findings;
@@ -66,6 +66,11 @@ pub struct Window {
 impl Window {
     /// Opens paths in a window of this size; needs a graphics adapter.
     pub fn open(paths: Vec<PathBuf>, size: [f32; 2]) -> Option<Self> {
+        Self::open_with(paths, None, size)
+    }
+
+    /// The same with an index of studies that is kept in a file.
+    pub fn open_with(paths: Vec<PathBuf>, library: Option<PathBuf>, size: [f32; 2]) -> Option<Self> {
         gpu::device()?;
         let script = Rc::new(RefCell::new(Script::default()));
         let engine = Scripted(Rc::clone(&script));
@@ -82,7 +87,11 @@ impl Window {
                     |_| Box::new(engine),
                     Box::new(launcher),
                     ModelSource::default(),
-                    Some(reports_folder),
+                    Kept {
+                        reports: Some(reports_folder),
+                        calibrations: None,
+                        library,
+                    },
                     paths,
                 )
                 .unwrap()

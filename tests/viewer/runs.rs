@@ -13,8 +13,8 @@ use recovnet::training::event::{
 use recovnet::training::recipe::Recipe;
 use recovnet::training::request::Request;
 use recovnet::training::{BackboneKind, Task};
+use recovnet::viewer::pace::RunWake;
 use recovnet::viewer::train::launcher::{Launcher, RunProcess};
-use recovnet::viewer::worker::Wake;
 
 /// What the window told the run's process, and what that is to say.
 #[derive(Default)]
@@ -41,7 +41,7 @@ pub struct ScriptedLauncher(pub Rc<RefCell<RunScript>>);
 struct ScriptedRun(Rc<RefCell<RunScript>>);
 
 impl Launcher for ScriptedLauncher {
-    fn start(&mut self, request: &Request, _: Wake) -> Result<Box<dyn RunProcess>, String> {
+    fn start(&mut self, request: &Request, _: RunWake) -> Result<Box<dyn RunProcess>, String> {
         let mut script = self.0.borrow_mut();
         if let Some(reason) = script.refuses.take() {
             return Err(reason);
@@ -50,7 +50,7 @@ impl Launcher for ScriptedLauncher {
         Ok(Box::new(ScriptedRun(Rc::clone(&self.0))))
     }
 
-    fn estimate(&mut self, request: &Request, _: Wake) -> Result<Box<dyn RunProcess>, String> {
+    fn estimate(&mut self, request: &Request, _: RunWake) -> Result<Box<dyn RunProcess>, String> {
         self.0.borrow_mut().estimates.push(request.clone());
         Ok(Box::new(ScriptedRun(Rc::clone(&self.0))))
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use recovnet::imaging::{ModalityLut, Polarity, Radiograph, Samples, VoiLutFunction, VoiTable, VoiTransform, Window};
-use recovnet::viewer::render::{Frame, FrameView, SampleVoi, bake};
+use recovnet::viewer::render::{Frame, FrameView, SampleVoi, Texel, bake};
+use recovnet::viewer::turn::Turn;
 use recovnet::viewer::viewport::ImageTransform;
 
 use crate::fixtures::{picture, radiograph};
@@ -20,25 +21,29 @@ fn one_to_one() -> ImageTransform {
     ImageTransform {
         px_per_image: [1.0; 2],
         origin_px: [0.0; 2],
+        turn: Turn::default(),
+        size: [f64::from(SIDE); 2],
         pixels_per_point: 1.0,
     }
 }
 
-fn frame(radiograph: &Radiograph, voi: &VoiTransform) -> Frame {
+/// A picture pixel on pixel, without anything on it.
+pub fn frame(radiograph: &Radiograph, voi: &VoiTransform) -> Frame {
     let picture = picture(radiograph.clone());
-    let offset = radiograph.grey().map_or(0, |stored| stored.offset);
-    let table = match voi {
-        VoiTransform::Table(table) => Some(bake(radiograph, table)),
-        VoiTransform::Window(_) => None,
+    let table = match (voi, &radiograph.modality_lut) {
+        (VoiTransform::Window(_), ModalityLut::Rescale(_)) => None,
+        _ => Some(bake(radiograph, voi)),
     };
     let view = FrameView {
         transform: one_to_one(),
         size: [radiograph.width, radiograph.height],
         levels: picture.level_count(),
-        colour: radiograph.grey().is_none(),
-        voi: SampleVoi::new(voi, radiograph.modality_lut, offset),
+        texel: Texel::of(&picture.levels),
+        voi: SampleVoi::new(voi, &radiograph.modality_lut, picture.sample_offset),
         inverted: FrameView::inversion(radiograph.polarity, false),
         overlays: None,
+        planes: false,
+        shutter: None,
         srgb_target: false,
     };
     Frame {
@@ -102,7 +107,7 @@ fn modality_look_up_offset_and_polarity_match_the_reference() {
         for offset in [0, -32_768] {
             for polarity in [Polarity::Normal, Polarity::Inverse] {
                 let mut radiograph = every_sample();
-                radiograph.modality_lut = ModalityLut { slope, intercept };
+                radiograph.modality_lut = ModalityLut::linear(slope, intercept);
                 radiograph.polarity = polarity;
                 if let Samples::Grey(stored) = &mut radiograph.samples {
                     stored.offset = offset;
@@ -142,10 +147,7 @@ fn voi_tables_match_the_reference() {
             &table(1000, 8, (0..=255).chain((0..=255).rev()).collect()),
         );
         check(&mut stage, &radiograph, &table(-500, 12, vec![4095]));
-        radiograph.modality_lut = ModalityLut {
-            slope: 0.25,
-            intercept: -2000.0,
-        };
+        radiograph.modality_lut = ModalityLut::linear(0.25, -2000.0);
         check(&mut stage, &radiograph, &table(-1000, 10, (0..1024).collect()));
     }
 }
@@ -199,7 +201,7 @@ fn window_level_uploads_nothing() {
     for step in 0..20 {
         let voi = window(1000.0 + 37.0 * f64::from(step), 2000.0, VoiLutFunction::Linear);
         if let Some(view) = &mut dragged.view {
-            view.voi = SampleVoi::new(&voi, radiograph.modality_lut, 0);
+            view.voi = SampleVoi::new(&voi, &radiograph.modality_lut, 0.0);
         }
         stage.draw(&dragged, [SIDE; 2]);
     }

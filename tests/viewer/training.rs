@@ -126,6 +126,10 @@ fn a_data_folder_is_recognised_and_counted() {
     assert_eq!(trained.window.value("Recognised as").as_deref(), Some("manifest.csv"));
     assert_eq!(trained.window.value("Labelled images").as_deref(), Some("6"));
     trained.window.keep_picture("train-data.png");
+    // The table's last column ends where the space does, and with it the stripes of its rows.
+    let last = trained.window.harness.get_by_label("After augmentation").rect();
+    let margin = SIZE[0] - last.max.x;
+    assert!((10.0..24.0).contains(&margin), "{last:?}");
     trained.window.harness.check_accessibility();
 }
 

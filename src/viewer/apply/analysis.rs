@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Services, results};
 use crate::findings::Findings;
-use crate::imaging::{Samples, Scope};
+use crate::imaging::Scope;
 use crate::inference::engine::{Event, RequestId};
 use crate::viewer::analysis::{Analysis, EngineStatus, belong_to};
 use crate::viewer::command::Action;
@@ -32,12 +32,12 @@ pub(super) fn begin(state: &mut ViewerState, services: &mut Services) {
     abandon(state, services);
     let Some(shown) = &state.shown else { return };
     let radiograph = &shown.picture.radiograph;
-    state.analysis = match (&radiograph.scope, &radiograph.samples) {
-        (Scope::OutOfScope(reason), _) => Analysis::OutOfScope(reason.clone()),
-        (Scope::InScope, Samples::Colour(_)) => {
+    state.analysis = match &radiograph.scope {
+        Scope::OutOfScope(reason) => Analysis::OutOfScope(reason.clone()),
+        Scope::InScope if !radiograph.is_grey_enough() => {
             Analysis::OutOfScope("Colour pictures are shown, not predicted.".to_owned())
         }
-        (Scope::InScope, Samples::Grey(_)) => {
+        Scope::InScope => {
             let id = services.analyser.submit(Arc::clone(radiograph));
             Analysis::Running {
                 id,

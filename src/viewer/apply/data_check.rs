@@ -37,7 +37,7 @@ fn check(state: &mut ViewerState, services: &mut Services) {
     let data = &mut state.train.data;
     let Some((folder, options)) = data.source() else { return };
     data.saving = Pending::Nothing;
-    let reports = services.reports.clone();
+    let reports = services.kept.reports.clone();
     let make = move |errand: &Errand<'_>| checked::make(&folder, &options, reports.as_deref(), errand);
     data.check = Pending::Running(services.errands.send("check-data", make));
 }

@@ -8,6 +8,12 @@ use crate::viewer::state::{Shown, ViewSettings, ViewerState};
 use crate::viewer::tools::window_level;
 
 pub(super) fn act(state: &mut ViewerState, action: Action) {
+    // Escape first ends what was begun.
+    if action == Action::Reset && state.deidentify.adding {
+        state.deidentify.adding = false;
+        state.deidentify.drawing = None;
+        return;
+    }
     let Some(shown) = &mut state.shown else { return };
     match action {
         Action::Invert => shown.view.inverted = !shown.view.inverted,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use egui::{ColorImage, TextureHandle, TextureOptions, ViewportCommand};
 
-use super::{Services, analysis, training};
+use super::{Services, analysis, deidentify, studies, training};
 use crate::viewer::command::Action;
 use crate::viewer::dialogs::{Choice, Chosen, Purpose};
 use crate::viewer::listing::Listing;
@@ -55,6 +55,12 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
 }
 
 pub(super) fn open(state: &mut ViewerState, services: &mut Services, paths: Vec<PathBuf>) {
+    if let [path] = paths.as_slice()
+        && studies::is_directory(path)
+    {
+        studies::index(state, services, path.clone());
+        return;
+    }
     if !paths.is_empty() {
         state.workspace = Workspace::Read;
         state.list.listing = true;
@@ -68,15 +74,27 @@ pub(super) fn open(state: &mut ViewerState, services: &mut Services, paths: Vec<
 pub(super) fn chosen(state: &mut ViewerState, services: &mut Services, purpose: Purpose, chosen: Chosen) {
     match (chosen, purpose) {
         (Chosen::Paths(paths), Purpose::Open) => open(state, services, paths),
+        (Chosen::Paths(paths), Purpose::Studies | Purpose::Directory) => {
+            if let Some(path) = paths.into_iter().next() {
+                studies::index(state, services, path);
+            }
+        }
         (Chosen::Paths(paths), Purpose::Data) => {
             for path in paths {
                 training::command(state, services, TrainCommand::DataFolder(path));
             }
         }
+        (chosen, Purpose::Deidentified) => deidentify::chosen(state, chosen),
         (Chosen::Unavailable, Purpose::Data) => {
             let reason =
                 "This system offers no file dialog. Type or paste the folder into its field, or drop it there.";
             state.notice = Some(reason.to_owned());
+        }
+        (Chosen::Unavailable, Purpose::Studies | Purpose::Directory) => {
+            let reason = "This system offers no file dialog. Type or paste the path of a folder or DICOMDIR instead.";
+            state.dialog = Some(Dialog::StudiesPath {
+                reason: reason.to_owned(),
+            });
         }
         (Chosen::Unavailable, Purpose::Open) => {
             let reason =
@@ -212,12 +230,16 @@ fn show(state: &mut ViewerState, services: &mut Services, key: PictureKey, pictu
         entry.view.clone()
     });
     let view = remembered.unwrap_or_else(|| ViewSettings::opening(&picture));
+    let calibration = state.ruler.calibrations.of(&picture.calibration_key);
+    state.ruler.drawing = None;
+    state.deidentify.drawing = None;
     state.shown = Some(Shown {
         key,
         picture,
         view,
         findings: None,
         overlay: None,
+        calibration,
     });
     analysis::begin(state, services);
 }
@@ -225,6 +247,9 @@ fn show(state: &mut ViewerState, services: &mut Services, key: PictureKey, pictu
 /// Takes the picture, and all that belongs to it, off the screen.
 fn hide(state: &mut ViewerState, services: &mut Services) {
     state.shown = None;
+    // A line or rectangle under the mouse goes with it.
+    state.ruler.drawing = None;
+    state.deidentify.drawing = None;
     analysis::abandon(state, services);
 }
 

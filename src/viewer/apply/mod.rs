@@ -3,13 +3,17 @@
 mod analysis;
 mod data_check;
 mod data_folders;
+mod deidentify;
 mod display;
 mod files;
+mod geometry;
 mod layout;
 mod placement;
 mod results;
 mod run;
 mod run_pictures;
+mod studies;
+mod tags;
 mod training;
 
 use std::path::PathBuf;
@@ -20,7 +24,9 @@ use super::analysis::Analyser;
 use super::command::{Action, Command};
 use super::dialogs::Dialogs;
 use super::errands::{Errands, Report};
+use super::pace::Pace;
 use super::state::{ViewerState, Workspace};
+use super::studies::thumbnails::Thumbnails;
 use super::train::launcher::{Launcher, RunProcess};
 use super::worker::{Loader, PictureCache};
 
@@ -38,18 +44,33 @@ pub struct Services {
     pub errands: Errands,
     /// Where models are looked for, and what computes.
     pub models: ModelSource,
-    /// Where reports of checked data are kept for the runs to come, if anywhere.
-    pub reports: Option<PathBuf>,
+    /// Makes small pictures for the studies panel.
+    pub thumbnails: Thumbnails,
+    /// Where things are kept.
+    pub kept: Kept,
     /// Starts runs.
     pub launcher: Box<dyn Launcher>,
     /// The run under way.
     pub run: Option<Box<dyn RunProcess>>,
     /// The process that measures some steps.
     pub trial: Option<Box<dyn RunProcess>>,
+    /// How often what they say is drawn.
+    pub pace: Pace,
     /// For textures of the list, the clipboard and the window itself.
     pub ctx: egui::Context,
     /// Longest side of a picture that the graphics adapter can show, in pixels.
     pub largest_side: u32,
+}
+
+/// Where things are kept between two windows; `None` where the system has no such place.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// Folder of the reports of checked data, for the runs to come.
+    pub reports: Option<PathBuf>,
+    /// Pictures that were calibrated by hand.
+    pub calibrations: Option<PathBuf>,
+    /// Database of the studies that were indexed.
+    pub library: Option<PathBuf>,
 }
 
 /// Where models are looked for, and what computes.
@@ -85,17 +106,27 @@ pub fn apply(state: &mut ViewerState, services: &mut Services, command: Command)
         Command::Dialog(dialog) => state.dialog = dialog,
         Command::DismissNotice => state.notice = None,
         Command::Copy(text) => services.ctx.copy_text(text),
+        Command::Ruler(command) => geometry::command(state, services, command),
+        Command::Studies(command) => studies::command(state, services, command),
         Command::Train(command) => training::command(state, services, command),
         Command::Results(command) => results::command(state, services, command),
+        Command::Tags(command) => tags::command(state, command),
+        Command::Deidentify(command) => deidentify::command(state, command),
         Command::Errand(report) => errand(state, services, &report),
         Command::CloseAsked => run::close_asked(state, services),
         Command::ToggleCard => state.layout.card = !state.layout.card,
     }
+    tags::follow(state, services);
 }
 
 /// Gives a report to whoever sent for it; one that nobody waits for any more is dropped.
 fn errand(state: &mut ViewerState, services: &mut Services, report: &Report) {
-    let _heard = training::errand(state, services, report) || results::errand(state, services, report);
+    let _heard = training::errand(state, services, report)
+        || results::errand(state, services, report)
+        || studies::errand(state, services, report)
+        || tags::errand(state, report)
+        || deidentify::errand(state, report)
+        || geometry::errand(state, services, report);
 }
 
 fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
@@ -114,10 +145,24 @@ fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
         | Action::LastImage
         | Action::PreviousFrame
         | Action::NextFrame => files::act(state, services, action),
+        Action::OpenStudies
+        | Action::OpenDirectory
+        | Action::RescanStudies
+        | Action::CancelIndex
+        | Action::ForgetStudies
+        | Action::ToggleStudies
+        | Action::FilterStudies => studies::act(state, services, action),
         Action::Invert | Action::Reset | Action::Preset(_) | Action::Window(_) => display::act(state, action),
         Action::Fit | Action::OneToOne | Action::ZoomIn | Action::ZoomOut | Action::Pan(_) => {
             placement::act(state, action);
         }
+        Action::TurnRight
+        | Action::TurnLeft
+        | Action::FlipAcross
+        | Action::FlipDown
+        | Action::RemoveRulers
+        | Action::Calibrate
+        | Action::ForgetCalibration => geometry::act(state, services, action),
         Action::ToggleMask | Action::ToggleMap | Action::Analyse | Action::CancelAnalysis => {
             analysis::act(state, services, action);
         }
@@ -153,6 +198,15 @@ fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
         | Action::ExportAudit
         | Action::PromoteRun
         | Action::DeleteRun => results::act(state, services, action),
+        Action::ToggleOverlayPlanes => state.graphics.planes = !state.graphics.planes,
+        Action::ToggleShutter => state.graphics.shutter = !state.graphics.shutter,
+        Action::ToggleTags | Action::CompareTags => tags::act(state, action),
+        Action::Deidentify
+        | Action::PreviewDeidentification
+        | Action::AddMask
+        | Action::ChooseDeidentifiedFolder
+        | Action::StartDeidentification
+        | Action::CancelDeidentification => deidentify::act(state, services, action),
         Action::Use(_)
         | Action::ToggleImageList
         | Action::ToggleFindings

@@ -1,8 +1,7 @@
 //! The run and its process: started, resumed, told, listened to, and what becomes of it when the window closes.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use egui::ViewportCommand;
 
@@ -15,10 +14,6 @@ use crate::viewer::state::{Dialog, ViewerState};
 use crate::viewer::train::form::Form;
 use crate::viewer::train::session::{Asked, Session, Standing};
 use crate::viewer::train::{Estimating, OnClose, Step, WatchView, asked};
-use crate::viewer::worker::Wake;
-
-/// Events of a run are drawn this much later at most: drawing must not take time from training.
-const PACE: Duration = Duration::from_millis(250);
 
 pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Action) {
     match action {
@@ -91,23 +86,17 @@ fn launch(state: &mut ViewerState, services: &mut Services) {
     } else {
         asked::request(train).ok_or_else(|| "no data folder is named".to_owned())
     };
-    let wake = slow_wake(services);
+    let wake = services.pace.wake(&services.ctx);
     match request.and_then(|request| services.launcher.start(&request, wake)) {
         Ok(run) => services.run = Some(run),
         Err(reason) => train.session.standing = Standing::Failed(reason, None),
     }
 }
 
-/// Wakes the window, but not for every step by itself.
-fn slow_wake(services: &Services) -> Wake {
-    let ctx = services.ctx.clone();
-    Arc::new(move || ctx.request_repaint_after(PACE))
-}
-
 /// Has a few steps measured in a process of their own.
 pub(super) fn estimate(state: &mut ViewerState, services: &mut Services) {
     let request = asked::request(&state.train).ok_or_else(|| "no data folder is named".to_owned());
-    let wake = slow_wake(services);
+    let wake = services.pace.wake(&services.ctx);
     match request.and_then(|request| services.launcher.estimate(&request, wake)) {
         Ok(trial) => {
             services.trial = Some(trial);

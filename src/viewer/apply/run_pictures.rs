@@ -47,7 +47,7 @@ pub(super) fn show_watch(state: &mut ViewerState, services: &mut Services) {
 /// Has the batch made that comes next: of the run, or the first one of the run that the form describes.
 pub(super) fn preview(state: &mut ViewerState, services: &mut Services) {
     let [red, green, blue, _] = theme::RIGHT_LUNG.to_array();
-    let reports = services.reports.clone();
+    let reports = services.kept.reports.clone();
     state.train.preview = match next_batch(&state.train) {
         Ok((source, place)) => {
             let make = move |errand: &Errand<'_>| {

@@ -1,8 +1,13 @@
 //! Everything the user can do, once: menus, keyboard and buttons read this table and send what it names.
 
 mod conditions;
+mod deidentify_table;
+mod geometry_table;
+mod graphics_table;
 mod results_table;
+mod studies_table;
 mod table;
+mod tags_table;
 mod training_table;
 
 use std::path::PathBuf;
@@ -10,13 +15,17 @@ use std::sync::Arc;
 
 use egui::{Key, KeyboardShortcut, Pos2, Vec2};
 
+use super::deidentify::DeidentifyCommand;
 use super::dialogs::{Chosen, Purpose};
 use super::errands::Report;
 use super::listing::Listing;
 use super::overlays::{OverlayPixels, OverlaySettings};
 use super::picture::{Picture, PictureKey};
 use super::results::ResultsCommand;
+use super::ruler::RulerCommand;
 use super::state::{Dialog, ViewerState, Workspace};
+use super::studies::StudiesCommand;
+use super::tags::TagsCommand;
 use super::tools::Tool;
 use super::train::TrainCommand;
 use super::viewport::Screen;
@@ -25,10 +34,28 @@ use crate::inference::engine::Event;
 /// Every action, in the order of the menus.
 pub const ACTIONS: &[ActionInfo] = &JOINED;
 
-const PARTS: [&[ActionInfo]; 3] = [table::ACTIONS, training_table::ACTIONS, results_table::ACTIONS];
+const PARTS: &[&[ActionInfo]] = &[
+    table::ACTIONS,
+    geometry_table::ACTIONS,
+    graphics_table::ACTIONS,
+    studies_table::ACTIONS,
+    tags_table::ACTIONS,
+    deidentify_table::ACTIONS,
+    training_table::ACTIONS,
+    results_table::ACTIONS,
+];
 
-const JOINED: [ActionInfo; PARTS[0].len() + PARTS[1].len() + PARTS[2].len()] = {
-    let mut joined = [table::PLAIN; PARTS[0].len() + PARTS[1].len() + PARTS[2].len()];
+const COUNT: usize = {
+    let (mut count, mut part) = (0, 0);
+    while part < PARTS.len() {
+        count += PARTS[part].len();
+        part += 1;
+    }
+    count
+};
+
+const JOINED: [ActionInfo; COUNT] = {
+    let mut joined = [table::PLAIN; COUNT];
     let (mut part, mut first, mut at) = (0, 0, 0);
     while at < joined.len() {
         if at - first == PARTS[part].len() {
@@ -97,10 +124,18 @@ pub enum Command {
     Engine(Event),
     /// The system's file dialog ended.
     Chosen(Purpose, Chosen),
+    /// A length on the picture.
+    Ruler(RulerCommand),
+    /// Something in the studies panel.
+    Studies(StudiesCommand),
     /// Something in the workspace 'Train'.
     Train(TrainCommand),
     /// Something in the workspace 'Results'.
     Results(ResultsCommand),
+    /// Something in the panel 'De-identify'.
+    Deidentify(DeidentifyCommand),
+    /// Something in the tag viewer.
+    Tags(TagsCommand),
     /// Work in the background came further or ended.
     Errand(Report),
     /// The user wants to close the window.
@@ -118,6 +153,20 @@ pub enum Action {
     OpenPath,
     /// Show the synthetic phantom.
     OpenSample,
+    /// Choose a folder of studies.
+    OpenStudies,
+    /// Choose a DICOMDIR.
+    OpenDirectory,
+    /// Look through the listed folder or DICOMDIR once more.
+    RescanStudies,
+    /// Stop looking through files.
+    CancelIndex,
+    /// Take the listed folder out of the index.
+    ForgetStudies,
+    /// Studies on or off.
+    ToggleStudies,
+    /// Type words that a study must hold.
+    FilterStudies,
     /// Empty the list.
     CloseAll,
     /// End the program.
@@ -154,12 +203,30 @@ pub enum Action {
     Reset,
     /// A preset of the picture, 0 = automatic.
     Preset(u8),
+    /// A quarter clockwise.
+    TurnRight,
+    /// A quarter counter-clockwise.
+    TurnLeft,
+    /// Exchange left and right.
+    FlipAcross,
+    /// Exchange top and bottom.
+    FlipDown,
+    /// Take all lengths off the picture.
+    RemoveRulers,
+    /// Say how long the last ruler is.
+    Calibrate,
+    /// Back to the file's spacing.
+    ForgetCalibration,
     /// Choose what a left drag does.
     Use(Tool),
     /// Lung mask on or off.
     ToggleMask,
     /// Activation map on or off.
     ToggleMap,
+    /// Overlay planes of the file on or off.
+    ToggleOverlayPlanes,
+    /// Shutter of the file on or off.
+    ToggleShutter,
     /// Predict this picture again.
     Analyse,
     /// Stop the prediction.
@@ -174,10 +241,26 @@ pub enum Action {
     ToggleIdentity,
     /// Whole screen or not.
     ToggleFullScreen,
+    /// Tags of the file on or off.
+    ToggleTags,
+    /// Compare tags with this file's, or no more.
+    CompareTags,
     /// Keys and mouse.
     Shortcuts,
     /// What this program is.
     About,
+    /// The panel that de-identifies, on or off.
+    Deidentify,
+    /// Show what a file would become.
+    PreviewDeidentification,
+    /// Draw a rectangle to be masked, or do not.
+    AddMask,
+    /// Choose the folder of de-identified files.
+    ChooseDeidentifiedFolder,
+    /// Write de-identified files.
+    StartDeidentification,
+    /// End that.
+    CancelDeidentification,
     /// Choose a data folder.
     ChooseData,
     /// Make an encoder trained elsewhere initial weights.

@@ -308,6 +308,7 @@ pub(super) const ACTIONS: &[ActionInfo] = &[
     tool(Tool::WindowLevel, "Window/level tool", &[key(Key::W)]),
     tool(Tool::Zoom, "Zoom tool", &[key(Key::Z)]),
     tool(Tool::Pan, "Pan tool", &[key(Key::T)]),
+    tool(Tool::Ruler, "Ruler", &[key(Key::D)]),
     ActionInfo {
         action: Action::ToggleImageList,
         menu: (Menu::View, 3),
@@ -461,12 +462,14 @@ const fn tool(tool: Tool, text: &'static str, shortcuts: &'static [KeyboardShort
             Tool::WindowLevel => "A left drag changes contrast (across) and brightness (up and down)",
             Tool::Zoom => "A left drag zooms",
             Tool::Pan => "A left drag moves the picture",
+            Tool::Ruler => "A left drag measures a length; its word says what it means",
         },
         shortcuts,
         checked: Some(match tool {
             Tool::WindowLevel => |state| state.tool == Tool::WindowLevel,
             Tool::Zoom => |state| state.tool == Tool::Zoom,
             Tool::Pan => |state| state.tool == Tool::Pan,
+            Tool::Ruler => |state| state.tool == Tool::Ruler,
         }),
         ..PLAIN
     }

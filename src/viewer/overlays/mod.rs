@@ -3,7 +3,9 @@
 
 pub mod activation_map;
 pub mod colour_bar;
+pub mod file_graphics;
 pub mod lung_mask;
+pub mod rulers;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ use egui::{Align, Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Stroke, 
 use crate::imaging::Radiograph;
 use crate::viewer::picture::PictureKey;
 use crate::viewer::state::{Annotations, IdentityDisplay, Shown, ViewerState};
+use crate::viewer::turn::EdgeLetters;
 use crate::viewer::viewport::zoom;
 use crate::viewer::{theme, wording};
 
@@ -24,7 +25,7 @@ pub fn paint(painter: &Painter, state: &ViewerState) {
         corner(painter, rect, Align2::RIGHT_TOP, &examination(radiograph));
         corner(painter, rect, Align2::LEFT_BOTTOM, &display(state, shown));
         corner(painter, rect, Align2::RIGHT_BOTTOM, &position(state, shown));
-        orientation(painter, rect, radiograph);
+        orientation(painter, rect, shown);
     }
     if state.layout.annotations != Annotations::None {
         scale_bar(painter, rect, state, shown);
@@ -112,18 +113,24 @@ fn examination(radiograph: &Radiograph) -> Vec<String> {
         text(&acquisition.study_description),
         text(&acquisition.series_description),
         view.into_iter().flatten().cloned().collect::<Vec<_>>().join("  "),
+        match acquisition.patient_orientation {
+            Some(_) => String::new(),
+            None => "Orientation unknown".to_owned(),
+        },
     ]
 }
 
 fn display(state: &ViewerState, shown: &Shown) -> Vec<String> {
     let zoom = zoom(shown.view.placement, shown.shape(), state.screen);
     let inverted = if shown.view.inverted { "Inverted" } else { "" };
+    let turned = shown.view.turn.words();
     let name = if shown.is_grey() {
         wording::preset(shown.preset())
     } else {
         ""
     };
     vec![
+        turned,
         inverted.to_owned(),
         name.to_owned(),
         wording::window(shown.view.voi.as_ref()),
@@ -138,7 +145,7 @@ fn position(state: &ViewerState, shown: &Shown) -> Vec<String> {
     } else {
         String::new()
     };
-    let spacing = match radiograph.spacing {
+    let spacing = match shown.spacing() {
         Some(spacing) if spacing.row_mm == spacing.column_mm => {
             format!("{:.3} mm per pixel, {}", spacing.row_mm, spacing.label().to_lowercase())
         }
@@ -165,46 +172,30 @@ fn position(state: &ViewerState, shown: &Shown) -> Vec<String> {
 }
 
 /// Letters at the edges, from Patient Orientation; nothing is guessed where the file says nothing.
-fn orientation(painter: &Painter, rect: Rect, radiograph: &Radiograph) {
-    let Some([along_rows, along_columns]) = &radiograph.acquisition.patient_orientation else {
-        return;
-    };
-    let font = theme::score;
+fn orientation(painter: &Painter, rect: Rect, shown: &Shown) {
+    let EdgeLetters {
+        left,
+        right,
+        top,
+        bottom,
+    } = shown.view.turn.letters(&shown.picture.radiograph);
     let places = [
-        (rect.right_center(), Align2::RIGHT_CENTER, along_rows.clone()),
-        (rect.left_center(), Align2::LEFT_CENTER, opposite(along_rows)),
-        (
-            rect.center_bottom() - vec2(0.0, 36.0),
-            Align2::CENTER_BOTTOM,
-            along_columns.clone(),
-        ),
-        (rect.center_top(), Align2::CENTER_TOP, opposite(along_columns)),
+        // The colour bar has the middle of this edge.
+        (rect.right_center() - vec2(0.0, 120.0), Align2::RIGHT_CENTER, right),
+        (rect.left_center(), Align2::LEFT_CENTER, left),
+        (rect.center_bottom() - vec2(0.0, 36.0), Align2::CENTER_BOTTOM, bottom),
+        (rect.center_top(), Align2::CENTER_TOP, top),
     ];
     for (at, anchor, letters) in places {
-        text_with_halo(painter, at, anchor, letters, font());
+        text_with_halo(painter, at, anchor, letters, theme::score());
     }
-}
-
-fn opposite(direction: &str) -> String {
-    direction
-        .chars()
-        .map(|letter| match letter {
-            'L' => 'R',
-            'R' => 'L',
-            'A' => 'P',
-            'P' => 'A',
-            'H' => 'F',
-            'F' => 'H',
-            other => other,
-        })
-        .collect()
 }
 
 /// A round length in the lower middle: centimetres where the spacing is known, else pixels.
 fn scale_bar(painter: &Painter, rect: Rect, state: &ViewerState, shown: &Shown) {
     let transform = shown.transform(state.screen);
     let ui_per_pixel = transform.px_per_image[0] / transform.pixels_per_point;
-    let (ui_per_unit, unit, label) = match shown.picture.radiograph.spacing {
+    let (ui_per_unit, unit, label) = match shown.spacing() {
         Some(spacing) => (ui_per_pixel / spacing.column_mm, "mm", spacing.label()),
         None => (ui_per_pixel, "px", "Uncalibrated"),
     };

@@ -155,7 +155,7 @@ fn message(ui: &mut Ui, title: &str, reason: &str, again: bool, commands: &mut V
 fn results(ui: &mut Ui, state: &ViewerState, shown: &Shown, findings: &Findings, commands: &mut Vec<Command>) {
     score(ui, findings);
     in_lung(ui, findings);
-    lungs(ui, state, &shown.picture.radiograph, findings, commands);
+    lungs(ui, state, shown, findings, commands);
     map(ui, state, findings, commands);
 }
 
@@ -223,11 +223,11 @@ fn toggle(ui: &mut Ui, on: bool, action: Action, commands: &mut Vec<Command>) {
     }
 }
 
-fn lungs(ui: &mut Ui, state: &ViewerState, radiograph: &Radiograph, findings: &Findings, commands: &mut Vec<Command>) {
+fn lungs(ui: &mut Ui, state: &ViewerState, shown: &Shown, findings: &Findings, commands: &mut Vec<Command>) {
     let toggle = |ui: &mut Ui| toggle(ui, state.overlays.mask, Action::ToggleMask, commands);
     result_block(ui, "Lungs", toggle, |ui| {
-        let picture = radiograph.pixel_count() as u64;
-        let area = |pixels| wording::area(pixels, picture, radiograph.spacing);
+        let picture = shown.picture.radiograph.pixel_count() as u64;
+        let area = |pixels| wording::area(pixels, picture, shown.spacing());
         let fraction = wording::number(findings.lung_area_fraction);
         match &findings.lungs {
             Lungs::None => {
@@ -250,7 +250,7 @@ fn lungs(ui: &mut Ui, state: &ViewerState, radiograph: &Radiograph, findings: &F
             }
         }
         value_row(ui, "Lung area fraction", &fraction, &fraction);
-        if let Some(spacing) = radiograph.spacing {
+        if let Some(spacing) = shown.spacing() {
             caption(ui, format!("Areas: {}.", spacing.label().to_lowercase()));
         }
     });

@@ -73,12 +73,13 @@ fn item(ui: &mut Ui, info: &ActionInfo, state: &ViewerState, commands: &mut Vec<
 fn toolbar(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     ui.spacing_mut().button_padding.x = 2.0 * theme::STEP;
     ui.spacing_mut().item_spacing.x = theme::STEP;
-    for tool in [Tool::WindowLevel, Tool::Zoom, Tool::Pan] {
+    for tool in [Tool::WindowLevel, Tool::Zoom, Tool::Pan, Tool::Ruler] {
         let action = Action::Use(tool);
         let text = match tool {
             Tool::WindowLevel => "Window/level",
             Tool::Zoom => "Zoom",
             Tool::Pan => "Pan",
+            Tool::Ruler => "Ruler",
         };
         let response = with_tooltip(ui.add(Button::new(text).selected(state.tool == tool)), action);
         if response.clicked() {

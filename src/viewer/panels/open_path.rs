@@ -5,17 +5,41 @@ use std::path::PathBuf;
 use egui::{Id, Key, Modal, TextEdit, Ui};
 
 use crate::viewer::command::Command;
+use crate::viewer::studies::StudiesCommand;
 use crate::viewer::theme;
 
-/// Draws the dialog.
+/// Draws the dialog that opens pictures.
 pub fn ui(ui: &Ui, reason: Option<&str>, commands: &mut Vec<Command>) {
+    ask(ui, ("Open a path", "File or folder"), reason, commands, |path| {
+        Command::Open(vec![path])
+    });
+}
+
+/// Draws the dialog that indexes studies.
+pub fn studies_ui(ui: &Ui, reason: &str, commands: &mut Vec<Command>) {
+    ask(
+        ui,
+        ("Open studies", "Folder or DICOMDIR"),
+        Some(reason),
+        commands,
+        |path| Command::Studies(StudiesCommand::Index(path)),
+    );
+}
+
+fn ask(
+    ui: &Ui,
+    (title, label): (&str, &str),
+    reason: Option<&str>,
+    commands: &mut Vec<Command>,
+    open: impl FnOnce(PathBuf) -> Command,
+) {
     let id = Id::unique("open path");
     let modal = Modal::new(id)
         .frame(theme::dialog_frame())
         .backdrop_color(theme::HALO)
         .show(ui.ctx(), |ui| {
             ui.set_width(520.0);
-            ui.heading("Open a path");
+            ui.heading(title);
             ui.add_space(theme::STEP);
             if let Some(reason) = reason {
                 ui.colored_label(theme::CAUTION, reason);
@@ -23,7 +47,7 @@ pub fn ui(ui: &Ui, reason: Option<&str>, commands: &mut Vec<Command>) {
             }
             let text_id = id.with("text");
             let mut text: String = ui.data(|data| data.get_temp(text_id)).unwrap_or_default();
-            let label = ui.label("File or folder");
+            let label = ui.label(label);
             let field = TextEdit::singleline(&mut text)
                 .id(id.with("field"))
                 .desired_width(f32::INFINITY);
@@ -35,11 +59,11 @@ pub fn ui(ui: &Ui, reason: Option<&str>, commands: &mut Vec<Command>) {
             }
             ui.add_space(2.0 * theme::STEP);
             ui.horizontal(|ui| {
-                let open = ui
+                let clicked = ui
                     .add_enabled(!text.trim().is_empty(), egui::Button::new("Open"))
                     .clicked();
-                if (open || entered) && !text.trim().is_empty() {
-                    commands.push(Command::Open(vec![PathBuf::from(unquoted(text.trim()))]));
+                if (clicked || entered) && !text.trim().is_empty() {
+                    commands.push(open(PathBuf::from(unquoted(text.trim()))));
                     commands.push(Command::Dialog(None));
                 }
                 if ui.button("Cancel").clicked() {

@@ -82,6 +82,14 @@ fn under_cursor(state: &ViewerState, shown: &Shown) -> String {
                 wording::picture_value(radiograph.modality_lut.apply(value))
             ));
         }
+        crate::imaging::Samples::Wide(wide) => {
+            let value = wide.values[index];
+            parts.push(format!("stored {value}"));
+            parts.push(format!(
+                "modality {}",
+                wording::picture_value(radiograph.modality_lut.apply(value))
+            ));
+        }
         crate::imaging::Samples::Colour(rgb) => {
             let [r, g, b] = rgb[index];
             parts.push(format!("RGB {r} {g} {b}"));

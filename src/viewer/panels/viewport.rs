@@ -2,10 +2,10 @@
 
 use egui::{Align2, CornerRadius, Label, RichText, Role, Sense, Ui, WidgetInfo};
 
-use super::corner_text;
-use super::widgets::name_value;
-use crate::viewer::command::Command;
-use crate::viewer::overlays::colour_bar;
+use super::widgets::{action_button, name_value};
+use super::{corner_text, deidentify, fidelity_badge};
+use crate::viewer::command::{Action, Command};
+use crate::viewer::overlays::{colour_bar, rulers};
 use crate::viewer::render::Canvas;
 use crate::viewer::state::{Annotations, ViewerState};
 use crate::viewer::viewport::Screen;
@@ -27,7 +27,10 @@ pub fn input(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
         .as_ref()
         .map_or_else(|| "Picture".to_owned(), |shown| shown.key.label());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
-    tools::interact(ui, &response, state, commands);
+    if !deidentify::interact(&response, state, commands) {
+        tools::interact(ui, &response, state, commands);
+    }
+    deidentify::cursor(&response, state);
 }
 
 /// Draws the picture and all that lies on it.
@@ -38,6 +41,10 @@ pub fn paint(ui: &Ui, state: &ViewerState, canvas: Option<&mut Canvas>) {
     if let Some(canvas) = canvas {
         canvas.paint(&painter, state);
     }
+    deidentify::paint(&painter, state);
+    if let Some(shown) = &state.shown {
+        rulers::paint(&painter, state, shown);
+    }
     corner_text::paint(&painter, state);
     if state.layout.annotations != Annotations::None
         && state.overlays.map
@@ -47,9 +54,10 @@ pub fn paint(ui: &Ui, state: &ViewerState, canvas: Option<&mut Canvas>) {
     }
 }
 
-/// Says why there is no picture, in its place.
+/// Says how true the picture is, or why there is none, in its place.
 pub fn message(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     if state.shown.is_some() {
+        fidelity_badge::ui(ui, state);
         return;
     }
     let rect = state.screen.rect;
@@ -78,6 +86,8 @@ pub fn message(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
             if ui.button("Copy message").clicked() {
                 commands.push(Command::Copy(reason.to_owned()));
             }
+            ui.add_space(theme::STEP);
+            action_button(ui, state, Action::ToggleTags, commands);
         });
     });
 }

@@ -11,13 +11,13 @@ use eframe::egui_wgpu::{self, CallbackResources, CallbackTrait, RenderState, Scr
 use eframe::wgpu;
 use egui::{self, PaintCallback, Rect};
 
-use crate::imaging::{Radiograph, VoiTable, VoiTransform};
+use crate::imaging::{ModalityLut, Radiograph, VoiTransform};
 
 use super::overlays::OverlaySettings;
 use super::state::{Shown, ViewerState};
 
 pub use pipeline::{Frame, Uploads, ViewportRenderer};
-pub use uniforms::{FrameView, SampleVoi, VoiMode};
+pub use uniforms::{FrameView, SampleVoi, Texel, VoiMode};
 
 /// The window's side of the renderer: sets what the next frame shows.
 ///
@@ -25,8 +25,8 @@ pub use uniforms::{FrameView, SampleVoi, VoiMode};
 pub struct Canvas {
     frame: Arc<Mutex<Frame>>,
     callback: Arc<dyn std::any::Any + Send + Sync>,
-    /// The VOI table that was last turned into display values, for which picture.
-    baked: Option<([u8; 32], VoiTable, Arc<[u16]>)>,
+    /// The look-ups that were last turned into display values, for which picture.
+    baked: Option<([u8; 32], VoiTransform, Arc<[u16]>)>,
     largest_side: u32,
     queue: wgpu::Queue,
 }
@@ -87,47 +87,58 @@ impl Canvas {
         });
     }
 
-    /// Display values of the shown picture's VOI table, computed when it is chosen.
+    /// Display values of the shown picture's look-ups where these are no line, computed when they are chosen.
     fn table(&mut self, shown: &Shown) -> Option<Arc<[u16]>> {
-        let Some(VoiTransform::Table(table)) = &shown.view.voi else {
-            return None;
-        };
+        let voi = shown.view.voi.as_ref()?;
         let radiograph = &shown.picture.radiograph;
+        let is_line = matches!(
+            (voi, &radiograph.modality_lut),
+            (VoiTransform::Window(_), ModalityLut::Rescale(_))
+        );
+        if is_line {
+            return None;
+        }
         if let Some((hash, baked, values)) = &self.baked
             && *hash == radiograph.content_hash
-            && Arc::ptr_eq(&baked.entries, &table.entries)
+            && is_same(baked, voi)
         {
             return Some(Arc::clone(values));
         }
-        let values = bake(radiograph, table);
-        self.baked = Some((radiograph.content_hash, table.clone(), Arc::clone(&values)));
+        let values = bake(radiograph, voi);
+        self.baked = Some((radiograph.content_hash, voi.clone(), Arc::clone(&values)));
         Some(values)
     }
 }
 
+/// Tables are told apart by where they lie: they are asked for in every frame.
+fn is_same(one: &VoiTransform, other: &VoiTransform) -> bool {
+    match (one, other) {
+        (VoiTransform::Table(one), VoiTransform::Table(other)) => Arc::ptr_eq(&one.entries, &other.entries),
+        _ => one == other,
+    }
+}
+
 /// Display value, 65535 = white and before polarity, of all 65,536 samples a texture can hold.
-pub fn bake(radiograph: &Radiograph, table: &VoiTable) -> Arc<[u16]> {
+pub fn bake(radiograph: &Radiograph, voi: &VoiTransform) -> Arc<[u16]> {
     let offset = radiograph.grey().map_or(0, |stored| stored.offset);
     let display = |sample: u16| {
         let value = radiograph.modality_lut.apply(i32::from(sample) + offset);
-        (table.apply(value) * f64::from(u16::MAX)).round() as u16
+        (voi.apply(value) * f64::from(u16::MAX)).round() as u16
     };
     (0..=u16::MAX).map(display).collect()
 }
 
 fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettings>) -> FrameView {
     let radiograph = &shown.picture.radiograph;
-    let offset = radiograph.grey().map_or(0, |stored| stored.offset);
-    let voi = shown
-        .view
-        .voi
-        .as_ref()
-        .map(|voi| SampleVoi::new(voi, radiograph.modality_lut, offset));
+    let offset = shown.picture.sample_offset;
+    let graphics = shown.picture.graphics.as_ref();
+    let voi = shown.view.voi.as_ref();
+    let voi = voi.map(|voi| SampleVoi::new(voi, &radiograph.modality_lut, offset));
     FrameView {
         transform: shown.transform(state.screen),
         size: [radiograph.width, radiograph.height],
         levels: shown.picture.level_count(),
-        colour: voi.is_none(),
+        texel: Texel::of(&shown.picture.levels),
         voi: voi.unwrap_or(SampleVoi {
             mode: VoiMode::Linear,
             center: 0.0,
@@ -135,6 +146,10 @@ fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettin
         }),
         inverted: FrameView::inversion(radiograph.polarity, shown.view.inverted),
         overlays,
+        planes: graphics.is_some_and(|graphics| graphics.has_planes) && state.graphics.planes && !state.bare,
+        shutter: graphics
+            .and_then(|graphics| graphics.shutter)
+            .filter(|_| state.graphics.shutter),
         srgb_target: false,
     }
 }

@@ -52,6 +52,7 @@ struct Textures {
     labels: wgpu::Texture,
     shares: wgpu::Texture,
     colour_maps: wgpu::Texture,
+    graphics: wgpu::Texture,
 }
 
 impl ViewportRenderer {
@@ -71,6 +72,7 @@ impl ViewportRenderer {
             labels: empty(wgpu::TextureFormat::R8Uint),
             shares: empty(wgpu::TextureFormat::R16Uint),
             colour_maps: textures::colour_maps(device, queue),
+            graphics: empty(wgpu::TextureFormat::R8Uint),
         };
         Self {
             pipeline: pipeline(device, &layout, target),
@@ -92,6 +94,11 @@ impl ViewportRenderer {
         };
         if !is_same(self.shown.picture.as_ref(), Some(picture)) {
             self.textures.picture = textures::picture(device, queue, picture);
+            // Without any, nothing reads what was there before.
+            if let Some(graphics) = &picture.graphics {
+                let size = [picture.radiograph.width, picture.radiograph.height];
+                self.textures.graphics = textures::graphics(device, queue, size, graphics);
+            }
             self.shown.picture = Some(Arc::clone(picture));
             self.uploads.pictures += 1;
             self.bind_group = None;
@@ -147,8 +154,9 @@ impl ViewportRenderer {
             labels,
             shares,
             colour_maps,
+            graphics,
         } = &self.textures;
-        let views = [picture, table, labels, shares, colour_maps]
+        let views = [picture, table, labels, shares, colour_maps, graphics]
             .map(|texture| texture.create_view(&wgpu::TextureViewDescriptor::default()));
         let uniforms = wgpu::BindGroupEntry {
             binding: 0,
@@ -201,6 +209,7 @@ fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
             entry(3, texture(integers)),
             entry(4, texture(integers)),
             entry(5, texture(wgpu::TextureSampleType::Float { filterable: false })),
+            entry(6, texture(integers)),
         ],
     })
 }

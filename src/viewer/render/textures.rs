@@ -2,6 +2,7 @@
 
 use eframe::wgpu;
 
+use crate::viewer::overlays::file_graphics::FileGraphics;
 use crate::viewer::overlays::{Colormap, OverlayPixels};
 use crate::viewer::picture::{Levels, Picture, level_size};
 
@@ -62,15 +63,33 @@ pub(super) fn picture(device: &wgpu::Device, queue: &wgpu::Queue, picture: &Pict
     let size = [picture.radiograph.width, picture.radiograph.height];
     let format = match &picture.levels {
         Levels::Grey(_) => wgpu::TextureFormat::R16Uint,
+        // The bits of the floats: one binding serves integers and floats alike.
+        Levels::Real(_) => wgpu::TextureFormat::R32Uint,
         Levels::Colour(_) => wgpu::TextureFormat::Rgba8Uint,
     };
     let texture = texture(device, "picture", size, picture.level_count(), format);
     for level in 0..picture.level_count() {
         let bytes: &[u8] = match &picture.levels {
             Levels::Grey(levels) => bytemuck::cast_slice(&levels[level as usize]),
+            Levels::Real(levels) => bytemuck::cast_slice(&levels[level as usize]),
             Levels::Colour(levels) => levels[level as usize].as_flattened(),
         };
         write(queue, &texture, level, level_size(size, level), bytes);
+    }
+    texture
+}
+
+/// What the file draws on its picture, with all levels.
+pub(super) fn graphics(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    size: [u32; 2],
+    graphics: &FileGraphics,
+) -> wgpu::Texture {
+    let count = graphics.levels.len() as u32;
+    let texture = texture(device, "file graphics", size, count, wgpu::TextureFormat::R8Uint);
+    for (level, texels) in (0..).zip(&graphics.levels) {
+        write(queue, &texture, level, level_size(size, level), texels);
     }
     texture
 }

@@ -3,11 +3,12 @@
 
 use crate::imaging::{ModalityLut, Polarity, VoiLutFunction, VoiTransform, Window};
 use crate::viewer::overlays::OverlaySettings;
+use crate::viewer::picture::Levels;
 use crate::viewer::theme;
 use crate::viewer::viewport::ImageTransform;
 
-/// Words of the uniform block: nine vectors of four.
-pub const WORDS: usize = 36;
+/// Words of the uniform block: thirteen vectors of four.
+pub const WORDS: usize = 52;
 
 /// From this zoom on (physical pixels per image pixel) the picture's pixels are shown as they are; below it,
 /// neighbours are blended. At 1:1 both are the same, because the picture lies on whole screen pixels.
@@ -40,40 +41,60 @@ pub struct SampleVoi {
 impl SampleVoi {
     /// Folds modality look-up and window into one line over the samples.
     ///
-    /// `offset` is [`crate::imaging::StoredValues::offset`].
-    pub fn new(voi: &VoiTransform, modality: ModalityLut, offset: i32) -> Self {
+    /// `offset` is what is added to a sample to get the stored value. What is no line goes through the look-up texture.
+    pub fn new(voi: &VoiTransform, modality: &ModalityLut, offset: f64) -> Self {
+        let (VoiTransform::Window(window), ModalityLut::Rescale(rescale)) = (voi, modality) else {
+            return Self {
+                mode: VoiMode::Table,
+                center: 0.0,
+                slope: 1.0,
+            };
+        };
         let Window {
             center,
             width,
             function,
-        } = match voi {
-            VoiTransform::Table(_) => {
-                return Self {
-                    mode: VoiMode::Table,
-                    center: 0.0,
-                    slope: 1.0,
-                };
-            }
-            VoiTransform::Window(window) => *window,
-        };
+        } = *window;
         let (mode, middle, span) = match function {
             VoiLutFunction::Linear => (VoiMode::Linear, center - 0.5, width - 1.0),
             VoiLutFunction::LinearExact => (VoiMode::Linear, center, width),
             VoiLutFunction::Sigmoid => (VoiMode::Sigmoid, center, width),
         };
-        let middle = (middle - modality.intercept) / modality.slope - f64::from(offset);
+        let middle = (middle - rescale.intercept) / rescale.slope - offset;
         // A window of width 1 is a step; so is one too narrow to divide by.
         if span.abs() < 1e-9 {
             return Self {
                 mode: VoiMode::Step,
                 center: middle,
-                slope: modality.slope,
+                slope: rescale.slope,
             };
         }
         Self {
             mode,
             center: middle,
-            slope: modality.slope / span,
+            slope: rescale.slope / span,
+        }
+    }
+}
+
+/// What a texel of the picture's texture is. Keep in sync with the constants in viewport.wgsl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Texel {
+    /// An integer sample.
+    Integer = 0,
+    /// Red, green and blue.
+    Colour = 1,
+    /// The bits of a 32-bit float.
+    Real = 2,
+}
+
+impl Texel {
+    /// What the levels of a picture are.
+    pub fn of(levels: &Levels) -> Self {
+        match levels {
+            Levels::Grey(_) => Self::Integer,
+            Levels::Real(_) => Self::Real,
+            Levels::Colour(_) => Self::Colour,
         }
     }
 }
@@ -87,14 +108,18 @@ pub struct FrameView {
     pub size: [u32; 2],
     /// Levels of the texture.
     pub levels: u32,
-    /// Whether the picture is RGB.
-    pub colour: bool,
+    /// What a texel is.
+    pub texel: Texel,
     /// How samples become grey; ignored for RGB.
     pub voi: SampleVoi,
     /// Whether black and white are exchanged, by file and user together.
     pub inverted: bool,
     /// Overlays, if there are any to draw.
     pub overlays: Option<OverlaySettings>,
+    /// Whether the file's overlay planes are drawn.
+    pub planes: bool,
+    /// Red, green and blue (0 to 1) in place of what the file's shutter hides, if it is to.
+    pub shutter: Option<[f32; 3]>,
     /// The target wants linear values.
     pub srgb_target: bool,
 }
@@ -112,10 +137,20 @@ impl FrameView {
         halvings.min(self.levels - 1)
     }
 
+    /// Image x and y of a physical position as factors of its x and y and what is added.
+    fn image_from_px(&self) -> [[f64; 4]; 2] {
+        let at = |x, y| self.transform.image_from_px([x, y]);
+        let (origin, right, down) = (at(0.0, 0.0), at(1.0, 0.0), at(0.0, 1.0));
+        [0, 1].map(|axis| {
+            let from = origin[axis];
+            [right[axis] - from, down[axis] - from, from, 0.0]
+        })
+    }
+
     /// The uniform block.
     pub fn words(&self) -> [u32; WORDS] {
         let [zoom_x, zoom_y] = self.transform.px_per_image;
-        let [origin_x, origin_y] = self.transform.origin_px;
+        let [along_x, along_y] = self.image_from_px();
         let smooth = zoom_x.max(zoom_y) < PIXELS_FROM;
         let settings = self.overlays.unwrap_or_default();
         let half_width = f64::from(theme::CONTOUR_WIDTH) / 2.0 * self.transform.pixels_per_point;
@@ -126,9 +161,13 @@ impl FrameView {
             let [r, g, b, _] = theme::components(colour);
             [r, g, b, 1.0].map(f32::to_bits)
         };
+        let flagged =
+            |colour: &[f32], on: bool| [colour[0], colour[1], colour[2], f32::from(u8::from(on))].map(f32::to_bits);
         let vectors = [
-            floats([1.0 / zoom_x, 1.0 / zoom_y, -origin_x / zoom_x, -origin_y / zoom_y]),
-            [self.size[0], self.size[1], self.level(), flag(self.colour)],
+            floats([1.0 / zoom_x, 1.0 / zoom_y, 0.0, 0.0]),
+            floats(along_x),
+            floats(along_y),
+            [self.size[0], self.size[1], self.level(), self.texel as u32],
             floats([
                 self.voi.center,
                 self.voi.slope,
@@ -156,6 +195,8 @@ impl FrameView {
             lung(theme::RIGHT_LUNG),
             lung(theme::LEFT_LUNG),
             lung(theme::MERGED_LUNG),
+            flagged(&theme::components(theme::OVERLAY_PLANE), self.planes),
+            flagged(&self.shutter.unwrap_or_default(), self.shutter.is_some()),
         ];
         let mut words = [0; WORDS];
         words.copy_from_slice(vectors.as_flattened());

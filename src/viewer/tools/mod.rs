@@ -5,6 +5,7 @@ pub mod window_level;
 use egui::{CursorIcon, Event, MouseWheelUnit, PointerButton, Response, Ui};
 
 use super::command::{Action, Command};
+use super::ruler::{Line, RulerCommand};
 use super::state::ViewerState;
 
 /// What a left drag does.
@@ -17,6 +18,8 @@ pub enum Tool {
     Zoom,
     /// Move the picture.
     Pan,
+    /// Measure a length.
+    Ruler,
 }
 
 impl Tool {
@@ -26,6 +29,7 @@ impl Tool {
             Self::WindowLevel => CursorIcon::Crosshair,
             Self::Zoom => CursorIcon::ZoomIn,
             Self::Pan => CursorIcon::Grab,
+            Self::Ruler => CursorIcon::Cell,
         }
     }
 }
@@ -81,6 +85,10 @@ fn tool_of(button: PointerButton, state: &ViewerState) -> Tool {
 }
 
 fn drag(response: &Response, state: &ViewerState, commands: &mut Vec<Command>) {
+    if state.ruler.drawing.is_some() && response.drag_stopped() {
+        commands.push(Command::Ruler(RulerCommand::Finish));
+        return;
+    }
     let Some(button) = dragged_with(response) else { return };
     let delta = response.drag_delta();
     if delta == egui::Vec2::ZERO {
@@ -89,6 +97,7 @@ fn drag(response: &Response, state: &ViewerState, commands: &mut Vec<Command>) {
     match tool_of(button, state) {
         Tool::WindowLevel => commands.push(Command::DragWindow(delta)),
         Tool::Pan => commands.push(Command::DragPicture(delta)),
+        Tool::Ruler => measure(response, state, commands),
         Tool::Zoom => {
             let origin = response.ctx.input(|input| input.pointer.press_origin());
             let anchor = origin.unwrap_or(state.screen.rect.center());
@@ -96,6 +105,17 @@ fn drag(response: &Response, state: &ViewerState, commands: &mut Vec<Command>) {
             commands.push(Command::Zoom { factor, anchor });
         }
     }
+}
+
+/// From where the button was pressed to where the cursor is.
+fn measure(response: &Response, state: &ViewerState, commands: &mut Vec<Command>) {
+    let origin = response.ctx.input(|input| input.pointer.press_origin());
+    let (Some(from), Some(to), Some(shown)) = (origin, response.interact_pointer_pos(), &state.shown) else {
+        return;
+    };
+    let transform = shown.transform(state.screen);
+    let [from, to] = [from, to].map(|at| transform.image_from_ui(at));
+    commands.push(Command::Ruler(RulerCommand::Draw(Line { from, to })));
 }
 
 /// Plain: next and previous image. With Ctrl: zoom about the cursor.
