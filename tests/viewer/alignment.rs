@@ -76,6 +76,7 @@ fn overlay() -> (Frame, Findings) {
         overlays: None,
         planes: false,
         shutter: None,
+        coarse: false,
         srgb_target: false,
     };
     let overlay = Arc::new(OverlayPixels::new(Arc::new(findings.clone())));

@@ -44,6 +44,7 @@ pub fn frame(radiograph: &Radiograph, voi: &VoiTransform) -> Frame {
         overlays: None,
         planes: false,
         shutter: None,
+        coarse: false,
         srgb_target: false,
     };
     Frame {

@@ -41,9 +41,23 @@ pub(super) fn native<'a>(
     if start % word != 0 || size % word != 0 {
         return Err("its 8-bit pixels lie across 16-bit words in big endian, which is not read".to_owned());
     }
-    let mut bytes = bytes.to_vec();
-    bytes.chunks_exact_mut(word).for_each(<[u8]>::reverse);
-    Ok(Cow::Owned(bytes))
+    // Words of a known size are swapped many at a time.
+    let swapped = match word {
+        2 => swapped(bytes.as_chunks::<2>().0, |&pair| u16::from_be_bytes(pair).to_le_bytes()),
+        4 => swapped(bytes.as_chunks::<4>().0, |&four| u32::from_be_bytes(four).to_le_bytes()),
+        _ => swapped(bytes.as_chunks::<8>().0, |&eight| {
+            u64::from_be_bytes(eight).to_le_bytes()
+        }),
+    };
+    Ok(Cow::Owned(swapped))
+}
+
+fn swapped<const N: usize>(words: &[[u8; N]], swap: impl Fn(&[u8; N]) -> [u8; N]) -> Vec<u8> {
+    let mut swapped = vec![[0; N]; words.len()];
+    for (to, from) in swapped.iter_mut().zip(words) {
+        *to = swap(from);
+    }
+    swapped.into_flattened()
 }
 
 fn cut_short(frame: u32, end: usize, length: usize) -> String {

@@ -28,6 +28,8 @@ pub struct Canvas {
     /// The look-ups that were last turned into display values, for which picture.
     baked: Option<([u8; 32], VoiTransform, Arc<[u16]>)>,
     largest_side: u32,
+    /// The processor draws.
+    in_software: bool,
     queue: wgpu::Queue,
 }
 
@@ -54,6 +56,7 @@ impl Canvas {
             callback,
             baked: None,
             largest_side,
+            in_software: render_state.adapter.get_info().device_type == wgpu::DeviceType::Cpu,
             queue: render_state.queue.clone(),
         }
     }
@@ -76,7 +79,11 @@ impl Canvas {
         let settings = overlay.map(|_| state.overlays);
         {
             let mut frame = lock(&self.frame);
-            frame.view = Some(frame_view(state, shown, settings));
+            let coarse = self.in_software && painter.ctx().input(|input| input.pointer.is_decidedly_dragging());
+            frame.view = Some(FrameView {
+                coarse,
+                ..frame_view(state, shown, settings)
+            });
             frame.table = table;
             frame.overlay = overlay.cloned();
             frame.picture = Some(Arc::clone(&shown.picture));
@@ -150,6 +157,7 @@ fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettin
         shutter: graphics
             .and_then(|graphics| graphics.shutter)
             .filter(|_| state.graphics.shutter),
+        coarse: false,
         srgb_target: false,
     }
 }
