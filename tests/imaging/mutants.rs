@@ -6,6 +6,7 @@
 //! of ready ones with a `manifest.csv` instead.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -55,19 +56,14 @@ fn mutants() -> Option<Mutants> {
         });
     }
     let source = dicom_golden::folder()?;
-    let python = std::env::var_os("RECOVNET_PYTHON").unwrap_or_else(|| "python3".into());
-    let modules = Command::new(&python)
-        .args(["-c", "import numpy, PIL"])
-        .stderr(Stdio::null())
-        .status();
-    if !modules.is_ok_and(|status| status.success()) || !Path::new(SCRIPT).is_file() {
+    let Some(python) = python().filter(|_| Path::new(SCRIPT).is_file()) else {
         assert!(
             std::env::var_os("CI").is_none(),
             "{SCRIPT} with Python, numpy and Pillow must be there in CI"
         );
         println!("skipped: no mutate.py, or no Python with numpy and Pillow");
         return None;
-    }
+    };
     let made = folder_for_everybody();
     let status = Command::new(&python)
         .arg(SCRIPT)
@@ -78,6 +74,19 @@ fn mutants() -> Option<Mutants> {
         folder: made.path().to_owned(),
         _made: Some(made),
         usual: std::env::var_os("RECOVNET_DICOM").is_none(),
+    })
+}
+
+/// A Python that has numpy and Pillow: the named one, the first in the path, or the system's own.
+fn python() -> Option<OsString> {
+    let named = std::env::var_os("RECOVNET_PYTHON");
+    let usual = ["python3", "/usr/bin/python3"].map(OsString::from);
+    named.into_iter().chain(usual).find(|python| {
+        let modules = Command::new(python)
+            .args(["-c", "import numpy, PIL"])
+            .stderr(Stdio::null())
+            .status();
+        modules.is_ok_and(|status| status.success())
     })
 }
 
