@@ -12,7 +12,7 @@ use eframe::wgpu;
 
 use recovnet::imaging::{self, Samples, VoiTransform, Window, phantom};
 use recovnet::viewer::picture::Picture;
-use recovnet::viewer::render::{Frame, FrameView, SampleVoi, Texel, ViewportRenderer};
+use recovnet::viewer::render::{Detail, Frame, FrameView, SampleVoi, Texel, ViewportRenderer};
 use recovnet::viewer::turn::Turn;
 use recovnet::viewer::viewport::{ImageTransform, PictureShape, Placement, Screen};
 
@@ -88,7 +88,7 @@ fn frame(picture: &Arc<Picture>, placement: Placement, window: Window) -> Frame 
         overlays: None,
         planes: false,
         shutter: None,
-        coarse: false,
+        detail: Detail::Full,
         srgb_target: false,
     };
     Frame {
@@ -112,11 +112,15 @@ fn dragging(criterion: &mut Criterion) {
         zoom: 1.0,
         center: [f64::from(SIDE) / 2.0; 2],
     };
-    for (name, placement, coarse) in [
-        ("a frame, whole picture", Placement::Fit, false),
-        ("a frame, 1:1", one_to_one, false),
-        ("a frame of a drag in software, whole picture", Placement::Fit, true),
-        ("a frame of a drag in software, 1:1", one_to_one, true),
+    for (name, placement, detail) in [
+        ("a frame, whole picture", Placement::Fit, Detail::Full),
+        ("a frame, 1:1", one_to_one, Detail::Full),
+        (
+            "a frame of a drag in software, whole picture",
+            Placement::Fit,
+            Detail::Coarse,
+        ),
+        ("a frame of a drag in software, 1:1", one_to_one, Detail::Coarse),
     ] {
         let mut moved = 0.0;
         criterion.bench_function(name, |b| {
@@ -128,7 +132,7 @@ fn dragging(criterion: &mut Criterion) {
                 };
                 let mut frame = frame(&picture, placement, window);
                 if let Some(view) = &mut frame.view {
-                    view.coarse = coarse;
+                    view.detail = detail;
                 }
                 renderer.prepare(&device, &queue, &frame);
                 draw(&device, &queue, &target, &renderer);

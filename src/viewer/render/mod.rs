@@ -17,7 +17,7 @@ use super::overlays::OverlaySettings;
 use super::state::{Shown, ViewerState};
 
 pub use pipeline::{Frame, Uploads, ViewportRenderer};
-pub use uniforms::{FrameView, SampleVoi, Texel, VoiMode};
+pub use uniforms::{Detail, FrameView, SampleVoi, Texel, VoiMode};
 
 /// The window's side of the renderer: sets what the next frame shows.
 ///
@@ -79,9 +79,14 @@ impl Canvas {
         let settings = overlay.map(|_| state.overlays);
         {
             let mut frame = lock(&self.frame);
-            let coarse = self.in_software && painter.ctx().input(|input| input.pointer.is_decidedly_dragging());
+            let is_dragged = painter.ctx().input(|input| input.pointer.is_decidedly_dragging());
+            let detail = if self.in_software && is_dragged {
+                Detail::Coarse
+            } else {
+                Detail::Full
+            };
             frame.view = Some(FrameView {
-                coarse,
+                detail,
                 ..frame_view(state, shown, settings)
             });
             frame.table = table;
@@ -157,7 +162,7 @@ fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettin
         shutter: graphics
             .and_then(|graphics| graphics.shutter)
             .filter(|_| state.graphics.shutter),
-        coarse: false,
+        detail: Detail::Full,
         srgb_target: false,
     }
 }
