@@ -12,7 +12,7 @@ use eframe::wgpu;
 
 use recovnet::imaging::{self, Samples, VoiTransform, Window, phantom};
 use recovnet::viewer::picture::Picture;
-use recovnet::viewer::render::{Detail, Frame, FrameView, SampleVoi, Texel, ViewportRenderer};
+use recovnet::viewer::render::{Frame, FrameView, SampleVoi, Texel, ViewportRenderer};
 use recovnet::viewer::turn::Turn;
 use recovnet::viewer::viewport::{ImageTransform, PictureShape, Placement, Screen};
 
@@ -88,7 +88,6 @@ fn frame(picture: &Arc<Picture>, placement: Placement, window: Window) -> Frame 
         overlays: None,
         planes: false,
         shutter: None,
-        detail: Detail::Full,
         srgb_target: false,
     };
     Frame {
@@ -112,15 +111,9 @@ fn dragging(criterion: &mut Criterion) {
         zoom: 1.0,
         center: [f64::from(SIDE) / 2.0; 2],
     };
-    for (name, placement, detail) in [
-        ("a frame, whole picture", Placement::Fit, Detail::Full),
-        ("a frame, 1:1", one_to_one, Detail::Full),
-        (
-            "a frame of a drag in software, whole picture",
-            Placement::Fit,
-            Detail::Coarse,
-        ),
-        ("a frame of a drag in software, 1:1", one_to_one, Detail::Coarse),
+    for (name, placement) in [
+        ("a frame of a drag, whole picture", Placement::Fit),
+        ("a frame of a drag, 1:1", one_to_one),
     ] {
         let mut moved = 0.0;
         criterion.bench_function(name, |b| {
@@ -130,11 +123,7 @@ fn dragging(criterion: &mut Criterion) {
                     center: auto.center + moved % 200.0,
                     ..auto
                 };
-                let mut frame = frame(&picture, placement, window);
-                if let Some(view) = &mut frame.view {
-                    view.detail = detail;
-                }
-                renderer.prepare(&device, &queue, &frame);
+                renderer.prepare(&device, &queue, &frame(&picture, placement, window));
                 draw(&device, &queue, &target, &renderer);
             });
         });

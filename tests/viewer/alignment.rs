@@ -6,7 +6,7 @@ use eframe::egui::{Rect, pos2, vec2};
 use recovnet::findings::{Findings, Lungs};
 use recovnet::imaging::{VoiLutFunction, VoiTransform, Window};
 use recovnet::viewer::overlays::{OverlayPixels, OverlaySettings};
-use recovnet::viewer::render::{Detail, Frame, FrameView, SampleVoi, Texel};
+use recovnet::viewer::render::{Frame, FrameView, SampleVoi, Texel};
 use recovnet::viewer::turn::Turn;
 use recovnet::viewer::viewport::{ImageTransform, PictureShape, Placement, Screen};
 
@@ -76,7 +76,6 @@ fn overlay() -> (Frame, Findings) {
         overlays: None,
         planes: false,
         shutter: None,
-        detail: Detail::Full,
         srgb_target: false,
     };
     let overlay = Arc::new(OverlayPixels::new(Arc::new(findings.clone())));

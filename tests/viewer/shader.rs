@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use recovnet::imaging::{ModalityLut, Polarity, Radiograph, Samples, VoiLutFunction, VoiTable, VoiTransform, Window};
-use recovnet::viewer::render::{Detail, Frame, FrameView, SampleVoi, Texel, bake};
+use recovnet::viewer::render::{Frame, FrameView, SampleVoi, Texel, bake};
 use recovnet::viewer::turn::Turn;
 use recovnet::viewer::viewport::ImageTransform;
 
@@ -44,7 +44,6 @@ pub fn frame(radiograph: &Radiograph, voi: &VoiTransform) -> Frame {
         overlays: None,
         planes: false,
         shutter: None,
-        detail: Detail::Full,
         srgb_target: false,
     };
     Frame {

@@ -17,7 +17,7 @@ use super::overlays::OverlaySettings;
 use super::state::{Shown, ViewerState};
 
 pub use pipeline::{Frame, Uploads, ViewportRenderer};
-pub use uniforms::{Detail, FrameView, SampleVoi, Texel, VoiMode};
+pub use uniforms::{FrameView, SampleVoi, Texel, VoiMode};
 
 /// The window's side of the renderer: sets what the next frame shows.
 ///
@@ -28,8 +28,6 @@ pub struct Canvas {
     /// The look-ups that were last turned into display values, for which picture.
     baked: Option<([u8; 32], VoiTransform, Arc<[u16]>)>,
     largest_side: u32,
-    /// The processor draws.
-    in_software: bool,
     queue: wgpu::Queue,
 }
 
@@ -56,7 +54,6 @@ impl Canvas {
             callback,
             baked: None,
             largest_side,
-            in_software: render_state.adapter.get_info().device_type == wgpu::DeviceType::Cpu,
             queue: render_state.queue.clone(),
         }
     }
@@ -79,16 +76,7 @@ impl Canvas {
         let settings = overlay.map(|_| state.overlays);
         {
             let mut frame = lock(&self.frame);
-            let is_dragged = painter.ctx().input(|input| input.pointer.is_decidedly_dragging());
-            let detail = if self.in_software && is_dragged {
-                Detail::Coarse
-            } else {
-                Detail::Full
-            };
-            frame.view = Some(FrameView {
-                detail,
-                ..frame_view(state, shown, settings)
-            });
+            frame.view = Some(frame_view(state, shown, settings));
             frame.table = table;
             frame.overlay = overlay.cloned();
             frame.picture = Some(Arc::clone(&shown.picture));
@@ -162,7 +150,6 @@ fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettin
         shutter: graphics
             .and_then(|graphics| graphics.shutter)
             .filter(|_| state.graphics.shutter),
-        detail: Detail::Full,
         srgb_target: false,
     }
 }

@@ -99,16 +99,6 @@ impl Texel {
     }
 }
 
-/// How carefully a frame is drawn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Detail {
-    /// Neighbours are blended.
-    #[default]
-    Full,
-    /// They are not, which is a quarter of the work: for a software renderer while something is dragged.
-    Coarse,
-}
-
 /// What the shader needs to know for one frame.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameView {
@@ -130,8 +120,6 @@ pub struct FrameView {
     pub planes: bool,
     /// Red, green and blue (0 to 1) in place of what the file's shutter hides, if it is to.
     pub shutter: Option<[f32; 3]>,
-    /// How carefully it is drawn.
-    pub detail: Detail,
     /// The target wants linear values.
     pub srgb_target: bool,
 }
@@ -163,7 +151,7 @@ impl FrameView {
     pub fn words(&self) -> [u32; WORDS] {
         let [zoom_x, zoom_y] = self.transform.px_per_image;
         let [along_x, along_y] = self.image_from_px();
-        let smooth = self.detail == Detail::Full && zoom_x.max(zoom_y) < PIXELS_FROM;
+        let smooth = zoom_x.max(zoom_y) < PIXELS_FROM;
         let settings = self.overlays.unwrap_or_default();
         let half_width = f64::from(theme::CONTOUR_WIDTH) / 2.0 * self.transform.pixels_per_point;
         let floats = |values: [f64; 4]| values.map(|value| (value as f32).to_bits());
