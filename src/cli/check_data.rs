@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use crate::training::check::report::CopyPair;
 use crate::training::check::{self, CheckReport, Options, Progress, Stage, Thumbnail, gate, html, words};
 use crate::training::manifest::{Manifest, Row};
 use crate::training::split;
@@ -120,8 +121,7 @@ fn check_and_part(
         found.copies.total,
         found.copies.first.len()
     );
-    let copies = found.copies.first.iter();
-    let pairs = copies.map(|copy| (copy.first.file.as_str(), copy.second.file.as_str()));
+    let pairs = found.copies.first.iter().map(CopyPair::files);
     manifest.split =
         split::keep_together(&mut manifest.rows, pairs, manifest.split.seed).with_context(|| args.dataset.display())?;
     let report = check_with_bar(&manifest.rows, options, cancel)?;

@@ -8,6 +8,12 @@ fn in_cache(name: &str) -> Option<PathBuf> {
     Some(user.cache_dir().join(name))
 }
 
+/// A file in the user's data; none where the system has no such place.
+fn in_data(name: &str) -> Option<PathBuf> {
+    let user = directories::ProjectDirs::from("", "", "recovnet")?;
+    Some(user.data_local_dir().join(name))
+}
+
 /// Reports of data sets that were checked.
 pub fn checks() -> Option<PathBuf> {
     in_cache("checks")
@@ -18,14 +24,12 @@ pub fn inputs() -> Option<PathBuf> {
     in_cache("inputs")
 }
 
-/// Pictures that were calibrated by hand, in the user's data.
+/// Pictures that were calibrated by hand.
 pub fn calibrations() -> Option<PathBuf> {
-    let user = directories::ProjectDirs::from("", "", "recovnet")?;
-    Some(user.data_local_dir().join("calibrations.json"))
+    in_data("calibrations.json")
 }
 
-/// The index of studies, in the user's data; none where the system has no such place.
+/// The index of studies.
 pub fn library() -> Option<PathBuf> {
-    let user = directories::ProjectDirs::from("", "", "recovnet")?;
-    Some(user.data_local_dir().join("studies.sqlite"))
+    in_data("studies.sqlite")
 }

@@ -1,6 +1,6 @@
 //! `recovnet render`: a frame as it is shown, as it is stored, and in modality values, for scripts.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -82,7 +82,7 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
         output::write(path, &stored_file(&radiograph))?;
     }
     if let Some(path) = &args.modality {
-        output::write(path, &modality_file(&radiograph, &args.file)?)?;
+        output::write(path, &modality_file(&radiograph)?)?;
     }
     for warning in &radiograph.warnings {
         eprintln!("{}: {warning}", args.file.display());
@@ -133,15 +133,12 @@ fn stored_file(radiograph: &Radiograph) -> Vec<u8> {
     }
 }
 
-fn modality_file(radiograph: &Radiograph, file: &Path) -> anyhow::Result<Vec<u8>> {
-    let has_channels = radiograph.stored_values().len() > radiograph.pixel_count();
-    if has_channels || radiograph.is_colour() {
-        bail!("{}: a colour picture has no modality values", file.display());
+fn modality_file(radiograph: &Radiograph) -> anyhow::Result<Vec<u8>> {
+    let stored = radiograph.stored_values();
+    if stored.len() > radiograph.pixel_count() || radiograph.is_colour() {
+        bail!("{}: a colour picture has no modality values", radiograph.file.display());
     }
-    let values: Vec<f64> = radiograph
-        .stored_values()
-        .into_iter()
-        .map(|stored| radiograph.modality_lut.apply(stored))
-        .collect();
+    let modality = |stored: f64| radiograph.modality_lut.apply(stored);
+    let values: Vec<f64> = stored.into_iter().map(modality).collect();
     Ok(report::npy(&values, &shape(radiograph, values.len())))
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::burned_in;
 use super::options::Options;
 use super::profile::Action;
+use super::value::{find, number};
 use crate::imaging::tree::{Node, Syntax, Value};
 
 const ROWS: u16 = 0x0010;
@@ -38,21 +39,14 @@ pub(super) fn is_in_pixels(nodes: &[Node]) -> bool {
 
 /// Clears texts in overlay planes; returns the tags of those that changed.
 pub(super) fn clean_overlays(nodes: &mut [Node], syntax: &Syntax) -> Vec<(u16, u16)> {
-    let number = |tag: (u16, u16), nodes: &[Node]| {
-        let node = nodes.iter().find(|node| node.tag == tag)?;
-        Some(usize::from(syntax.u16(*node.bytes()?.first_chunk()?)))
-    };
     let mut changed = Vec::new();
     for at in 0..nodes.len() {
         let tag = nodes[at].tag;
         if !is_overlay_data(tag) {
             continue;
         }
-        let size = number((tag.0, COLUMNS), nodes).zip(number((tag.0, ROWS), nodes));
-        let frames = nodes
-            .iter()
-            .find(|node| node.tag == (tag.0, FRAMES))
-            .and_then(Node::text);
+        let size = number(nodes, (tag.0, COLUMNS), syntax).zip(number(nodes, (tag.0, ROWS), syntax));
+        let frames = find(nodes, (tag.0, FRAMES)).and_then(Node::text);
         let frames = frames.and_then(|frames| frames.parse().ok()).unwrap_or(1);
         let cleaned = nodes[at]
             .bytes()

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::Tag;
 use super::burned_in::Region;
-use super::value::set;
+use super::value::{find, number, set};
 use crate::imaging::tree::{Node, Syntax, Value};
 use crate::imaging::unpacked::{Unpacked, unpack};
-
-type Tag = (u16, u16);
 
 const IMAGE_TYPE: Tag = (0x0008, 0x0008);
 const SAMPLES_PER_PIXEL: Tag = (0x0028, 0x0002);
@@ -329,14 +328,6 @@ fn compressed_bytes(nodes: &[Node]) -> usize {
     }
 }
 
-fn find<'n, 'a>(nodes: &'n [Node<'a>], tag: Tag) -> Option<&'n Node<'a>> {
-    nodes.iter().find(|node| node.tag == tag)
-}
-
 fn is_photometric(nodes: &[Node], name: &str) -> bool {
     find(nodes, PHOTOMETRIC_INTERPRETATION).and_then(Node::text).as_deref() == Some(name)
-}
-
-fn number(nodes: &[Node], tag: Tag, syntax: &Syntax) -> Option<usize> {
-    Some(usize::from(syntax.u16(*find(nodes, tag)?.bytes()?.first_chunk()?)))
 }

@@ -34,7 +34,7 @@ pub use search::search;
 use crate::imaging::tree::{DicomFile, Node, Syntax, file_bytes};
 use registered::is_uid;
 use rewrite::Rewriter;
-use value::ordered;
+use value::{find, ordered};
 
 type Tag = (u16, u16);
 
@@ -256,14 +256,14 @@ fn warn_of_survivors(nodes: &[Node], words: &[Vec<u8>], warnings: &mut Vec<Strin
 }
 
 fn text(nodes: &[Node], tag: Tag) -> Option<String> {
-    nodes.iter().find(|node| node.tag == tag).and_then(Node::text)
+    find(nodes, tag).and_then(Node::text)
 }
 
 /// What tells patients apart: the ID with its issuer, else name and birth date, else the study. IDs and names that stand
 /// for nobody would make one patient of many.
 fn naming_parts<'n>(nodes: &'n [Node]) -> Vec<&'n [u8]> {
     let part = |tag| -> Option<&'n [u8]> {
-        let bytes = nodes.iter().find(|node| node.tag == tag)?.bytes()?;
+        let bytes = find(nodes, tag)?.bytes()?;
         let bytes = bytes.trim_ascii();
         let end = bytes.iter().rposition(|&byte| byte != 0)? + 1;
         Some(bytes[..end].trim_ascii())

@@ -6,7 +6,7 @@ use super::options::{Dates, Options};
 use super::profile::{self, Action};
 use super::pseudonym::{Key, Patient};
 use super::registered::{is_coding_scheme, is_standard, is_uid};
-use super::value::{capped_age, dummy, is_text};
+use super::value::{bytes_of, capped_age, dummy, is_text};
 use super::{dates, descriptors, graphics, safe_private};
 use crate::imaging::tree::{Node, Value, dictionary_vr, keyword};
 
@@ -344,9 +344,7 @@ impl<'s> Rewriter<'s> {
         if changed == text {
             return Some(node);
         }
-        // The text was read as Latin-1, whatever it is, and goes back to the bytes that it came from.
-        let bytes: Vec<u8> = changed.chars().map(|letter| letter as u8).collect();
-        let new = Node::new(node.tag, node.vr, bytes);
+        let new = Node::new(node.tag, node.vr, bytes_of(&changed));
         self.note(node.tag, outcome, Some(&node), Some(&new));
         Some(new)
     }
@@ -384,9 +382,7 @@ fn holds_uids(node: &Node) -> bool {
 
 /// Whether an item is a code of a scheme that the standard names: neither local nor private.
 fn is_public_code(item: &[Node]) -> bool {
-    let scheme = item.iter().find(|node| node.tag == CODING_SCHEME_DESIGNATOR);
-    let scheme = scheme.and_then(Node::text);
-    scheme.is_some_and(|scheme| is_coding_scheme(&scheme))
+    super::text(item, CODING_SCHEME_DESIGNATOR).is_some_and(|scheme| is_coding_scheme(&scheme))
 }
 
 /// A value as a report shows it.

@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::registered::is_uid;
 use super::rewrite::{Outcome, Rewriter};
-use super::value::set;
+use super::value::{bytes_of, set};
 use super::{
     BURNED_IN_ANNOTATION, DEIDENTIFICATION_METHOD, DEIDENTIFICATION_METHOD_CODES, PATIENT_ID, PATIENT_IDENTITY_REMOVED,
     PATIENT_NAME, SOP_CLASS_UID, SOP_INSTANCE_UID, TEMPORAL_INFORMATION_MODIFIED, Tag, profile, safe_private, text,
@@ -94,9 +94,7 @@ fn with_method<'a>(old: &Node<'a>, new: Node<'a>) -> Node<'a> {
         .filter(|says| said.split('\\').all(|said| said.trim() != *says))
         .collect();
     let both: Vec<&str> = [said.as_str()].into_iter().chain(missing).collect();
-    // The text was read as Latin-1, whatever it is, and goes back to the bytes that it came from.
-    let bytes: Vec<u8> = both.join("\\").chars().map(|letter| letter as u8).collect();
-    Node::new(new.tag, new.vr, bytes)
+    Node::new(new.tag, new.vr, bytes_of(&both.join("\\")))
 }
 
 /// The codes that stand there, and those of them behind that are new.

@@ -1,6 +1,7 @@
 //! Values that take the place of others: dummies by VR (PS3.15 table E.1-1a, action D), and ages without the oldest.
 
-use crate::imaging::tree::{Node, Value};
+use super::Tag;
+use crate::imaging::tree::{Node, Syntax, Value};
 
 /// Oldest age in years that is kept; above it, people are too few not to be known.
 const OLDEST: u32 = 89;
@@ -64,6 +65,21 @@ pub(super) fn set<'a>(nodes: &mut Vec<Node<'a>>, node: Node<'a>) {
         Ok(at) => nodes[at] = node,
         Err(at) => nodes.insert(at, node),
     }
+}
+
+/// The element of a tag.
+pub(super) fn find<'n, 'a>(nodes: &'n [Node<'a>], tag: Tag) -> Option<&'n Node<'a>> {
+    nodes.iter().find(|node| node.tag == tag)
+}
+
+/// The first 16-bit number of an element.
+pub(super) fn number(nodes: &[Node], tag: Tag, syntax: &Syntax) -> Option<usize> {
+    Some(usize::from(syntax.u16(*find(nodes, tag)?.bytes()?.first_chunk()?)))
+}
+
+/// The bytes that [`Node::text`] read as Latin-1, whatever they are.
+pub(super) fn bytes_of(text: &str) -> Vec<u8> {
+    text.chars().map(|letter| letter as u8).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::radiograph::{Samples, StoredValues, WideValues};
+use super::radiograph::{Samples, StoredValues, WideValues, range_of};
 
 /// Share of the pixels cut off at either end of a robust range.
 const CUT: f64 = 0.005;
@@ -13,14 +13,7 @@ const SHARE: usize = 1 << 20;
 pub(super) fn full_range(samples: &Samples, padding: Option<(f64, f64)>) -> Option<(f64, f64)> {
     match samples {
         Samples::Grey(stored) => Some(Histogram::new(stored, padding).range()),
-        Samples::Wide(wide) => {
-            let values = picture_values(wide, padding);
-            let ends = (
-                values.iter().copied().reduce(f64::min),
-                values.iter().copied().reduce(f64::max),
-            );
-            Some((ends.0.unwrap_or(0.0), ends.1.unwrap_or(0.0)))
-        }
+        Samples::Wide(wide) => Some(range_of(picture_values(wide, padding))),
         Samples::Colour(_) => None,
     }
 }

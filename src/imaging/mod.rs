@@ -54,6 +54,8 @@ pub enum Error {
 
 /// Bytes at the start of a file that tell its kind: a DICOM preamble, its mark and the first element.
 const HEAD_BYTES: u64 = 256;
+/// Most pixels that a picture, or a frame of one, may have.
+const MAX_PIXELS: usize = 200_000_000;
 /// Largest file that is opened.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 

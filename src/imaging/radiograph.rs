@@ -26,6 +26,14 @@ pub struct StoredValues {
 }
 
 impl StoredValues {
+    /// What `of` makes of the stored value of every sample up to the largest: entry `s` belongs to sample `s`.
+    pub fn table<T>(&self, of: impl Fn(f64) -> T) -> Vec<T> {
+        let last = self.values.iter().copied().max().unwrap_or(0);
+        (0..=last)
+            .map(|sample| of(f64::from(i32::from(sample) + self.offset)))
+            .collect()
+    }
+
     /// Stored value at a row-major index.
     ///
     /// # Panics
@@ -53,13 +61,17 @@ impl WideValues {
 
     /// Smallest and largest finite value; zeros where there is none.
     pub fn finite_range(&self) -> (f64, f64) {
-        let finite = self.values.iter().copied().filter(|value| value.is_finite());
-        let range = finite.fold(None, |range: Option<(f64, f64)>, value| {
-            let (low, high) = range.unwrap_or((value, value));
-            Some((low.min(value), high.max(value)))
-        });
-        range.unwrap_or_default()
+        range_of(self.values.iter().copied().filter(|value| value.is_finite()))
     }
+}
+
+/// Smallest and largest value; zeros where there is none.
+pub(super) fn range_of(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    let range = values.into_iter().fold(None, |range: Option<(f64, f64)>, value| {
+        let (low, high) = range.unwrap_or((value, value));
+        Some((low.min(value), high.max(value)))
+    });
+    range.unwrap_or_default()
 }
 
 /// Samples as the file has them, where [`Samples`] holds what was made of them.
@@ -297,10 +309,7 @@ impl Radiograph {
     /// Display value in `0.0..=1.0`, polarity applied, of every sample of [`StoredValues::values`]: entry `s`
     /// belongs to sample `s`. Ends at the largest sample; `None` for a picture without [`Radiograph::grey`].
     pub fn display_table(&self, voi: &VoiTransform) -> Option<Vec<f64>> {
-        let stored = self.grey()?;
-        let last = stored.values.iter().copied().max().unwrap_or(0);
-        let display = |sample| self.display_value(i32::from(sample) + stored.offset, voi);
-        Some((0..=last).map(display).collect())
+        Some(self.grey()?.table(|stored| self.display_value(stored, voi)))
     }
 
     /// Display value in `0.0..=1.0` of a stored value: modality LUT, VOI, then polarity. Meaningless for NaN.

@@ -11,10 +11,8 @@ use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageRea
 
 use super::lut::{ModalityLut, Polarity};
 use super::radiograph::{Acquisition, Identity, Original, Radiograph, Samples, Scope, StoredValues};
-use super::{colour, dicom, tiff};
+use super::{MAX_PIXELS, colour, dicom, tiff};
 
-/// Most pixels a picture may have.
-const MAX_PIXELS: u64 = 200_000_000;
 /// Most bytes its decoded samples may take.
 const MAX_DECODED_BYTES: u64 = 512 << 20;
 const CMYK: &str = "CMYK is made for print and has no certain grey";
@@ -270,7 +268,7 @@ fn check_size(width: u32, height: u32, bytes: u64) -> Result<(), String> {
     if width == 0 || height == 0 {
         return Err(format!("its size is {width} x {height} pixels"));
     }
-    if u64::from(width) * u64::from(height) > MAX_PIXELS || bytes > MAX_DECODED_BYTES {
+    if u64::from(width) * u64::from(height) > MAX_PIXELS as u64 || bytes > MAX_DECODED_BYTES {
         return Err(format!("{width} x {height} pixels are more than this program opens"));
     }
     Ok(())

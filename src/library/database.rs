@@ -95,7 +95,8 @@ fn sound(path: &Path) -> rusqlite::Result<Connection> {
     let _ = make(path);
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
-    if schema::version(&connection)? > VERSION {
+    let found = schema::version(&connection)?;
+    if found > VERSION {
         return Ok(connection);
     }
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -107,15 +108,18 @@ fn sound(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "normal")?;
     let mut checked = CHECKED.lock();
     if !checked.contains(path) {
-        let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if found != "ok" {
+        let state: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if state != "ok" {
             let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-            return Err(rusqlite::Error::SqliteFailure(code, Some(found)));
+            return Err(rusqlite::Error::SqliteFailure(code, Some(state)));
         }
         checked.insert(path.to_owned());
     }
     drop(checked);
-    schema::migrate(&mut connection)?;
+    // A step takes the lock of a writer, which nobody who only reads has to wait for.
+    if found < VERSION {
+        schema::migrate(&mut connection)?;
+    }
     Ok(connection)
 }
 

@@ -7,7 +7,7 @@ mod resample;
 
 use candle_core::{Device, Tensor};
 
-use crate::imaging::{Radiograph, Samples, StoredValues, VoiTransform};
+use crate::imaging::{Radiograph, Samples, VoiTransform};
 use crate::nn::{InputSpec, Region};
 
 pub use placement::{PixelBox, Placement};
@@ -72,7 +72,8 @@ fn placed(image: &Radiograph, placement: Placement, mask: Option<&[u8]>) -> Resu
     let (x, y) = (placement.x, placement.y);
     let pixels = match &image.samples {
         Samples::Grey(stored) => {
-            let table = display_table(image, stored);
+            let voi = image.network_voi();
+            let table = stored.table(|value| display_value(image, value, &voi));
             if mask.is_none() {
                 resample::to_input(&stored.values, |sample| table[usize::from(sample)], x, y)
             } else {
@@ -132,14 +133,6 @@ pub fn mask(pixels: &[u8], placement: &Placement) -> Vec<u8> {
     assert_eq!(pixels.len(), width * height, "the mask has the size of the image");
     let soft = resample::to_input(pixels, f32::from, placement.x, placement.y);
     soft.iter().map(|&value| u8::from(value >= 0.5)).collect()
-}
-
-/// Display value in 0..=1 of every sample up to the largest.
-fn display_table(image: &Radiograph, stored: &StoredValues) -> Vec<f32> {
-    let voi = image.network_voi();
-    let last = stored.values.iter().copied().max().unwrap_or(0);
-    let display = |sample: u16| display_value(image, f64::from(i32::from(sample) + stored.offset), &voi);
-    (0..=last).map(display).collect()
 }
 
 /// Display value in 0..=1 of a stored value; padding and what is no number, which are no picture, are dark.

@@ -58,6 +58,16 @@ pub struct Best {
     pub size: usize,
 }
 
+impl From<&EpochRecord> for Best {
+    fn from(record: &EpochRecord) -> Self {
+        Self {
+            epoch: record.epoch,
+            score: record.validation_score,
+            size: record.size,
+        }
+    }
+}
+
 /// The part of an epoch that is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Within {

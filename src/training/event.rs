@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Best;
-use super::recipe::Config;
+use super::recipe::{BestBy, Config};
 
 /// One line of `metrics.jsonl`: an epoch that is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct EpochRecord {
     /// Mean loss on the validation part.
     pub validation_loss: f64,
     /// What `validation_score` is: `dice` (mean over images, on the network input), `roc_auc`, or what the run is judged by
-    /// instead; see [`BestBy`](super::recipe::BestBy).
+    /// instead; see [`BestBy`].
     pub metric: String,
     /// Score on the validation part; larger is better, but for `loss`.
     pub validation_score: f64,
@@ -408,4 +408,18 @@ impl Line {
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
+}
+
+/// The metrics that epochs have, in the order they came; the loss, which has a place of its own, is none of them.
+pub fn metric_names(records: &[EpochRecord]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for record in records {
+        let others = record.validation.iter().map(|metric| metric.name.as_str());
+        for name in std::iter::once(record.metric.as_str()).chain(others) {
+            if name != BestBy::Loss.name() && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
 }

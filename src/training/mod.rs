@@ -35,6 +35,7 @@ pub mod record;
 pub mod request;
 pub mod runs;
 pub mod sample;
+mod sets;
 pub mod split;
 pub mod start_weights;
 pub mod step;

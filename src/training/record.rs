@@ -6,8 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::event::{EpochRecord, Line, TrainingEvent};
-use super::recipe::BestBy;
+use super::event::{EpochRecord, Line, TrainingEvent, metric_names};
 use super::tensorboard::EventFile;
 use crate::atomic_file;
 
@@ -121,17 +120,7 @@ fn last_line_end(file: &mut File) -> std::io::Result<u64> {
 
 /// The epochs as a table.
 pub fn curves(records: &[EpochRecord]) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for record in records {
-        let others = record.validation.iter().map(|metric| metric.name.as_str());
-        // The loss has a column already.
-        let score = Some(record.metric.as_str()).filter(|name| *name != BestBy::Loss.name());
-        for name in score.into_iter().chain(others) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
+    let names = metric_names(records);
     let mut text = "epoch,size,rate,train_loss,validation_loss".to_owned();
     for name in &names {
         text.push_str(",validation_");

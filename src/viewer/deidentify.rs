@@ -116,26 +116,14 @@ impl DeidentifyState {
     }
 }
 
-/// The file on the screen.
-pub fn current_file(state: &ViewerState) -> Option<&Path> {
-    path_of(&state.list.current_entry()?.key)
-}
-
-fn path_of(key: &PictureKey) -> Option<&Path> {
-    match key {
-        PictureKey::File { path, .. } => Some(path),
-        PictureKey::Sample => None,
-    }
-}
-
 /// The files that the form is about: frames of one file stand side by side in the list.
 fn paths(state: &ViewerState) -> impl Iterator<Item = &Path> {
     let whole_list = state.deidentify.form.whole_list;
     let listed = state.list.entries.iter().filter(move |_| whole_list);
-    let listed = listed.filter_map(|entry| path_of(&entry.key));
+    let listed = listed.filter_map(|entry| entry.key.path());
     let mut last = None;
     let listed = listed.filter(move |path| last.replace(*path) != Some(*path));
-    listed.chain(current_file(state).filter(move |_| !whole_list))
+    listed.chain(state.list.current_file().filter(move |_| !whole_list))
 }
 
 /// The files that the form is about.
@@ -155,8 +143,8 @@ pub fn has_files(state: &ViewerState) -> bool {
 
 /// Whether the rectangles are those of the file on the screen, whichever of its frames is.
 fn is_marked_here(state: &ViewerState) -> bool {
-    let marked_on = state.deidentify.marked_on.as_ref().and_then(path_of);
-    marked_on.is_some() && marked_on == current_file(state)
+    let marked_on = state.deidentify.marked_on.as_ref().and_then(PictureKey::path);
+    marked_on.is_some() && marked_on == state.list.current_file()
 }
 
 /// The picture whose rectangles would be masked in others, if there are some.

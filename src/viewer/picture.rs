@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::overlays::file_graphics::FileGraphics;
 use super::ruler::calibrations;
+use super::wording;
 use crate::imaging::{Radiograph, Samples, VoiTransform};
 
 /// Which picture: what the image list counts.
@@ -35,11 +36,7 @@ impl PictureKey {
     /// What the window calls it.
     pub fn label(&self) -> String {
         match self {
-            Self::File { path, .. } => path
-                .file_name()
-                .unwrap_or(path.as_os_str())
-                .to_string_lossy()
-                .into_owned(),
+            Self::File { path, .. } => wording::name_of(path),
             Self::Sample => "Synthetic chest phantom".to_owned(),
         }
     }

@@ -1,5 +1,6 @@
 //! Everything the window shows, as data. Changed by `apply` alone; panels read it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -307,6 +308,11 @@ impl ImageList {
     /// The chosen entry.
     pub fn current_entry(&self) -> Option<&ImageEntry> {
         self.entries.get(self.current?)
+    }
+
+    /// The file of the chosen entry, if it is one.
+    pub fn current_file(&self) -> Option<&Path> {
+        self.current_entry()?.key.path()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Numbers as the window prints them: the one place that formats findings.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::findings::Decision;
@@ -80,6 +81,14 @@ pub fn area(pixels: u64, picture: u64, spacing: Option<PixelSpacing>) -> String 
         }
         None => format!("{share:.1} % of the picture"),
     }
+}
+
+/// The last part of a path.
+pub fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// A length in millimetres, or centimetres from 10 cm on.

@@ -4,32 +4,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::elements::{element, with_meta};
 use crate::{run, stderr, stdout};
 
-/// Explicit VR Little Endian, short form.
-fn element(tag: (u16, u16), vr: [u8; 2], value: &[u8]) -> Vec<u8> {
-    let mut bytes = [tag.0.to_le_bytes(), tag.1.to_le_bytes()].concat();
-    let mut value = value.to_vec();
-    if value.len() % 2 == 1 {
-        value.push(b' ');
-    }
-    bytes.extend(vr);
-    if vr == *b"OW" {
-        bytes.extend([0, 0]);
-        bytes.extend((value.len() as u32).to_le_bytes());
-    } else {
-        bytes.extend((value.len() as u16).to_le_bytes());
-    }
-    bytes.extend(value);
-    bytes
-}
-
 fn write(path: &Path, elements: &[Vec<u8>]) {
-    let mut bytes = vec![0; 128];
-    bytes.extend(b"DICM");
-    bytes.extend(element((2, 0x10), *b"UI", b"1.2.840.10008.1.2.1"));
-    bytes.extend(elements.concat());
-    std::fs::write(path, bytes).unwrap();
+    std::fs::write(path, with_meta(&elements.concat())).unwrap();
 }
 
 /// A MONOCHROME1 radiograph of 2 x 2 pixels with a window and a spacing at the detector.

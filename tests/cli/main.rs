@@ -13,6 +13,8 @@ mod bench;
 mod check_data;
 mod cuda;
 mod deidentify;
+#[path = "../support/elements.rs"]
+mod elements;
 mod evaluate;
 mod import;
 mod index;

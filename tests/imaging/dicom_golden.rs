@@ -2,13 +2,13 @@
 //! found. `RECOVNET_DICOM` names another folder with `files` and `golden`.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use recovnet::imaging::{self, ModalityLut, Radiograph};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-const DEFAULT_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/dicom/open");
+use crate::dicom_goldens::{folder, goldens};
 
 /// What became of a file.
 pub enum Outcome {
@@ -16,34 +16,6 @@ pub enum Outcome {
     /// Shown where either is right and the reference has no values.
     Unproven,
     Refused(String),
-}
-
-pub fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("RECOVNET_DICOM").map_or_else(|| DEFAULT_FOLDER.into(), PathBuf::from);
-    if folder.join("golden").is_dir() {
-        return Some(folder);
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{}: no goldens here",
-        folder.display()
-    );
-    println!("skipped: no DICOM goldens at {}", folder.display());
-    None
-}
-
-pub fn goldens(folder: &Path) -> Vec<Value> {
-    let entries = std::fs::read_dir(folder.join("golden")).expect("the golden folder is readable");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
-    paths.sort();
-    assert!(!paths.is_empty(), "{}: no goldens", folder.display());
-    paths
-        .iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(path).expect("a golden is text");
-            serde_json::from_str(&text).expect("a golden is JSON")
-        })
-        .collect()
 }
 
 /// Whether this file has to be shown.

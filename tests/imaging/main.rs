@@ -5,6 +5,8 @@
 mod bombs;
 mod dicom;
 mod dicom_golden;
+#[path = "../support/dicom_goldens.rs"]
+mod dicom_goldens;
 mod file_system;
 mod fixture;
 mod folder;

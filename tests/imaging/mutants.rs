@@ -18,8 +18,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::dicom_golden;
 use crate::opener::{Answer, Opener, folder_for_everybody, path_of};
+use crate::{dicom_golden, dicom_goldens};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/dicom/mutate.py");
 /// Most processor time that a file may take, in seconds.
@@ -55,7 +55,7 @@ fn mutants() -> Option<Mutants> {
             usual: false,
         });
     }
-    let source = dicom_golden::folder()?;
+    let source = dicom_goldens::folder()?;
     let Some(python) = python().filter(|_| Path::new(SCRIPT).is_file()) else {
         assert!(
             std::env::var_os("CI").is_none(),
@@ -182,7 +182,7 @@ fn hash(bytes: &[u8]) -> String {
 
 /// The goldens by the hash of their file: some mutants are nothing but a good file under another name.
 fn goldens_by_content() -> HashMap<String, Value> {
-    let goldens = dicom_golden::folder().map_or_else(Vec::new, |folder| dicom_golden::goldens(&folder));
+    let goldens = dicom_goldens::folder().map_or_else(Vec::new, |folder| dicom_goldens::goldens(&folder));
     goldens
         .into_iter()
         .map(|golden| (golden["sha256_file"].as_str().unwrap_or_default().to_owned(), golden))

@@ -5,7 +5,7 @@ use dicom_dictionary_std::tags;
 use recovnet::imaging::{self, OverlayPlane, OverlayType, Radiograph, ShutterShape};
 use serde_json::Value;
 
-use crate::dicom_golden::{folder, goldens};
+use crate::dicom_goldens::{folder, goldens};
 use crate::fixture::{COLUMNS, Dicom, ROWS, SAMPLES, open_bytes, open_frame_of, stored};
 
 const SIZE: [u32; 2] = [COLUMNS as u32, ROWS as u32];

@@ -1,7 +1,7 @@
 //! How samples lie in Pixel Data (PS3.5 8.1.1, PS3.3 C.7.6.3): widths, bit positions, floats, bitmaps, palettes and
 //! halved colours, on files made here.
 
-use dicom_core::{PrimitiveValue, VR};
+use dicom_core::{PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
 use recovnet::imaging::{ModalityLut, Original, Radiograph, Samples, Scope};
 
@@ -186,33 +186,54 @@ fn indices(indices: &[u8; 12]) -> Dicom {
         .with(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(indices.to_vec().into()))
 }
 
+/// Red, green and blue: descriptor, table, segmented table.
+const CHANNELS: [[Tag; 3]; 3] = [
+    [
+        tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+        tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+    ],
+    [
+        tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+        tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        tags::SEGMENTED_GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+    ],
+    [
+        tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+        tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        tags::SEGMENTED_BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+    ],
+];
+
+/// Indices with a plain table for each channel.
+fn with_palette<const N: usize>(indices_of: &[u8; 12], first: u16, tables: [[u16; N]; 3]) -> Dicom {
+    let channels = CHANNELS.iter().zip(tables);
+    channels.fold(indices(indices_of), |dicom, (&[about, data, _], entries)| {
+        dicom
+            .with(about, VR::US, descriptor(N as u16, first, 16))
+            .words(data, &entries)
+    })
+}
+
+/// Indices with the same segmented table of 12 entries for every channel.
+fn with_segments(indices_of: &[u8; 12], words: &[u16]) -> Dicom {
+    CHANNELS.iter().fold(indices(indices_of), |dicom, &[about, _, data]| {
+        dicom.with(about, VR::US, descriptor(12, 0, 16)).words(data, words)
+    })
+}
+
 fn descriptor(count: u16, first: u16, bits: u16) -> PrimitiveValue {
     PrimitiveValue::U16([count, first, bits].into_iter().collect())
 }
 
 #[test]
 fn palettes_give_colours_and_keep_the_indices() {
-    let mut dicom = indices(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255]);
-    let channels = [
-        (
-            tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            [0x1000_u16, 0x2000, 0x3000, 0xff00],
-        ),
-        (
-            tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            [0, 0, 0, 0x8000],
-        ),
-        (
-            tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            [0x0100, 0x0200, 0x0300, 0x0400],
-        ),
+    let tables = [
+        [0x1000, 0x2000, 0x3000, 0xff00],
+        [0, 0, 0, 0x8000],
+        [0x0100, 0x0200, 0x0300, 0x0400],
     ];
-    for (about, data, entries) in channels {
-        dicom = dicom.with(about, VR::US, descriptor(4, 2, 16)).words(data, &entries);
-    }
+    let dicom = with_palette(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255], 2, tables);
     let radiograph = dicom.open().expect("opens");
     let Samples::Colour(colours) = &radiograph.samples else {
         panic!("not in colour")
@@ -230,24 +251,7 @@ fn palettes_give_colours_and_keep_the_indices() {
 fn segmented_palettes_run_straight_and_repeat() {
     // Discrete 0, 0xff00; linear to 0 in 4; then the two again.
     let words = [0, 2, 0, 0xff00, 1, 4, 0, 2, 2, 0, 0];
-    let mut dicom = indices(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-    let channels = [
-        (
-            tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-        ),
-        (
-            tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::SEGMENTED_GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-        ),
-        (
-            tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::SEGMENTED_BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-        ),
-    ];
-    for (about, data) in channels {
-        dicom = dicom.with(about, VR::US, descriptor(12, 0, 16)).words(data, &words);
-    }
+    let dicom = with_segments(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], &words);
     let radiograph = dicom.open().expect("opens");
     let shown = radiograph.display(&radiograph.default_voi());
     assert_eq!(shown, [0, 255, 191, 127, 63, 0, 0, 255, 191, 127, 63, 0]);
@@ -308,27 +312,8 @@ fn a_table_cut_short_is_no_table_of_bytes() {
 
 #[test]
 fn a_dark_channel_of_a_wide_palette_stays_dark() {
-    let mut dicom = indices(&[0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
-    let channels = [
-        (
-            tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            [0_u16, 0xff00],
-        ),
-        (
-            tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            [0, 0x8000],
-        ),
-        (
-            tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            [0, 0x00ff],
-        ),
-    ];
-    for (about, data, entries) in channels {
-        dicom = dicom.with(about, VR::US, descriptor(2, 0, 16)).words(data, &entries);
-    }
+    let tables = [[0, 0xff00], [0, 0x8000], [0, 0x00ff]];
+    let dicom = with_palette(&[0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1], 0, tables);
     let radiograph = dicom.open().expect("opens");
     assert_eq!(radiograph.display(&radiograph.default_voi())[3..6], [0xff, 0x80, 0]);
 }
@@ -340,23 +325,7 @@ fn a_palette_that_repeats_nothing_for_ever_ends() {
     for _ in 0..30_000 {
         words.extend([2, 65_535, 0, 0]);
     }
-    let mut dicom = indices(&[0; 12]);
-    for (about, data) in [
-        (
-            tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-        ),
-        (
-            tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::SEGMENTED_GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-        ),
-        (
-            tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-            tags::SEGMENTED_BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-        ),
-    ] {
-        dicom = dicom.with(about, VR::US, descriptor(12, 0, 16)).words(data, &words);
-    }
+    let dicom = with_segments(&[0; 12], &words);
     let began = std::time::Instant::now();
     assert!(dicom.refusal().contains("palette"));
     assert!(began.elapsed() < std::time::Duration::from_secs(10));

@@ -8,7 +8,7 @@ use dicom_dictionary_std::tags as names;
 use recovnet::imaging::tags::{self, Form, NodeKind, Reading, Tag, TagTree, UsedBy};
 use recovnet::imaging::{self, Error};
 
-use crate::dicom_golden::{folder, goldens};
+use crate::dicom_goldens::{folder, goldens};
 use crate::fixture::Dicom;
 
 fn tree_of(bytes: &[u8]) -> TagTree {

@@ -9,7 +9,7 @@ use recovnet::training::check::align::{Compared, Likeness, Warp, compare};
 use recovnet::training::check::gate::{self, OnLeakage, Request, gate};
 use recovnet::training::check::hash::{Describer, Frequencies, Medians, dot};
 use recovnet::training::check::plane::{Plane, SIDE};
-use recovnet::training::check::report::OddKind;
+use recovnet::training::check::report::{CopyPair, OddKind};
 use recovnet::training::check::{self, CheckReport, Options, Stage, html, words};
 use recovnet::training::manifest::{Manifest, Row};
 use recovnet::training::split::{Part, Split, SplitRule, file as split_file, keep_together};
@@ -415,8 +415,7 @@ fn groups_that_share_a_picture_are_put_into_one_part() {
     let report = check::run(&rows, &Options::default(), &never, &mut |_| {}).expect("a report");
     assert_eq!(report.leakage().near, 2);
     let before = rows.clone();
-    let copies = report.copies.first.iter();
-    let pairs = copies.map(|copy| (copy.first.file.as_str(), copy.second.file.as_str()));
+    let pairs = report.copies.first.iter().map(CopyPair::files);
     let split = keep_together(&mut rows, pairs, 7).expect("something is left of every part");
     for (row, before) in rows.iter().zip(&before) {
         let chained = [&train.1, &validation.1, &test.1].contains(&&row.group);
@@ -629,13 +628,8 @@ fn the_real_folder_has_no_copies_but_those_that_were_looked_at() {
     assert!(leakage.is_none(), "{leakage}");
     // So they are with the groups of each pair in one part.
     let mut rows = rows;
-    let copies = report.copies.first.iter();
-    keep_together(
-        &mut rows,
-        copies.map(|copy| (copy.first.file.as_str(), copy.second.file.as_str())),
-        0,
-    )
-    .expect("something is left of every part");
+    let pairs = report.copies.first.iter().map(CopyPair::files);
+    keep_together(&mut rows, pairs, 0).expect("something is left of every part");
     let report = check::run(&rows, &Options::default(), &AtomicBool::new(false), &mut |_| {}).expect("a report");
     assert!(report.leakage().is_none(), "{}", report.leakage());
     assert_eq!(report.near.pairs, 13);

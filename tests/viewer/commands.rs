@@ -38,7 +38,7 @@ fn shape() -> impl Strategy<Value = PictureShape> {
 }
 
 /// All eight ways to lay a picture.
-fn turns() -> [Turn; 8] {
+pub fn turns() -> [Turn; 8] {
     let stored = Turn::default();
     let mirrored = stored.flipped_across();
     [stored, mirrored]

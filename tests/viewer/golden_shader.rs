@@ -1,42 +1,15 @@
 //! Every file with a golden, drawn pixel on pixel: the shader against `Radiograph::display`, which the goldens
 //! themselves are compared with elsewhere. `RECOVNET_DICOM` names another folder with `files` and `golden`.
 
-use std::path::PathBuf;
-
 use recovnet::imaging::{self, Radiograph};
 use recovnet::viewer::render::Frame;
-use serde_json::Value;
 
+use crate::dicom_goldens::{DEFAULT_FOLDER, folder, goldens};
 use crate::gpu::Stage;
 use crate::shader::frame;
 
-const DEFAULT_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/dicom/open");
 /// Side of what is drawn at once.
 const TILE: u32 = 1024;
-
-fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("RECOVNET_DICOM").map_or_else(|| DEFAULT_FOLDER.into(), PathBuf::from);
-    if folder.join("golden").is_dir() {
-        return Some(folder);
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{}: no goldens here",
-        folder.display()
-    );
-    println!("skipped: no DICOM goldens at {}", folder.display());
-    None
-}
-
-fn goldens(folder: &std::path::Path) -> Vec<Value> {
-    let entries = std::fs::read_dir(folder.join("golden")).unwrap();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
-        .iter()
-        .map(|path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
-        .collect()
-}
 
 /// Draws a tile with the picture's pixel (left, top) in its corner, and tells the greatest difference of a level
 /// with its place.

@@ -15,6 +15,7 @@ use recovnet::viewer::theme;
 use recovnet::viewer::turn::Turn;
 use recovnet::viewer::viewport::ImageTransform;
 
+use crate::commands::turns;
 use crate::fixtures::{picture, radiograph};
 use crate::gpu::Stage;
 use crate::panels::Window;
@@ -115,21 +116,13 @@ fn is_set(radiograph: &Radiograph, [column, row]: [u32; 2]) -> bool {
     })
 }
 
-fn every_turn() -> Vec<Turn> {
-    let quarters = [0, 1, 2, 3].map(|count| (0..count).fold(Turn::default(), |turn, _| turn.right()));
-    quarters
-        .into_iter()
-        .flat_map(|turn| [turn, turn.flipped_across()])
-        .collect()
-}
-
 #[test]
 fn planes_are_drawn_on_their_pixels_and_on_no_others() {
     let Some(mut stage) = Stage::new() else { return };
     let radiograph = white(&[[5, 9], [-7, 120], [110, -20]], None);
     let zooms = [[1.0, 1.0], [1.5, 1.5], [3.3, 3.3], [4.0, 2.0], [8.0, 8.0], [16.0, 16.0]];
     let upright = zooms.map(|zoom| transform(zoom, Turn::default()));
-    let turned = every_turn().into_iter().map(|turn| transform([2.0, 3.0], turn));
+    let turned = turns().into_iter().map(|turn| transform([2.0, 3.0], turn));
     for transform in upright.into_iter().chain(turned) {
         let image = stage.draw(&drawn_frame(&radiograph, true, true, transform), SCREEN);
         let mut count = 0;
@@ -178,7 +171,7 @@ fn what_a_shutter_hides_is_replaced_and_the_rest_stays() {
         radiograph.polarity = Polarity::Inverse;
         let zooms = [[0.5, 0.5], [1.0, 1.0], [3.3, 3.3], [8.0, 4.0]];
         let upright = zooms.map(|zoom| transform(zoom, Turn::default()));
-        let turned = every_turn().into_iter().map(|turn| transform([2.0, 3.0], turn));
+        let turned = turns().into_iter().map(|turn| transform([2.0, 3.0], turn));
         for transform in upright.into_iter().chain(turned) {
             let image = stage.draw(&drawn_frame(&radiograph, true, true, transform), SCREEN);
             for (x, y, pixel) in image.enumerate_pixels() {

@@ -11,6 +11,10 @@ mod alignment;
 mod beside_a_run;
 mod commands;
 mod deidentify;
+#[path = "../support/dicom_goldens.rs"]
+mod dicom_goldens;
+#[path = "../support/elements.rs"]
+mod elements;
 mod finished_runs;
 mod fixtures;
 mod golden_shader;

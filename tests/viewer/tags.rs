@@ -11,35 +11,10 @@ use recovnet::viewer::command::{Action, Command};
 use recovnet::viewer::state::ViewerState;
 use recovnet::viewer::tags::{Filter, Table, TagsCommand, visible};
 
+use crate::elements::{element, with_meta};
 use crate::panels::Window;
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
-
-/// Explicit VR Little Endian, short form.
-fn element(tag: (u16, u16), vr: [u8; 2], value: &[u8]) -> Vec<u8> {
-    let mut bytes = [tag.0.to_le_bytes(), tag.1.to_le_bytes()].concat();
-    let mut value = value.to_vec();
-    if value.len() % 2 == 1 {
-        value.push(b' ');
-    }
-    bytes.extend(vr);
-    if vr == *b"OW" {
-        bytes.extend([0, 0]);
-        bytes.extend((value.len() as u32).to_le_bytes());
-    } else {
-        bytes.extend((value.len() as u16).to_le_bytes());
-    }
-    bytes.extend(value);
-    bytes
-}
-
-fn with_meta(body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0; 128];
-    bytes.extend(b"DICM");
-    bytes.extend(element((2, 0x10), *b"UI", b"1.2.840.10008.1.2.1"));
-    bytes.extend(body);
-    bytes
-}
 
 /// A radiograph of 64 x 64 pixels of a patient.
 fn radiograph(folder: &Path, name: &str, patient: &str) -> PathBuf {
@@ -77,6 +52,17 @@ fn report(folder: &Path) -> PathBuf {
     path
 }
 
+/// A window with a radiograph each of two patients, when the first is shown.
+fn with_two_patients(folder: &Path) -> Option<Window> {
+    let paths = vec![
+        radiograph(folder, "a.dcm", "DOE^JANE"),
+        radiograph(folder, "b.dcm", "ROE^RICHARD"),
+    ];
+    let mut window = Window::open(paths, SIZE)?;
+    window.until("a picture", |state| state.shown.is_some());
+    Some(window)
+}
+
 fn is_listed(state: &ViewerState) -> bool {
     state.tags.table.done().is_some()
 }
@@ -84,14 +70,9 @@ fn is_listed(state: &ViewerState) -> bool {
 #[test]
 fn the_tag_viewer_follows_the_picture_and_marks_what_was_used() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = vec![
-        radiograph(folder.path(), "a.dcm", "DOE^JANE"),
-        radiograph(folder.path(), "b.dcm", "ROE^RICHARD"),
-    ];
-    let Some(mut window) = Window::open(paths, SIZE) else {
+    let Some(mut window) = with_two_patients(folder.path()) else {
         return;
     };
-    window.until("a picture", |state| state.shown.is_some());
     window.press(Modifiers::COMMAND, Key::T);
     window.until("marked tags", |state| is_listed(state) && !state.tags.uses.is_empty());
     assert_eq!(window.value("Tag lines").as_deref(), Some("15 lines"));
@@ -126,14 +107,9 @@ fn the_tag_viewer_follows_the_picture_and_marks_what_was_used() {
 #[test]
 fn search_and_comparison_choose_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = vec![
-        radiograph(folder.path(), "a.dcm", "DOE^JANE"),
-        radiograph(folder.path(), "b.dcm", "ROE^RICHARD"),
-    ];
-    let Some(mut window) = Window::open(paths, SIZE) else {
+    let Some(mut window) = with_two_patients(folder.path()) else {
         return;
     };
-    window.until("a picture", |state| state.shown.is_some());
     window.press(Modifiers::ALT, Key::T);
     window.until("tags", is_listed);
     let send = |window: &mut Window, command| {

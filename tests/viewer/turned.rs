@@ -8,21 +8,13 @@ use recovnet::viewer::viewport::{ImageTransform, PictureShape, Placement, Screen
 
 use eframe::egui::{Event, Key, Modifiers, PointerButton, Rect, pos2, vec2};
 
+use crate::commands::turns;
 use crate::fixtures::radiograph;
 use crate::gpu::Stage;
 use crate::panels::{Window as PanelWindow, write_png};
 use crate::shader::frame;
 
 const SIZE: [u32; 2] = [40, 24];
-
-fn turns() -> Vec<Turn> {
-    let stored = Turn::default();
-    let mirrored = stored.flipped_across();
-    [stored, mirrored]
-        .into_iter()
-        .flat_map(|turn| [turn, turn.right(), turn.right().right(), turn.left()])
-        .collect()
-}
 
 /// A screen that the turned picture fills at 1:1.
 fn filled(turn: Turn) -> (ImageTransform, [u32; 2]) {

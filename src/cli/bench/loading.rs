@@ -20,7 +20,6 @@ use crate::training::adam::Adam;
 use crate::training::batches::Plan;
 use crate::training::dataset::{self, Options};
 use crate::training::input_cache::{DEFAULT_LIMIT, Geometry, InputCache};
-use crate::training::loss::Objective;
 use crate::training::manifest::Row;
 use crate::training::phase::{Classification, Phase, Segmentation};
 use crate::training::pool::{Order, Pool};
@@ -30,7 +29,7 @@ use crate::training::step::{self, StepConfig};
 
 use super::case::{Case, Head};
 use super::protocol::Epoch;
-use super::workload::{Rounds, SIZE, Timed};
+use super::workload::{Rounds, SIZE, Timed, step_config};
 
 /// Steps of an epoch.
 const STEPS: usize = 8;
@@ -84,15 +83,7 @@ fn rounds<P: Phase + 'static>(case: &Case, task: Task, device: &Device, data: Op
         device: device.clone(),
         spec: config.input(SIZE),
         pool: Pool::of_rows(&rows.iter().collect::<Vec<_>>(), &config.augmenting, config.seed),
-        settings: StepConfig {
-            size: SIZE,
-            rate: config.rate,
-            clip: config.clip,
-            bn_momentum: config.bn_momentum,
-            precision: case.precision.into(),
-            objective: Objective::default(),
-            micro: case.batch,
-        },
+        settings: step_config(&config, case),
         scratch,
         config,
         rows,

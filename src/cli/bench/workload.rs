@@ -17,7 +17,7 @@ use crate::training::adam::Adam;
 use crate::training::batches::Batch;
 use crate::training::loss::Objective;
 use crate::training::phase::{Classification, Phase, Segmentation};
-use crate::training::recipe::Recipe;
+use crate::training::recipe::{Config, Recipe};
 use crate::training::step::{StepConfig, step};
 
 use super::case::{Case, Head, Work};
@@ -111,6 +111,19 @@ fn segment(case: &Case, device: &Device) -> anyhow::Result<Rounds> {
     }))
 }
 
+/// What a step of a recipe does in this case.
+pub fn step_config(config: &Config, case: &Case) -> StepConfig {
+    StepConfig {
+        size: SIZE,
+        rate: config.rate,
+        clip: config.clip,
+        bn_momentum: config.bn_momentum,
+        precision: case.precision.into(),
+        objective: Objective::default(),
+        micro: case.batch,
+    }
+}
+
 fn train<P: Phase>(case: &Case, task: Task, device: &Device) -> anyhow::Result<Rounds>
 where
     P::Network: 'static,
@@ -119,15 +132,7 @@ where
     let mut network = P::build(&config, None, device)?;
     let mut adam = Adam::new(config.adam);
     let batch = labelled(case.batch, P::MASKS);
-    let settings = StepConfig {
-        size: SIZE,
-        rate: config.rate,
-        clip: config.clip,
-        bn_momentum: config.bn_momentum,
-        precision: case.precision.into(),
-        objective: Objective::default(),
-        micro: case.batch,
-    };
+    let settings = step_config(&config, case);
     let (device, workspace) = (device.clone(), Workspace::default());
     Ok(Box::new(move || {
         // The loop gets its batches from another thread: copying this one is not the step's work.

@@ -2,7 +2,7 @@
 //! VR UN is as good as any. Knows no images.
 
 pub(super) use super::elements::{Element, Encoding, PIXEL_DATA, Tag, fragments, name};
-use super::elements::{ITEM, Open, Reader, SEQUENCE_END};
+use super::elements::{ITEM, Reader, SEQUENCE_END};
 
 /// Most elements of one data set that are looked at.
 const MAX_ELEMENTS: usize = 200_000;
@@ -153,15 +153,12 @@ impl<'a> DataSet<'a> {
                     return Err(within(format!("{other} stands between the items at byte {start}")));
                 }
             }
-            let start = reader.at;
-            let end = if let Some(length) = header.length {
-                reader.skip(length, tag).map_err(within)?;
-                reader.at
-            } else {
-                reader.skip_delimited(Open::Item, encoding).map_err(within)?
+            let bytes = match header.length {
+                Some(length) => reader.skip(length, tag),
+                None => reader.skip_item(encoding),
             };
             items.push(Item {
-                bytes: &element.bytes[start..end],
+                bytes: bytes.map_err(within)?,
                 encoding,
             });
         }
@@ -216,16 +213,10 @@ impl<'a> DataSet<'a> {
         match element.vr.as_ref() {
             Some(b"FD") => {
                 let (eights, _) = element.bytes.as_chunks::<8>();
-                let read = |&[a, b, c, d, e, f, g, h]: &[u8; 8]| {
-                    let (first, second) = (encoding.u32([a, b, c, d]), encoding.u32([e, f, g, h]));
-                    let (low, high) = if encoding.big_endian {
-                        (second, first)
-                    } else {
-                        (first, second)
-                    };
-                    finite(f64::from_bits(u64::from(high) << 32 | u64::from(low)))
-                };
-                eights.iter().map(read).collect()
+                eights
+                    .iter()
+                    .map(|&eight| finite(f64::from_bits(encoding.u64(eight))))
+                    .collect()
             }
             Some(b"FL") => {
                 let (fours, _) = element.bytes.as_chunks::<4>();

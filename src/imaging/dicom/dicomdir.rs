@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::dataset::{DataSet, Encoding, Tag};
-use super::elements::{ITEM, Open, Reader, SEQUENCE_END};
+use super::elements::{ITEM, Reader, SEQUENCE_END};
 use super::part10::{Start, encoding_of};
 
 const FIRST_RECORD: Tag = (0x0004, 0x1200);
@@ -108,14 +108,11 @@ fn record(reader: &mut Reader<'_>, encoding: Encoding) -> Result<Option<Record>,
         SEQUENCE_END => return Ok(None),
         _ => return Err("something else stands between its records".to_owned()),
     }
-    let from = reader.at;
-    let to = if let Some(length) = header.length {
-        reader.skip(length, ITEM)?;
-        reader.at
-    } else {
-        reader.skip_delimited(Open::Item, encoding)?
+    let content = match header.length {
+        Some(length) => reader.skip(length, ITEM)?,
+        None => reader.skip_item(encoding)?,
     };
-    let data = DataSet::read_item(&reader.data[from..to], encoding)?;
+    let data = DataSet::read_item(content, encoding)?;
     // Four bytes also where the file does not tell that it is UL.
     let offset = |tag| {
         let element = data.get(tag)?;

@@ -48,6 +48,15 @@ impl Encoding {
         }
     }
 
+    /// A 64-bit number.
+    pub(in crate::imaging) fn u64(self, bytes: [u8; 8]) -> u64 {
+        if self.big_endian {
+            u64::from_be_bytes(bytes)
+        } else {
+            u64::from_le_bytes(bytes)
+        }
+    }
+
     /// A 32-bit number.
     pub(in crate::imaging) fn u32(self, bytes: [u8; 4]) -> u32 {
         if self.big_endian {

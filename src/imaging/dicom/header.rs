@@ -166,7 +166,8 @@ struct Collected {
 }
 
 fn collect<R: Skip>(mut stream: Stream<R>, transfer_syntax: Option<String>) -> Result<(Collected, String), String> {
-    let first = stream.peek(BLOCK)?;
+    // As much as tells the encoding; the walk asks for more itself.
+    let first = stream.peek(12)?;
     if first.is_empty() {
         return Err("the file ends before its data set".to_owned());
     }

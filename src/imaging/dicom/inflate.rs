@@ -19,8 +19,6 @@ const FIRST_BYTES: usize = 64 << 10;
 const MAX_BEFORE_PIXELS: usize = 16 << 20;
 /// Bytes that a deflated one may stand for, at most (RFC 1951).
 const LARGEST_RATIO: usize = 1032;
-/// Most bytes in all.
-const MAX_INFLATED: usize = 512 << 20;
 
 /// The data set up to the end of its picture, as far as it can be inflated.
 ///
@@ -33,7 +31,7 @@ pub(super) fn up_to_the_picture(body: &[u8]) -> Result<Vec<u8>, String> {
     loop {
         let whole = fill(&mut *source, &mut bytes, limit)?;
         if let Some(end) = end_of_picture(&bytes) {
-            if end > MAX_INFLATED {
+            if end as u64 > part10::MAX_INFLATED {
                 return Err("its deflated data set grows beyond 512 MiB".to_owned());
             }
             fill(

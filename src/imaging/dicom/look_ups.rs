@@ -159,16 +159,7 @@ pub(super) fn voi(
 /// An item of a Modality or VOI LUT Sequence; `None` if it is unusable. `has_negative` says that what it maps may be
 /// below 0, so that the first value mapped is signed.
 fn look_up_table(item: &DataSet, has_negative: bool) -> Option<VoiTable> {
-    let &[count, first, bits] = item.words(LUT_DESCRIPTOR).first_chunk()?;
-    let count = if count == 0 { 1 << 16 } else { usize::from(count) };
-    let signed = item
-        .get(LUT_DESCRIPTOR)
-        .is_some_and(|element| element.vr == Some(*b"SS"));
-    let first = if signed || has_negative {
-        i32::from(first.cast_signed())
-    } else {
-        i32::from(first)
-    };
+    let (count, first, bits) = table_descriptor(item, LUT_DESCRIPTOR, has_negative)?;
     let bits = u8::try_from(bits).ok().filter(|bits| (1..=16).contains(bits))?;
     let entries: Arc<[u16]> = table_entries(item.get(LUT_DATA)?, count, bits)?.into();
     let largest = entries.iter().copied().max()?;
@@ -179,6 +170,19 @@ fn look_up_table(item: &DataSet, has_negative: bool) -> Option<VoiTable> {
         white,
         entries,
     })
+}
+
+/// Number of entries, first value mapped and bits of an entry of a look-up table; `None` without a descriptor.
+pub(super) fn table_descriptor(data: &DataSet, tag: Tag, has_negative: bool) -> Option<(usize, i32, u16)> {
+    let &[count, first, bits] = data.words(tag).first_chunk()?;
+    let count = if count == 0 { 1 << 16 } else { usize::from(count) };
+    let is_signed = has_negative || data.get(tag).is_some_and(|element| element.vr == Some(*b"SS"));
+    let first = if is_signed {
+        i32::from(first.cast_signed())
+    } else {
+        i32::from(first)
+    };
+    Some((count, first, bits))
 }
 
 /// Entries of a look-up table; those of 8 bits may be packed two to a word (PS3.3 C.11.1.1). `None` if there are too few.

@@ -1,5 +1,6 @@
 //! What a data set says beside its pixels: patient, examination, spacing.
 
+use super::codec::LOSSY;
 use super::dataset::{DataSet, Tag};
 use super::look_ups::FrameAttributes;
 use super::text::CharacterSets;
@@ -74,12 +75,9 @@ pub(super) fn acquisition(file: &DataSet, sets: &CharacterSets, encoding: &str) 
 /// What was lost to compression (PS3.3 C.7.6.1.1.5), in a sentence.
 pub(super) fn lossy(file: &DataSet, encoding: &str) -> Option<String> {
     let said = file.text(LOSSY_IMAGE_COMPRESSION);
-    let by_syntax = match encoding.strip_prefix("1.2.840.10008.1.2.4.") {
-        Some("50" | "51") => true,
-        // These may be lossless as well, and the file may say so.
-        Some("81" | "91" | "112" | "203") => said.as_deref() != Some("00"),
-        _ => false,
-    };
+    // JPEG always loses; the others may be lossless as well, and the file may say so.
+    let is_jpeg = encoding.ends_with(".4.50") || encoding.ends_with(".4.51");
+    let by_syntax = LOSSY.contains(&encoding) && (is_jpeg || said.as_deref() != Some("00"));
     if !by_syntax && said.as_deref() != Some("01") {
         return None;
     }

@@ -61,17 +61,9 @@ impl Table {
 }
 
 fn table(data: &DataSet, [descriptor, plain, segmented]: [Tag; 3]) -> Result<Table, String> {
-    let described = data.words(descriptor);
-    let Some(&[count, first, bits]) = described.first_chunk() else {
-        return Err(format!("its palette's descriptor {} is missing", name(descriptor)));
-    };
-    let count = if count == 0 { 1 << 16 } else { usize::from(count) };
-    let signed = data.get(descriptor).is_some_and(|element| element.vr == Some(*b"SS"));
-    let first = if signed {
-        i32::from(first.cast_signed())
-    } else {
-        i32::from(first)
-    };
+    let described = look_ups::table_descriptor(data, descriptor, false);
+    let (count, first, bits) =
+        described.ok_or_else(|| format!("its palette's descriptor {} is missing", name(descriptor)))?;
     let entries = match (data.get(plain), data.get(segmented)) {
         (Some(element), _) if !element.bytes.is_empty() => look_ups::table_entries(element, count, bits.min(16) as u8),
         (_, Some(_)) => expanded(&data.words(segmented), count),

@@ -12,11 +12,11 @@ use super::inflate;
 
 const TRANSFER_SYNTAX_UID: (u16, u16) = (0x0002, 0x0010);
 /// Deflated Explicit VR Little Endian.
-const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+pub(super) const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 /// Explicit VR Big Endian.
 const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 /// Most bytes that a deflated data set may have when it is inflated.
-const MAX_INFLATED: u64 = 512 << 20;
+pub(super) const MAX_INFLATED: u64 = 512 << 20;
 
 /// A data set with what the file says about its encoding.
 pub(super) struct Part10<'a> {

@@ -1,6 +1,7 @@
 //! The Image Pixel Module (PS3.3 C.7.6.3): what the pixels are, checked so that later steps can rely on it.
 
 use super::dataset::{DataSet, PIXEL_DATA, Tag, name};
+use crate::imaging::MAX_PIXELS;
 
 const SAMPLES_PER_PIXEL: Tag = (0x0028, 0x0002);
 const PHOTOMETRIC_INTERPRETATION: Tag = (0x0028, 0x0004);
@@ -16,8 +17,6 @@ const PIXEL_REPRESENTATION: Tag = (0x0028, 0x0103);
 pub(super) const FLOAT_PIXEL_DATA: Tag = (0x7fe0, 0x0008);
 /// Double Float Pixel Data.
 pub(super) const DOUBLE_FLOAT_PIXEL_DATA: Tag = (0x7fe0, 0x0009);
-/// Most pixels a frame may have.
-const MAX_PIXELS: usize = 200_000_000;
 
 /// Photometric Interpretation (0028,0004), as far as it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

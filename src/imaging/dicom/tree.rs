@@ -13,9 +13,8 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::elements::{
     Element, Encoding, ITEM, ITEM_END, MAX_DEPTH, PIXEL_DATA, Reader, SEQUENCE_END, fragments, name,
 };
-use super::part10::Part10;
+use super::part10::{DEFLATED, Part10};
 
-const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 /// Most elements of a file, those in sequences counted.
 const MAX_ELEMENTS: usize = 1_000_000;
 /// Padding of values of odd length where it is not a space.

@@ -223,10 +223,13 @@ impl TagTree {
 
     /// The top-level element of this tag, the last one if there are several.
     pub fn find(&self, tag: Tag) -> Option<&Node> {
-        let found = self
-            .children(None)
+        self.nodes.get(self.child(None, tag)?)
+    }
+
+    /// The last element of a tag among the children of a node.
+    pub(super) fn child(&self, parent: Option<usize>, tag: Tag) -> Option<usize> {
+        self.children(parent)
             .filter(|&index| self.nodes[index].tag == tag)
-            .last()?;
-        self.nodes.get(found)
+            .last()
     }
 }

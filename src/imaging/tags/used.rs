@@ -147,10 +147,7 @@ impl Marks<'_> {
 
     /// The last element of a tag among the children of a node.
     fn child(&self, parent: Option<usize>, tag: Tag) -> Option<usize> {
-        self.tree
-            .children(parent)
-            .filter(|&index| self.tree.nodes[index].tag == tag)
-            .last()
+        self.tree.child(parent, tag)
     }
 
     /// An item of a sequence, counted from 0.

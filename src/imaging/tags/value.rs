@@ -34,10 +34,10 @@ pub(super) fn shown(bytes: &[u8], vr: [u8; 2], encoding: Encoding, declared: &De
         b"SS" => numbers(bytes, |two| encoding.u16(two).cast_signed().to_string()),
         b"UL" => numbers(bytes, |four| encoding.u32(four).to_string()),
         b"SL" => numbers(bytes, |four| encoding.u32(four).cast_signed().to_string()),
-        b"UV" => numbers(bytes, |eight| long(encoding, eight).to_string()),
-        b"SV" => numbers(bytes, |eight| long(encoding, eight).cast_signed().to_string()),
+        b"UV" => numbers(bytes, |eight| encoding.u64(eight).to_string()),
+        b"SV" => numbers(bytes, |eight| encoding.u64(eight).cast_signed().to_string()),
         b"FL" => numbers(bytes, |four| f32::from_bits(encoding.u32(four)).to_string()),
-        b"FD" => numbers(bytes, |eight| f64::from_bits(long(encoding, eight)).to_string()),
+        b"FD" => numbers(bytes, |eight| f64::from_bits(encoding.u64(eight)).to_string()),
         b"AT" => tags(bytes, encoding),
         _ => raw(bytes),
     };
@@ -104,16 +104,6 @@ fn tags(bytes: &[u8], encoding: Encoding) -> Value {
         value.form = Form::Tags;
     }
     value
-}
-
-fn long(encoding: Encoding, [a, b, c, d, e, f, g, h]: [u8; 8]) -> u64 {
-    let (first, second) = (encoding.u32([a, b, c, d]), encoding.u32([e, f, g, h]));
-    let (low, high) = if encoding.big_endian {
-        (second, first)
-    } else {
-        (first, second)
-    };
-    u64::from(high) << 32 | u64::from(low)
 }
 
 /// Bytes of no known meaning: text if all of them are letters, else the first ones in hexadecimal digits.

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use rayon::prelude::*;
 
 use crate::training::manifest::Row;
+use crate::training::sets::Sets;
 use crate::training::split::Part;
 
 use super::align::{self, Compared};
@@ -193,22 +194,11 @@ impl Search<'_> {
 
 /// Gives pairs that are joined by others the same number.
 fn number_sets(pairs: &mut [Pair], pictures: usize) {
-    let mut above: Vec<u32> = (0..pictures as u32).collect();
+    let mut sets = Sets::new(pictures);
     for pair in pairs.iter() {
-        let (one, two) = (root(&mut above, pair.first), root(&mut above, pair.second));
-        above[one.max(two) as usize] = one.min(two);
+        sets.join(pair.first, pair.second);
     }
     for pair in pairs {
-        pair.set = root(&mut above, pair.first);
+        pair.set = sets.first(pair.first) as u32;
     }
-}
-
-/// The first picture of a set; paths to it are halved on the way.
-fn root(above: &mut [u32], of: usize) -> u32 {
-    let mut at = of as u32;
-    while above[at as usize] != at {
-        above[at as usize] = above[above[at as usize] as usize];
-        at = above[at as usize];
-    }
-    at
 }

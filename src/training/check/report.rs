@@ -247,6 +247,11 @@ pub struct CopyPair {
 }
 
 impl CopyPair {
+    /// Both files, as the table names them.
+    pub fn files(&self) -> (&str, &str) {
+        (&self.first.file, &self.second.file)
+    }
+
     /// Whether the pair joins two parts.
     pub fn is_across_parts(&self) -> bool {
         self.first.part != self.second.part

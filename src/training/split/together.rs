@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::{Error, Part, Split, SplitRule};
 use crate::training::manifest::Row;
+use crate::training::sets::Sets;
 
 /// Puts groups with images that are copies of each other (pairs of files) into one part, and each group as a whole: the
 /// first of their parts in the order training, validation, test. So no image comes into the test part that weights of the
@@ -25,7 +26,7 @@ pub fn keep_together<'a>(
             *numbers.entry(row.group.as_str()).or_insert(next)
         })
         .collect();
-    let mut above: Vec<usize> = (0..numbers.len()).collect();
+    let mut sets = Sets::new(numbers.len());
     let files: HashMap<&str, usize> = rows
         .iter()
         .zip(&groups)
@@ -33,12 +34,11 @@ pub fn keep_together<'a>(
         .collect();
     for (one, other) in copies {
         if let (Some(one), Some(other)) = (files.get(one), files.get(other)) {
-            let (one, other) = (root(&mut above, *one), root(&mut above, *other));
-            above[one.max(other)] = one.min(other);
+            sets.join(*one, *other);
         }
     }
     let mut parts: HashMap<usize, Part> = HashMap::new();
-    let roots: Vec<usize> = groups.iter().map(|group| root(&mut above, *group)).collect();
+    let roots: Vec<usize> = groups.iter().map(|group| sets.first(*group)).collect();
     for (row, root) in rows.iter().zip(&roots) {
         let part = parts.entry(*root).or_insert(row.part());
         *part = (*part).min(row.part());
@@ -53,14 +53,4 @@ pub fn keep_together<'a>(
         row.assigned = parts.get(root).copied();
     }
     Ok(Split::of(rows, SplitRule::Together, seed))
-}
-
-/// The first group of those that are joined; ways to it are halved as they are gone.
-fn root(above: &mut [usize], of: usize) -> usize {
-    let mut at = of;
-    while above[at] != at {
-        above[at] = above[above[at]];
-        at = above[at];
-    }
-    at
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::Run;
-use super::loading::geometry;
+use super::loading::{geometry, rows_to_read};
 use crate::nn::ops::cpu;
 use crate::nn::{Device, InputSpec};
 use crate::training::control::{Controls, Next};
@@ -16,7 +16,6 @@ use crate::training::input_cache::{DEFAULT_LIMIT, InputCache};
 use crate::training::manifest::Row;
 use crate::training::phase::Phase;
 use crate::training::sample;
-use crate::training::split::Part;
 
 /// How often a pause is looked at.
 const PAUSED: Duration = Duration::from_millis(200);
@@ -103,8 +102,7 @@ impl Work {
             .start_handler(|_| {
                 step_back();
             });
-        let part = |part| self.rows.iter().filter(move |row| row.part() == part);
-        let rows: Vec<&Row> = part(Part::Train).chain(part(Part::Validation)).collect();
+        let rows = rows_to_read(&self.rows);
         if let Ok(pool) = pool.build() {
             // A file that cannot be used is told of when it is needed.
             let fill = || sample::fill(&self.cache, &rows, &self.spec, self.masks, &mut || self.goes_on());

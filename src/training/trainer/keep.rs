@@ -114,11 +114,7 @@ impl<P: Phase> Run<'_, '_, P> {
         tally: &Tally,
         described: &serde_json::Value,
     ) -> Result<(), Error> {
-        let reached = Best {
-            epoch: record.epoch,
-            score: record.validation_score,
-            size: record.size,
-        };
+        let reached = Best::from(&record);
         record.best = self.progress.best.is_none_or(|best| {
             let best_by = self.config.best_metric();
             best.size != reached.size || best_by.is_better(reached.score, best.score)
@@ -246,11 +242,7 @@ impl<P: Phase> Run<'_, '_, P> {
         let Some(last) = self.progress.records.last() else {
             return Ok(None);
         };
-        let of = Best {
-            epoch: last.epoch,
-            score: last.validation_score,
-            size: last.size,
-        };
+        let of = Best::from(last);
         let at_its_end = self.progress.within == Within::default();
         if !at_its_end || !self.is_kept(of.epoch) || self.folder.has_kept(of.epoch) {
             return Ok(None);

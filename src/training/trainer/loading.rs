@@ -131,12 +131,17 @@ pub(super) fn geometry<'a, P: Phase>(spec: &'a InputSpec, lungs: Option<&'a Lung
     }
 }
 
+/// What a run reads: the rows of the training part, then those of the validation part.
+pub(super) fn rows_to_read(rows: &[Row]) -> Vec<&Row> {
+    let part = |part| rows.iter().filter(move |row| row.part() == part);
+    part(Part::Train).chain(part(Part::Validation)).collect()
+}
+
 impl<P: Phase> Run<'_, '_, P> {
     /// Brings all images of training and validation part to a size.
     pub(super) fn load(&mut self, size: usize) -> Result<Data, Error> {
-        let part = |part| self.rows.iter().filter(move |row| row.part() == part);
-        let first = part(Part::Train).count();
-        let rows: Vec<&Row> = part(Part::Train).chain(part(Part::Validation)).collect();
+        let rows = rows_to_read(&self.rows);
+        let first = rows.partition_point(|row| row.part() == Part::Train);
         let total = rows.len();
         // Whole pictures are decoded ahead beside the steps; a segmenter would compete with them.
         let later = if self.config.region.is_full() {

@@ -1,5 +1,7 @@
 //! The panel 'De-identify': its form, rectangles, preview and batch.
 
+use std::path::Path;
+
 use super::Services;
 use crate::deidentify::Region;
 use crate::viewer::command::Action;
@@ -35,10 +37,10 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
 }
 
 fn preview(state: &mut ViewerState, services: &mut Services) {
-    let Some(path) = deidentify::current_file(state).map(std::path::Path::to_owned) else {
+    let Some(key) = state.list.current_entry().map(|entry| entry.key.clone()) else {
         return;
     };
-    let Some(key) = state.list.current_entry().map(|entry| entry.key.clone()) else {
+    let Some(path) = key.path().map(Path::to_owned) else {
         return;
     };
     let form = state.deidentify.form.clone();

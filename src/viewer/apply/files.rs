@@ -8,6 +8,7 @@ use std::sync::Arc;
 use egui::{ColorImage, TextureHandle, TextureOptions, ViewportCommand};
 
 use super::{Services, analysis, deidentify, studies, training};
+use crate::imaging::header;
 use crate::viewer::command::Action;
 use crate::viewer::dialogs::{Choice, Chosen, Purpose};
 use crate::viewer::listing::Listing;
@@ -56,7 +57,7 @@ pub(super) fn act(state: &mut ViewerState, services: &mut Services, action: Acti
 
 pub(super) fn open(state: &mut ViewerState, services: &mut Services, paths: Vec<PathBuf>) {
     if let [path] = paths.as_slice()
-        && studies::is_directory(path)
+        && header::is_named_like_directory(path)
     {
         studies::index(state, services, path.clone());
         return;

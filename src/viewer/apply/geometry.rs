@@ -45,15 +45,14 @@ pub(super) fn command(state: &mut ViewerState, services: &mut Services, command:
 fn calibrate(state: &mut ViewerState, services: &mut Services, millimetres: Option<f64>) {
     let Some(shown) = &mut state.shown else { return };
     let radiograph = &shown.picture.radiograph;
-    shown.calibration = if let Some(length) = millimetres {
-        let line = shown.view.rulers.last();
-        let spacing = line.and_then(|line| line.calibrated(length, radiograph.pixel_aspect));
-        // Without a line to go by, the spacing stays.
-        let Some(spacing) = spacing else { return };
-        Some(spacing)
-    } else {
-        None
-    };
+    let line = shown.view.rulers.last();
+    let calibrated = |length| line.and_then(|line| line.calibrated(length, radiograph.pixel_aspect));
+    let spacing = millimetres.and_then(calibrated);
+    // Without a line to go by, the spacing stays.
+    if spacing.is_none() && millimetres.is_some() {
+        return;
+    }
+    shown.calibration = spacing;
     let key = &shown.picture.calibration_key;
     state.ruler.calibrations.set(key, shown.calibration);
     if state.ruler.keeping.running().is_none() {

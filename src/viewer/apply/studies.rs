@@ -1,6 +1,6 @@
 //! The studies panel: its index read, looked through, listed; series brought into the image list.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Services;
@@ -179,10 +179,9 @@ fn open(state: &mut ViewerState, services: &mut Services, series: i64, instance:
 /// Tells the thread which small pictures are in sight and not there.
 fn want(state: &ViewerState, services: &Services) {
     let studies = &state.studies;
-    let rows = studies.rows_in_sight.clone();
-    let rows = studies.rows.iter().skip(rows.start).take(rows.len());
-    let instances = rows.filter_map(|row| studies.pictured(row));
-    let missing = instances.filter(|instance| !studies.thumbnails.contains_key(&instance.id));
+    let missing = studies
+        .in_sight()
+        .filter(|instance| !studies.thumbnails.contains_key(&instance.id));
     let wanted = if studies.shown {
         missing.cloned().collect()
     } else {
@@ -200,18 +199,8 @@ fn thumbnail(state: &mut ViewerState, services: &Services, made: &Made) {
     let picture = made.picture.as_ref();
     let texture = picture.map(|picture| load_texture(services, "study", picture));
     if studies.thumbnails.len() >= TEXTURES {
-        let rows = studies.rows_in_sight.clone();
-        let rows = studies.rows.iter().skip(rows.start).take(rows.len());
-        let in_sight: Vec<i64> = rows
-            .filter_map(|row| studies.pictured(row))
-            .map(|instance| instance.id)
-            .collect();
+        let in_sight: Vec<i64> = studies.in_sight().map(|instance| instance.id).collect();
         studies.thumbnails.retain(|id, _| in_sight.contains(id));
     }
     studies.thumbnails.insert(made.instance.id, texture);
-}
-
-/// Whether a path is opened as a list of studies rather than as a picture.
-pub(super) fn is_directory(path: &Path) -> bool {
-    crate::imaging::header::is_named_like_directory(path)
 }

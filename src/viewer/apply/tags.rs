@@ -1,6 +1,6 @@
 //! The tag viewer: it follows the chosen picture.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Services;
 use crate::imaging::tags;
@@ -10,7 +10,7 @@ use crate::viewer::state::ViewerState;
 use crate::viewer::tags::{Asked, Table, TagsCommand, TagsState};
 
 pub(super) fn act(state: &mut ViewerState, action: Action) {
-    let file = chosen_file(state);
+    let file = state.list.current_file().map(Path::to_owned);
     let tags = &mut state.tags;
     match action {
         Action::ToggleTags if tags.open => {
@@ -76,7 +76,7 @@ pub(super) fn follow(state: &mut ViewerState, services: &mut Services) {
         return;
     }
     let request = state.list.request;
-    let asked = chosen_file(state).map(|file| Asked {
+    let asked = state.list.current_file().map(Path::to_owned).map(|file| Asked {
         other: state.tags.pinned.clone().filter(|pinned| *pinned != file),
         file,
         character_set: state.tags.character_set,
@@ -124,9 +124,4 @@ fn mark(state: &mut ViewerState) {
         tags.uses_of = of;
         tags.refresh();
     }
-}
-
-fn chosen_file(state: &ViewerState) -> Option<PathBuf> {
-    let entry = state.list.current_entry()?;
-    entry.key.path().map(Path::to_owned)
 }

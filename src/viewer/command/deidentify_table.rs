@@ -5,7 +5,7 @@ use egui::Key;
 use super::conditions::{with_list, with_picture};
 use super::table::{PLAIN, ctrl_shift};
 use super::{Action, ActionInfo, Menu};
-use crate::viewer::deidentify::{current_file, has_files, problem};
+use crate::viewer::deidentify::{has_files, problem};
 use crate::viewer::state::{ViewerState, Workspace};
 
 fn can_open(state: &ViewerState) -> bool {
@@ -17,7 +17,7 @@ fn is_open(state: &ViewerState) -> bool {
 }
 
 fn can_preview(state: &ViewerState) -> bool {
-    is_open(state) && current_file(state).is_some() && state.deidentify.preview.running().is_none()
+    is_open(state) && state.list.current_file().is_some() && state.deidentify.preview.running().is_none()
 }
 
 fn can_add(state: &ViewerState) -> bool {

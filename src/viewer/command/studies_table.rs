@@ -22,10 +22,6 @@ fn is_indexing(state: &ViewerState) -> bool {
     !is_idle(state)
 }
 
-fn can_forget(state: &ViewerState) -> bool {
-    can_rescan(state)
-}
-
 /// Every such action, in the order of the menu.
 pub(super) const ACTIONS: &[ActionInfo] = &[
     ActionInfo {
@@ -69,7 +65,7 @@ pub(super) const ACTIONS: &[ActionInfo] = &[
         menu: (Menu::File, 2),
         text: "Forget this folder",
         tooltip: "Take the listed folder out of the index; its files stay",
-        enabled: can_forget,
+        enabled: can_rescan,
         ..PLAIN
     },
     ActionInfo {

@@ -7,13 +7,11 @@ use super::{Action, ActionInfo, Menu};
 use crate::viewer::state::ViewerState;
 
 fn with_file(state: &ViewerState) -> bool {
-    let entry = state.list.current_entry();
-    state.tags.open || entry.is_some_and(|entry| entry.key.path().is_some())
+    state.tags.open || state.list.current_file().is_some()
 }
 
 fn can_compare(state: &ViewerState) -> bool {
-    let entry = state.list.current_entry();
-    state.tags.pinned.is_some() || entry.is_some_and(|entry| entry.key.path().is_some())
+    state.tags.pinned.is_some() || state.list.current_file().is_some()
 }
 
 /// Every such action, in the order of the menu.

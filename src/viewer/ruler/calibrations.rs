@@ -127,8 +127,7 @@ impl Calibrations {
 }
 
 fn hexadecimal(hash: &[u8; 32]) -> String {
-    hash.iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    blake3::Hash::from_bytes(*hash).to_hex().to_string()
 }
 
 #[cfg(test)]

@@ -7,12 +7,13 @@ pub mod work;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::TextureHandle;
 
 use super::errands::Pending;
+use super::wording;
 use crate::library::{Catalogue, Instance, Series};
 use rows::{Column, Node, Row};
 use thumbnails::Made;
@@ -112,17 +113,19 @@ impl StudiesState {
         &self.shelf.catalogue
     }
 
+    fn all_series(&self) -> impl Iterator<Item = &Series> {
+        let studies = self.catalogue().patients.iter().flat_map(|patient| &patient.studies);
+        studies.flat_map(|study| &study.series)
+    }
+
     /// A series by its number in the index.
     pub fn series(&self, id: i64) -> Option<&Series> {
-        let studies = self.catalogue().patients.iter().flat_map(|patient| &patient.studies);
-        studies.flat_map(|study| &study.series).find(|series| series.id == id)
+        self.all_series().find(|series| series.id == id)
     }
 
     /// Whether the index still has an instance as it was when it was listed.
     pub fn holds(&self, instance: &Instance) -> bool {
-        let studies = self.catalogue().patients.iter().flat_map(|patient| &patient.studies);
-        let series = studies.flat_map(|study| &study.series);
-        let mut all = series.flat_map(|series| &series.instances);
+        let mut all = self.all_series().flat_map(|series| &series.instances);
         all.any(|found| found == instance)
     }
 
@@ -144,16 +147,17 @@ impl StudiesState {
         }
     }
 
+    /// The instances whose small pictures can be seen.
+    pub fn in_sight(&self) -> impl Iterator<Item = &Instance> {
+        let rows = &self.rows_in_sight;
+        let rows = self.rows.iter().skip(rows.start).take(rows.len());
+        rows.filter_map(|row| self.pictured(row))
+    }
+
     /// What is listed, as the user calls it.
     pub fn root_name(&self) -> String {
-        self.root.as_deref().map_or_else(|| "All folders".to_owned(), name_of)
+        self.root
+            .as_deref()
+            .map_or_else(|| "All folders".to_owned(), wording::name_of)
     }
-}
-
-/// The last part of a path.
-pub fn name_of(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
 }

@@ -6,8 +6,9 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::series::Series;
-use crate::training::event::{EpochRecord, Line, Place, Started, StepRecord, Stop, TrainingEvent, Watched};
-use crate::training::recipe::BestBy;
+use crate::training::event::{
+    EpochRecord, Line, Place, Started, StepRecord, Stop, TrainingEvent, Watched, metric_names,
+};
 
 /// Where a run writes its events down.
 const EVENTS: &str = "events.jsonl";
@@ -376,17 +377,7 @@ impl Session {
 
     /// The metrics that epochs have, in the order they came; the loss, which has a chart of its own, is none of them.
     pub fn metrics(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for record in &self.epochs {
-            let of_record = std::iter::once(record.metric.as_str())
-                .chain(record.validation.iter().map(|metric| metric.name.as_str()));
-            for name in of_record {
-                if name != BestBy::Loss.name() && !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-        }
-        names
+        metric_names(&self.epochs)
     }
 
     /// A metric over the epochs.

@@ -265,12 +265,12 @@ fn outcome(ui: &mut Ui, state: &ViewerState) {
                     .map(move |warning| (theme::CAUTION, format!("{name}: {warning}")));
                 failed.into_iter().chain(warned)
             });
-            let lines: Vec<_> = lines.collect();
-            for (colour, line) in lines.iter().take(LISTED) {
-                ui.colored_label(*colour, line);
+            for (colour, line) in lines.take(LISTED) {
+                ui.colored_label(colour, line);
             }
-            if lines.len() > LISTED {
-                caption(ui, format!("and {} more, see the report", lines.len() - LISTED));
+            let count = failed + report.files.iter().map(|file| file.warnings.len()).sum::<usize>();
+            if count > LISTED {
+                caption(ui, format!("and {} more, see the report", count - LISTED));
             }
         }
     }

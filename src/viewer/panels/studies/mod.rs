@@ -8,8 +8,8 @@ use super::widgets::{action_button, caption, name_value, progress_line, triangle
 use crate::viewer::command::{Action, Command};
 use crate::viewer::errands::Pending;
 use crate::viewer::state::ViewerState;
+use crate::viewer::studies::StudiesCommand;
 use crate::viewer::studies::rows::Column;
-use crate::viewer::studies::{StudiesCommand, name_of};
 use crate::viewer::{theme, wording};
 
 /// Width of the choice of roots, in ui points.
@@ -71,7 +71,10 @@ fn roots(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
             } else {
                 " (not looked through to its end)"
             };
-            (Some(&root.path), format!("{}{unfinished}", name_of(&root.path)))
+            (
+                Some(&root.path),
+                format!("{}{unfinished}", wording::name_of(&root.path)),
+            )
         });
         for (root, name) in all.chain(each) {
             let label = ui.selectable_label(studies.root.as_ref() == root, name);
@@ -102,7 +105,7 @@ fn progress(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     ui.horizontal(|ui| {
         if sent.total == 0 {
             ui.spinner();
-            let name = studies.source.as_deref().map(name_of).unwrap_or_default();
+            let name = studies.source.as_deref().map(wording::name_of).unwrap_or_default();
             ui.weak(format!("Looking for files in {name}"));
         } else {
             progress_line(ui, "Indexing", sent);

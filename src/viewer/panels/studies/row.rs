@@ -98,7 +98,7 @@ fn is_chosen(state: &ViewerState, row: Row) -> bool {
             .series(catalogue)
             .is_some_and(|series| studies.opened == Some(series.id)),
         Row::Instance(..) => {
-            let current = state.list.current_entry().and_then(|entry| entry.key.path());
+            let current = state.list.current_file();
             current.is_some() && row.instance(catalogue).map(|instance| instance.path.as_path()) == current
         }
         Row::Patient(_) | Row::Study(..) => false,

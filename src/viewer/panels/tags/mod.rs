@@ -2,16 +2,15 @@
 
 mod row;
 
-use std::path::Path;
-
 use egui::{Button, ComboBox, Label, RichText, ScrollArea, TextEdit, Ui};
 
 use super::widgets::{action_button, name_value};
+use crate::imaging::tags::Node;
 use crate::viewer::command::{Action, Command};
 use crate::viewer::errands::Pending;
 use crate::viewer::state::ViewerState;
 use crate::viewer::tags::{CHARACTER_SETS, Table, TagsCommand, TagsState};
-use crate::viewer::theme;
+use crate::viewer::{theme, wording};
 
 /// Width of the search field, in ui points.
 const SEARCH_WIDTH: f32 = 200.0;
@@ -98,15 +97,14 @@ fn copies(ui: &mut Ui, tags: &TagsState, commands: &mut Vec<Command>) {
         let (left, right) = table.nodes(row);
         left.or(right)
     });
-    for (text, what) in [
-        ("Copy value", chosen.map(|node| node.value.text.clone())),
-        ("Copy tag", chosen.map(|node| node.tag.to_string())),
-    ] {
-        let button = ui.add_enabled(what.is_some(), Button::new(text));
-        if let (true, Some(what)) = (button.clicked(), what) {
-            commands.push(Command::Copy(what));
+    let mut way = |text: &str, what: fn(&Node) -> String| {
+        let button = ui.add_enabled(chosen.is_some(), Button::new(text));
+        if let (true, Some(node)) = (button.clicked(), chosen) {
+            commands.push(Command::Copy(what(node)));
         }
-    }
+    };
+    way("Copy value", |node| node.value.text.clone());
+    way("Copy tag", |node| node.tag.to_string());
     let all = ui.add_enabled(table.is_some(), Button::new("Copy all"));
     let all = all.on_hover_text("Copy all tags as text; they name the patient");
     if let (true, Some(table)) = (all.clicked(), table) {
@@ -116,12 +114,6 @@ fn copies(ui: &mut Ui, tags: &TagsState, commands: &mut Vec<Command>) {
 
 /// How many lines there are, how many differ, and where the file breaks.
 fn heading(ui: &mut Ui, tags: &TagsState, table: &Table) {
-    let name = |path: &Path| {
-        path.file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned()
-    };
     let lines = table.compared.pairs.len();
     let mut text = if tags.rows.len() == lines {
         format!("{lines} lines")
@@ -130,7 +122,7 @@ fn heading(ui: &mut Ui, tags: &TagsState, table: &Table) {
     };
     match (&table.right, &tags.pinned) {
         (Some(other), _) => {
-            let (one, other) = (name(&table.left.file), name(&other.file));
+            let (one, other) = (wording::name_of(&table.left.file), wording::name_of(&other.file));
             text = format!("{text}, {} differ: {one} beside {other}", table.compared.differences);
         }
         (None, Some(_)) => text = format!("{text}. Choose another picture to compare it with this one."),

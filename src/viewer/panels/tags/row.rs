@@ -35,8 +35,8 @@ pub(super) fn ui(ui: &mut Ui, state: &ViewerState, table: &Table, line: usize, c
     mark(ui, rect, used, pair);
     texts(ui, rect, node, pair, holds.then_some(is_folded));
     values_ui(ui, rect, &values, table.right.is_some());
-    let label = label(node, &values, used, pair.differs);
-    response.widget_info(|| WidgetInfo::selected(Role::TreeItem, true, state.tags.chosen == Some(line), &label));
+    let label = || label(node, &values, used, pair.differs);
+    response.widget_info(|| WidgetInfo::selected(Role::TreeItem, true, state.tags.chosen == Some(line), label()));
     let response = response.on_hover_ui(|ui| {
         ui.set_max_width(520.0);
         ui.label(hover(node, &values, used));
