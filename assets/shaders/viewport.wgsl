@@ -1,6 +1,7 @@
-// The picture and what lies on it, in one pass: stored values through the greyscale pipeline of DICOM PS3.3 C.11,
-// then what the file's shutter hides, the activation map, the lung fill, the lung contour and the file's overlay planes.
-// Positions are in image pixels.
+// The picture and what lies on it, in two passes. One draws a layer when what lies there changes: what the file's shutter
+// hides, the activation map, the lung fill, the lung contour and the file's overlay planes, as a colour and the share of
+// the picture that is left under it. The other draws every frame: stored values through the greyscale pipeline of DICOM
+// PS3.3 C.11, and the layer over them. Positions are in image pixels.
 
 struct View {
     // Image pixels per physical pixel, along the image's x and y (xy).
@@ -8,24 +9,33 @@ struct View {
     // Image x, and y, of a physical position: factors of its x and y (xy), and what is added (z).
     image_x: vec4<f32>,
     image_y: vec4<f32>,
-    // Columns, rows, level to read, what a texel is.
+    // Columns, rows, level to read, 1 to exchange black and white.
     picture: vec4<u32>,
-    // VOI: sample at the centre, slope per sample, sign of the slope, smooth (1) or pixels as they are (0).
+    // VOI: sample at the centre, slope per sample, sign of the slope.
     voi: vec4<f32>,
-    // VOI mode, 1 to exchange black and white, 1 for an sRGB target, 1 if there are overlays.
-    modes: vec4<u32>,
     // Fill alpha, contour alpha, half the contour's width in image pixels (x, y).
     mask: vec4<f32>,
-    // Opacity, threshold, row of the colour map, 1 to draw it.
+    // Opacity, threshold, row of the colour map.
     map: vec4<f32>,
     right_lung: vec4<f32>,
     left_lung: vec4<f32>,
     other_lung: vec4<f32>,
-    // Colour, 1 to draw them.
     planes: vec4<f32>,
-    // Colour in place of what is hidden, 1 to hide it.
+    // In place of what is hidden.
     shutter: vec4<f32>,
 }
+
+// What a frame needs: a pipeline is made of no more. A software renderer runs every branch for every fragment and
+// throws away what is not taken. Keep in sync with `Variant` in render/pipelines.rs.
+override TEXEL: u32 = 0u;
+override VOI: u32 = 0u;
+override SMOOTH: bool = false;
+override LAYERED: bool = false;
+override SRGB_TARGET: bool = false;
+override MAP: bool = false;
+override MASK: bool = false;
+override PLANES: bool = false;
+override SHUTTER: bool = false;
 
 // Keep in sync with `VoiMode` in render/uniforms.rs.
 const LINEAR: u32 = 0u;
@@ -50,6 +60,8 @@ const REAL: u32 = 2u;
 @group(0) @binding(5) var colour_maps: texture_2d<f32>;
 // What the file draws: bit 0 overlay planes, in levels as of the picture; bit 1 hidden by a shutter, in the first.
 @group(0) @binding(6) var graphics: texture_2d<u32>;
+// As large as the target: what is added to the picture's colour (rgb), and the picture's share (a).
+@group(1) @binding(0) var layer: texture_2d<f32>;
 
 @vertex
 fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
@@ -59,9 +71,9 @@ fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
 }
 
 fn display_of(sample: u32) -> f32 {
-    let value = select(f32(sample), bitcast<f32>(sample), view.picture.w == REAL);
+    let value = select(f32(sample), bitcast<f32>(sample), TEXEL == REAL);
     let distance = (value - view.voi.x) * view.voi.y;
-    switch view.modes.x {
+    switch VOI {
         case LINEAR: { return clamp(distance + 0.5, 0.0, 1.0); }
         case STEP: { return select(0.0, 1.0, (value - view.voi.x) * view.voi.z > 0.0); }
         case SIGMOID: { return 1.0 / (1.0 + exp(-4.0 * distance)); }
@@ -75,7 +87,7 @@ fn colour_of(texel: vec2<i32>) -> vec3<f32> {
     let level = i32(view.picture.z);
     let last = max(vec2<i32>(view.picture.xy >> vec2<u32>(view.picture.z)), vec2<i32>(1)) - 1;
     let sample = textureLoad(samples, clamp(texel, vec2<i32>(0), last), level);
-    if view.picture.w == COLOUR {
+    if TEXEL == COLOUR {
         return vec3<f32>(sample.rgb) / 255.0;
     }
     return vec3<f32>(display_of(sample.r));
@@ -85,7 +97,7 @@ fn colour_of(texel: vec2<i32>) -> vec3<f32> {
 // the neighbours.
 fn picture_at(position: vec2<f32>) -> vec3<f32> {
     let scaled = position / f32(1u << view.picture.z);
-    if view.voi.w == 0.0 {
+    if !SMOOTH {
         return colour_of(vec2<i32>(floor(scaled)));
     }
     let corner = floor(scaled - 0.5);
@@ -112,22 +124,27 @@ fn lung_colour(label: u32) -> vec3<f32> {
     }
 }
 
-fn with_map(under: vec3<f32>, position: vec2<f32>) -> vec3<f32> {
+// A layer with a colour over all of it.
+fn covered(under: vec4<f32>, colour: vec3<f32>, alpha: f32) -> vec4<f32> {
+    return vec4<f32>(mix(under.rgb, colour, alpha), under.a * (1.0 - alpha));
+}
+
+fn with_map(under: vec4<f32>, position: vec2<f32>) -> vec4<f32> {
     let share = f32(textureLoad(shares, vec2<i32>(floor(position)), 0).r) / 65535.0;
     if share <= 0.0 || share < view.map.y {
         return under;
     }
     let colour = textureLoad(colour_maps, vec2<i32>(i32(share * 255.0 + 0.5), i32(view.map.z)), 0).rgb;
-    return mix(under, colour, view.map.x * sqrt(share));
+    return covered(under, colour, view.map.x * sqrt(share));
 }
 
 // The contour runs along the edges of the mask's pixels: a fragment belongs to it if any of eight points on a
 // circle of half its width has another label.
-fn with_mask(under: vec3<f32>, position: vec2<f32>) -> vec3<f32> {
+fn with_mask(under: vec4<f32>, position: vec2<f32>) -> vec4<f32> {
     let own = label_at(position);
     var colour = under;
     if own != 0u {
-        colour = mix(under, lung_colour(own), view.mask.x);
+        colour = covered(under, lung_colour(own), view.mask.x);
     }
     var others = 0.0;
     var neighbour = own;
@@ -140,7 +157,7 @@ fn with_mask(under: vec3<f32>, position: vec2<f32>) -> vec3<f32> {
         }
     }
     if others > 0.0 {
-        colour = mix(colour, lung_colour(neighbour), view.mask.y * min(others * 0.5, 1.0));
+        colour = covered(colour, lung_colour(neighbour), view.mask.y * min(others * 0.5, 1.0));
     }
     return colour;
 }
@@ -178,31 +195,51 @@ fn linear_from_gamma(gamma: vec3<f32>) -> vec3<f32> {
     return select(high, low, gamma <= vec3<f32>(0.04045));
 }
 
+fn position_of(px: vec2<f32>) -> vec2<f32> {
+    return vec2<f32>(dot(px, view.image_x.xy) + view.image_x.z, dot(px, view.image_y.xy) + view.image_y.z);
+}
+
+fn is_beside_picture(position: vec2<f32>) -> bool {
+    return any(position < vec2<f32>(0.0)) || any(position >= vec2<f32>(view.picture.xy));
+}
+
 @fragment
-fn fragment(@builtin(position) px: vec4<f32>) -> @location(0) vec4<f32> {
-    let position = vec2<f32>(dot(px.xy, view.image_x.xy) + view.image_x.z, dot(px.xy, view.image_y.xy) + view.image_y.z);
-    if any(position < vec2<f32>(0.0)) || any(position >= vec2<f32>(view.picture.xy)) {
+fn layer_fragment(@builtin(position) px: vec4<f32>) -> @location(0) vec4<f32> {
+    let position = position_of(px.xy);
+    var colour = vec4<f32>(0.0, 0.0, 0.0, 1.0);
+    if is_beside_picture(position) {
+        return colour;
+    }
+    if SHUTTER && is_hidden(position) {
+        colour = vec4<f32>(view.shutter.rgb, 0.0);
+    }
+    if MAP {
+        colour = with_map(colour, position);
+    }
+    if MASK {
+        colour = with_mask(colour, position);
+    }
+    if PLANES && has_plane(position) {
+        colour = vec4<f32>(view.planes.rgb, 0.0);
+    }
+    return colour;
+}
+
+@fragment
+fn picture_fragment(@builtin(position) px: vec4<f32>) -> @location(0) vec4<f32> {
+    let position = position_of(px.xy);
+    if is_beside_picture(position) {
         return vec4<f32>(0.0, 0.0, 0.0, 1.0);
     }
     var colour = picture_at(position);
-    if view.modes.y == 1u {
+    if view.picture.w == 1u {
         colour = 1.0 - colour;
     }
-    if view.shutter.w == 1.0 && is_hidden(position) {
-        colour = view.shutter.rgb;
+    if LAYERED {
+        let over = textureLoad(layer, vec2<i32>(px.xy), 0);
+        colour = colour * over.a + over.rgb;
     }
-    if view.modes.w == 1u {
-        if view.map.w == 1.0 {
-            colour = with_map(colour, position);
-        }
-        if view.mask.y > 0.0 {
-            colour = with_mask(colour, position);
-        }
-    }
-    if view.planes.w == 1.0 && has_plane(position) {
-        colour = view.planes.rgb;
-    }
-    if view.modes.z == 1u {
+    if SRGB_TARGET {
         colour = linear_from_gamma(colour);
     }
     return vec4<f32>(colour, 1.0);

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use egui::{self, CentralPanel, Context, Panel, Ui};
 
@@ -24,6 +24,7 @@ use super::state::{Dialog, ViewerState, Workspace};
 use super::studies::StudiesCommand;
 use super::studies::thumbnails::Thumbnails;
 use super::theme;
+use super::trace::Trace;
 use super::train::TrainCommand;
 use super::train::launcher::Launcher;
 use super::worker::{Loader, LoaderEvent, PictureCache, Wake};
@@ -37,17 +38,8 @@ pub struct ViewerApp {
     trace: Option<Trace>,
 }
 
-/// Prints how long pictures take to reach the screen, for measurements.
-struct Trace {
-    selected: Instant,
-    current: Option<usize>,
-    drawn: bool,
-}
-
 /// Height of the tag viewer until it is dragged, in ui points.
 const TAGS_HEIGHT: f32 = 300.0;
-/// Environment variable that turns on [`Trace`].
-const TRACE_VARIABLE: &str = "RECOVNET_TRACE";
 
 impl ViewerApp {
     /// Builds the window's content and opens `paths`; what lasts is in `kept`.
@@ -83,11 +75,6 @@ impl ViewerApp {
             ctx,
             largest_side: canvas.as_ref().map_or(u32::MAX, Canvas::largest_side),
         };
-        let trace = std::env::var_os(TRACE_VARIABLE).map(|_| Trace {
-            selected: Instant::now(),
-            current: None,
-            drawn: false,
-        });
         // A window without pictures shows the studies of the last one.
         let load = StudiesCommand::Load(paths.is_empty());
         let commands = vec![Command::Studies(load), Command::Open(paths)];
@@ -98,7 +85,7 @@ impl ViewerApp {
             services,
             canvas,
             commands,
-            trace,
+            trace: Trace::asked(),
         })
     }
 
@@ -240,37 +227,6 @@ impl ViewerApp {
             empty::drop_hint(ui);
         }
     }
-
-    fn trace(&mut self) {
-        let Some(trace) = &mut self.trace else { return };
-        if trace.current != self.state.list.current {
-            *trace = Trace {
-                selected: Instant::now(),
-                current: self.state.list.current,
-                drawn: false,
-            };
-        }
-        if let (Some(shown), false) = (&self.state.shown, trace.drawn) {
-            trace.drawn = true;
-            let radiograph = &shown.picture.radiograph;
-            let words = format!(
-                "{} x {}, read in {:?}",
-                radiograph.width, radiograph.height, shown.picture.decode
-            );
-            let selected = trace.selected;
-            let ctx = self.services.ctx.clone();
-            if let Some(canvas) = &self.canvas {
-                canvas.when_drawn(move || {
-                    eprintln!(
-                        "recovnet trace: {words}, drawn {:?} after it was chosen",
-                        selected.elapsed()
-                    );
-                });
-            }
-            // The answer comes with the next submission.
-            ctx.request_repaint_after(Duration::from_millis(1));
-        }
-    }
 }
 
 /// Whether the processor draws the window, for want of a graphics processor.
@@ -296,7 +252,9 @@ impl eframe::App for ViewerApp {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.zones(ui);
         self.dialogs(ui);
-        self.trace();
+        if let Some(trace) = &mut self.trace {
+            trace.frame(&self.state, self.canvas.as_ref(), ui.ctx());
+        }
         if !self.commands.is_empty() {
             // Applied by `logic` of the next frame.
             ui.ctx().request_repaint();

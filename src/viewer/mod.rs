@@ -24,6 +24,7 @@ pub mod studies;
 pub mod tags;
 pub mod theme;
 pub mod tools;
+mod trace;
 pub mod train;
 pub mod turn;
 pub mod viewport;

@@ -76,7 +76,6 @@ fn overlay() -> (Frame, Findings) {
         overlays: None,
         planes: false,
         shutter: None,
-        srgb_target: false,
     };
     let overlay = Arc::new(OverlayPixels::new(Arc::new(findings.clone())));
     (
@@ -226,4 +225,31 @@ fn nothing_is_drawn_over_the_bare_picture() {
                 .all(|pixel| pixel.0 == [0, 0, 0, 255])
         );
     }
+}
+
+#[test]
+fn window_level_leaves_what_lies_on_the_picture_as_it_was_drawn() {
+    let Some(mut stage) = Stage::new() else { return };
+    let (frame, _) = overlay();
+    let mut frame = with(&frame, 1.0, OverlaySettings::default());
+    let first = stage.draw(&frame, SCREEN);
+    let layers = stage.uploads().layers;
+    assert_eq!(layers, 1);
+    if let Some(view) = &mut frame.view {
+        // The black picture becomes grey.
+        view.voi.center = -64.0;
+    }
+    let brighter = stage.draw(&frame, SCREEN);
+    assert_eq!(stage.uploads().layers, layers, "another window redraws no layer");
+    assert_ne!(first, brighter);
+    stage.draw(&with(&frame, 1.5, OverlaySettings::default()), SCREEN);
+    assert_eq!(stage.uploads().layers, layers + 1, "another zoom redraws it");
+    let faint = OverlaySettings {
+        opacity: 0.1,
+        ..OverlaySettings::default()
+    };
+    stage.draw(&with(&frame, 1.5, faint), SCREEN);
+    assert_eq!(stage.uploads().layers, layers + 2, "so do other settings");
+    stage.draw(&with(&frame, 1.5, faint), [SCREEN[0] + 1, SCREEN[1]]);
+    assert_eq!(stage.uploads().layers, layers + 3, "and another size of the window");
 }

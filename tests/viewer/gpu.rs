@@ -55,7 +55,6 @@ impl Stage {
 
     /// Draws a frame into a picture of this size, RGBA.
     pub fn draw(&mut self, frame: &Frame, size: [u32; 2]) -> image::RgbaImage {
-        self.renderer.prepare(self.device, self.queue, frame);
         let target = self.device.create_texture(&wgpu::TextureDescriptor {
             label: None,
             size: extent(size),
@@ -70,6 +69,8 @@ impl Stage {
         let mut encoder = self
             .device
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.renderer
+            .prepare(self.device, self.queue, &mut encoder, frame, size);
         {
             let attachment = wgpu::RenderPassColorAttachment {
                 view: &view,
@@ -84,7 +85,7 @@ impl Stage {
                 color_attachments: &[Some(attachment)],
                 ..wgpu::RenderPassDescriptor::default()
             });
-            self.renderer.draw(&mut pass);
+            self.renderer.draw(&mut pass, [0, 0, size[0], size[1]]);
         }
         self.read(encoder, &target, size)
     }

@@ -44,7 +44,6 @@ pub fn frame(radiograph: &Radiograph, voi: &VoiTransform) -> Frame {
         overlays: None,
         planes: false,
         shutter: None,
-        srgb_target: false,
     };
     Frame {
         picture: Some(picture),

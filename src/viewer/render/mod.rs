@@ -1,7 +1,9 @@
-//! The picture on the GPU: 16-bit textures, window/level in the fragment shader, overlays in the same pass.
+//! The picture on the GPU: 16-bit textures, window/level in the fragment shader, what lies on it in a layer.
 //! [`Canvas`] hands each frame to the renderer that lives in egui's callback resources.
 
-mod pipeline;
+mod layer;
+mod pipelines;
+mod renderer;
 mod textures;
 mod uniforms;
 
@@ -16,7 +18,7 @@ use crate::imaging::{ModalityLut, Radiograph, VoiTransform};
 use super::overlays::OverlaySettings;
 use super::state::{Shown, ViewerState};
 
-pub use pipeline::{Frame, Uploads, ViewportRenderer};
+pub use renderer::{Frame, Uploads, ViewportRenderer};
 pub use uniforms::{FrameView, SampleVoi, Texel, VoiMode};
 
 /// The window's side of the renderer: sets what the next frame shows.
@@ -150,7 +152,6 @@ fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettin
         shutter: graphics
             .and_then(|graphics| graphics.shutter)
             .filter(|_| state.graphics.shutter),
-        srgb_target: false,
     }
 }
 
@@ -159,29 +160,37 @@ fn lock(frame: &Mutex<Frame>) -> MutexGuard<'_, Frame> {
     frame.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Left, top, right and bottom of what may be drawn on.
+fn clip(info: &egui::PaintCallbackInfo) -> [u32; 4] {
+    let clip = info.clip_rect_in_pixels();
+    let [left, top, width, height] =
+        [clip.left_px, clip.top_px, clip.width_px, clip.height_px].map(|side| side.max(0).cast_unsigned());
+    [left, top, left + width, top + height]
+}
+
 impl CallbackTrait for ViewportCallback {
     fn prepare(
         &self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
-        _screen: &ScreenDescriptor,
-        _encoder: &mut wgpu::CommandEncoder,
+        screen: &ScreenDescriptor,
+        encoder: &mut wgpu::CommandEncoder,
         resources: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
         if let Some(renderer) = resources.get_mut::<ViewportRenderer>() {
-            renderer.prepare(device, queue, &lock(&self.frame));
+            renderer.prepare(device, queue, encoder, &lock(&self.frame), screen.size_in_pixels);
         }
         Vec::new()
     }
 
     fn paint(
         &self,
-        _info: egui::PaintCallbackInfo,
+        info: egui::PaintCallbackInfo,
         pass: &mut wgpu::RenderPass<'static>,
         resources: &CallbackResources,
     ) {
         if let Some(renderer) = resources.get::<ViewportRenderer>() {
-            renderer.draw(pass);
+            renderer.draw(pass, clip(&info));
         }
     }
 }

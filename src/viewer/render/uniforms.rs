@@ -1,21 +1,22 @@
 //! The few numbers that change from frame to frame, laid out for the shader. Window/level lives here and nowhere
 //! else on the GPU: dragging it uploads these words, never the picture.
 
+use super::pipelines::Variant;
 use crate::imaging::{ModalityLut, Polarity, VoiLutFunction, VoiTransform, Window};
 use crate::viewer::overlays::OverlaySettings;
 use crate::viewer::picture::Levels;
 use crate::viewer::theme;
 use crate::viewer::viewport::ImageTransform;
 
-/// Words of the uniform block: thirteen vectors of four.
-pub const WORDS: usize = 52;
+/// Words of the uniform block: twelve vectors of four.
+pub const WORDS: usize = 48;
 
 /// From this zoom on (physical pixels per image pixel) the picture's pixels are shown as they are; below it,
 /// neighbours are blended. At 1:1 both are the same, because the picture lies on whole screen pixels.
 pub const PIXELS_FROM: f64 = 4.0;
 
 /// How the shader turns a sample into a display value. Keep in sync with the constants in viewport.wgsl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VoiMode {
     /// Straight line between black and white.
     Linear = 0,
@@ -78,7 +79,7 @@ impl SampleVoi {
 }
 
 /// What a texel of the picture's texture is. Keep in sync with the constants in viewport.wgsl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Texel {
     /// An integer sample.
     Integer = 0,
@@ -120,8 +121,6 @@ pub struct FrameView {
     pub planes: bool,
     /// Red, green and blue (0 to 1) in place of what the file's shutter hides, if it is to.
     pub shutter: Option<[f32; 3]>,
-    /// The target wants linear values.
-    pub srgb_target: bool,
 }
 
 impl FrameView {
@@ -135,6 +134,37 @@ impl FrameView {
         let zoom = self.transform.px_per_image[0].min(self.transform.px_per_image[1]);
         let halvings = (1.0 / zoom).log2().floor().max(0.0) as u32;
         halvings.min(self.levels - 1)
+    }
+
+    /// Left, top, right and bottom of the picture on the screen, in whole physical pixels that hold it all.
+    pub(super) fn area(&self) -> [f64; 4] {
+        let [left, top] = self.transform.origin_px;
+        let [width, height] = self.transform.size_px();
+        [left.floor(), top.floor(), (left + width).ceil(), (top + height).ceil()]
+    }
+
+    /// What the shader must be made of to draw the picture.
+    pub(super) fn picture_variant(&self) -> Variant {
+        let [zoom_x, zoom_y] = self.transform.px_per_image;
+        Variant::Picture {
+            texel: self.texel,
+            voi: self.voi.mode,
+            smooth: zoom_x.max(zoom_y) < PIXELS_FROM,
+            layered: self.layer_variant().is_some(),
+        }
+    }
+
+    /// What the shader must be made of to draw what lies on the picture, if anything does.
+    pub(super) fn layer_variant(&self) -> Option<Variant> {
+        let map = self.overlays.is_some_and(|settings| settings.map);
+        let mask = self.overlays.is_some_and(|settings| settings.mask);
+        let (planes, shutter) = (self.planes, self.shutter.is_some());
+        (map || mask || planes || shutter).then_some(Variant::Layer {
+            map,
+            mask,
+            planes,
+            shutter,
+        })
     }
 
     /// Image x and y of a physical position as factors of its x and y and what is added.
@@ -151,38 +181,23 @@ impl FrameView {
     pub fn words(&self) -> [u32; WORDS] {
         let [zoom_x, zoom_y] = self.transform.px_per_image;
         let [along_x, along_y] = self.image_from_px();
-        let smooth = zoom_x.max(zoom_y) < PIXELS_FROM;
         let settings = self.overlays.unwrap_or_default();
         let half_width = f64::from(theme::CONTOUR_WIDTH) / 2.0 * self.transform.pixels_per_point;
         let floats = |values: [f64; 4]| values.map(|value| (value as f32).to_bits());
-        let flag = u32::from;
-        let mask_alpha = |alpha: f32| if settings.mask { f64::from(alpha) } else { 0.0 };
-        let lung = |colour| {
+        let [red, green, blue] = self.shutter.unwrap_or_default();
+        let opaque = |colour| {
             let [r, g, b, _] = theme::components(colour);
             [r, g, b, 1.0].map(f32::to_bits)
         };
-        let flagged =
-            |colour: &[f32], on: bool| [colour[0], colour[1], colour[2], f32::from(u8::from(on))].map(f32::to_bits);
         let vectors = [
             floats([1.0 / zoom_x, 1.0 / zoom_y, 0.0, 0.0]),
             floats(along_x),
             floats(along_y),
-            [self.size[0], self.size[1], self.level(), self.texel as u32],
+            [self.size[0], self.size[1], self.level(), u32::from(self.inverted)],
+            floats([self.voi.center, self.voi.slope, self.voi.slope.signum(), 0.0]),
             floats([
-                self.voi.center,
-                self.voi.slope,
-                self.voi.slope.signum(),
-                f64::from(u8::from(smooth)),
-            ]),
-            [
-                self.voi.mode as u32,
-                flag(self.inverted),
-                flag(self.srgb_target),
-                flag(self.overlays.is_some()),
-            ],
-            floats([
-                mask_alpha(theme::FILL_ALPHA),
-                mask_alpha(theme::CONTOUR_ALPHA),
+                f64::from(theme::FILL_ALPHA),
+                f64::from(theme::CONTOUR_ALPHA),
                 half_width / zoom_x,
                 half_width / zoom_y,
             ]),
@@ -190,13 +205,13 @@ impl FrameView {
                 f64::from(settings.opacity),
                 f64::from(settings.threshold),
                 f64::from(settings.colours as u32),
-                f64::from(u8::from(settings.map)),
+                0.0,
             ]),
-            lung(theme::RIGHT_LUNG),
-            lung(theme::LEFT_LUNG),
-            lung(theme::MERGED_LUNG),
-            flagged(&theme::components(theme::OVERLAY_PLANE), self.planes),
-            flagged(&self.shutter.unwrap_or_default(), self.shutter.is_some()),
+            opaque(theme::RIGHT_LUNG),
+            opaque(theme::LEFT_LUNG),
+            opaque(theme::MERGED_LUNG),
+            opaque(theme::OVERLAY_PLANE),
+            [red, green, blue, 0.0].map(f32::to_bits),
         ];
         let mut words = [0; WORDS];
         words.copy_from_slice(vectors.as_flattened());

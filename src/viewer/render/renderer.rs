@@ -1,9 +1,11 @@
-//! The viewport's pipeline: built once, kept between frames. Knows no egui.
+//! The viewport's renderer: textures, layer and pipelines, kept between frames. Knows no egui.
 
 use std::sync::Arc;
 
 use eframe::wgpu;
 
+use super::layer::Layer;
+use super::pipelines::{Pipelines, Variant};
 use super::textures;
 use super::uniforms::{FrameView, WORDS};
 use crate::viewer::overlays::OverlayPixels;
@@ -22,7 +24,7 @@ pub struct Frame {
     pub view: Option<FrameView>,
 }
 
-/// How often textures were filled; window/level must leave it alone.
+/// How often textures were filled; window/level must leave them alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Uploads {
     /// Pictures.
@@ -31,18 +33,22 @@ pub struct Uploads {
     pub tables: u32,
     /// Overlays.
     pub overlays: u32,
+    /// What lies on the picture, as it is on the screen.
+    pub layers: u32,
 }
 
-/// Pipeline and textures of the viewport.
+/// Draws the viewport.
 pub struct ViewportRenderer {
-    pipeline: wgpu::RenderPipeline,
+    pipelines: Pipelines,
+    layer: Layer,
+    /// The one of the frame to draw, and where the picture lies.
+    next: Option<(Variant, [f64; 4])>,
     layout: wgpu::BindGroupLayout,
     uniforms: wgpu::Buffer,
     textures: Textures,
     bind_group: Option<wgpu::BindGroup>,
     shown: Frame,
     uploads: Uploads,
-    srgb_target: bool,
     largest_side: u32,
 }
 
@@ -56,7 +62,7 @@ struct Textures {
 }
 
 impl ViewportRenderer {
-    /// Builds the pipeline for a target format.
+    /// A renderer for a target format.
     pub fn new(device: &wgpu::Device, queue: &wgpu::Queue, target: wgpu::TextureFormat) -> Self {
         let layout = bind_group_layout(device);
         let uniforms = device.create_buffer(&wgpu::BufferDescriptor {
@@ -74,24 +80,56 @@ impl ViewportRenderer {
             colour_maps: textures::colour_maps(device, queue),
             graphics: empty(wgpu::TextureFormat::R8Uint),
         };
+        let layer = Layer::new(device);
         Self {
-            pipeline: pipeline(device, &layout, target),
+            pipelines: Pipelines::new(device, &layout, layer.layout(), target),
+            layer,
+            next: None,
             layout,
             uniforms,
             textures,
             bind_group: None,
             shown: Frame::default(),
             uploads: Uploads::default(),
-            srgb_target: target.is_srgb(),
             largest_side: device.limits().max_texture_dimension_2d,
         }
     }
 
-    /// Fills the textures that show something else than before, and writes the uniform block.
-    pub fn prepare(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, frame: &Frame) {
+    /// Fills the textures that show something else than before, writes the uniform block, and draws what lies on the
+    /// picture if that has changed. `size`: of the target, in physical pixels.
+    pub fn prepare(
+        &mut self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        encoder: &mut wgpu::CommandEncoder,
+        frame: &Frame,
+        size: [u32; 2],
+    ) {
         let (Some(picture), Some(view)) = (&frame.picture, &frame.view) else {
             return;
         };
+        self.fill(device, queue, frame, picture);
+        queue.write_buffer(&self.uniforms, 0, bytemuck::cast_slice(&view.words()));
+        if self.bind_group.is_none() {
+            self.bind_group = Some(bind(device, &self.layout, &self.uniforms, &self.textures));
+            self.layer.forget();
+        }
+        let area = view.area();
+        if let Some(variant) = view.layer_variant()
+            && self.layer.needs(device, view, size)
+        {
+            self.uploads.layers += 1;
+            let pipeline = self.pipelines.make(device, variant);
+            let mut pass = self.layer.pass(encoder);
+            pass.set_bind_group(0, &self.bind_group, &[]);
+            draw(&mut pass, pipeline, area, [0, 0, size[0], size[1]]);
+        }
+        let variant = view.picture_variant();
+        self.pipelines.make(device, variant);
+        self.next = Some((variant, area));
+    }
+
+    fn fill(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, frame: &Frame, picture: &Arc<Picture>) {
         if !is_same(self.shown.picture.as_ref(), Some(picture)) {
             self.textures.picture = textures::picture(device, queue, picture);
             // Without any, nothing reads what was there before.
@@ -119,22 +157,17 @@ impl ViewportRenderer {
             self.uploads.overlays += 1;
             self.bind_group = None;
         }
-        if self.bind_group.is_none() {
-            self.bind_group = Some(self.bind(device));
-        }
-        let view = FrameView {
-            srgb_target: self.srgb_target,
-            ..*view
-        };
-        queue.write_buffer(&self.uniforms, 0, bytemuck::cast_slice(&view.words()));
     }
 
-    /// Draws over the pass's viewport.
-    pub fn draw(&self, pass: &mut wgpu::RenderPass<'_>) {
-        let Some(bind_group) = &self.bind_group else { return };
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, bind_group, &[]);
-        pass.draw(0..3, 0..1);
+    /// Draws the picture over what the pass has; nothing beside it, and nothing beyond `clip`: left, top, right and
+    /// bottom in physical pixels of the target.
+    pub fn draw(&self, pass: &mut wgpu::RenderPass<'_>, clip: [u32; 4]) {
+        let Some((variant, area)) = self.next else { return };
+        if let (Some(bind_group), Some(pipeline)) = (&self.bind_group, self.pipelines.get(variant)) {
+            pass.set_bind_group(0, bind_group, &[]);
+            pass.set_bind_group(1, self.layer.bind_group(), &[]);
+            draw(pass, pipeline, area, clip);
+        }
     }
 
     /// How often textures were filled so far.
@@ -146,33 +179,51 @@ impl ViewportRenderer {
     pub fn largest_side(&self) -> u32 {
         self.largest_side
     }
+}
 
-    fn bind(&self, device: &wgpu::Device) -> wgpu::BindGroup {
-        let Textures {
-            picture,
-            table,
-            labels,
-            shares,
-            colour_maps,
-            graphics,
-        } = &self.textures;
-        let views = [picture, table, labels, shares, colour_maps, graphics]
-            .map(|texture| texture.create_view(&wgpu::TextureViewDescriptor::default()));
-        let uniforms = wgpu::BindGroupEntry {
-            binding: 0,
-            resource: self.uniforms.as_entire_binding(),
-        };
-        let textures = views.iter().zip(1..).map(|(view, binding)| wgpu::BindGroupEntry {
-            binding,
-            resource: wgpu::BindingResource::TextureView(view),
-        });
-        let entries: Vec<_> = std::iter::once(uniforms).chain(textures).collect();
-        device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("viewport"),
-            layout: &self.layout,
-            entries: &entries,
-        })
+/// Draws what lies within both `area` and `clip`: left, top, right and bottom in physical pixels.
+fn draw(pass: &mut wgpu::RenderPass<'_>, pipeline: &wgpu::RenderPipeline, area: [f64; 4], clip: [u32; 4]) {
+    // A negative or huge place ends at the edge of what can be said.
+    let area = area.map(|side| side as u32);
+    let [left, top] = [0, 1].map(|axis| area[axis].max(clip[axis]));
+    let [right, bottom] = [2, 3].map(|axis| area[axis].min(clip[axis]));
+    if left < right && top < bottom {
+        pass.set_scissor_rect(left, top, right - left, bottom - top);
+        pass.set_pipeline(pipeline);
+        pass.draw(0..3, 0..1);
     }
+}
+
+fn bind(
+    device: &wgpu::Device,
+    layout: &wgpu::BindGroupLayout,
+    uniforms: &wgpu::Buffer,
+    textures: &Textures,
+) -> wgpu::BindGroup {
+    let Textures {
+        picture,
+        table,
+        labels,
+        shares,
+        colour_maps,
+        graphics,
+    } = textures;
+    let views = [picture, table, labels, shares, colour_maps, graphics]
+        .map(|texture| texture.create_view(&wgpu::TextureViewDescriptor::default()));
+    let uniforms = wgpu::BindGroupEntry {
+        binding: 0,
+        resource: uniforms.as_entire_binding(),
+    };
+    let textures = views.iter().zip(1..).map(|(view, binding)| wgpu::BindGroupEntry {
+        binding,
+        resource: wgpu::BindingResource::TextureView(view),
+    });
+    let entries: Vec<_> = std::iter::once(uniforms).chain(textures).collect();
+    device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some("viewport"),
+        layout,
+        entries: &entries,
+    })
 }
 
 fn is_same<T: ?Sized>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
@@ -211,43 +262,5 @@ fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
             entry(5, texture(wgpu::TextureSampleType::Float { filterable: false })),
             entry(6, texture(integers)),
         ],
-    })
-}
-
-fn pipeline(
-    device: &wgpu::Device,
-    layout: &wgpu::BindGroupLayout,
-    target: wgpu::TextureFormat,
-) -> wgpu::RenderPipeline {
-    let module = device.create_shader_module(wgpu::include_wgsl!("../../../assets/shaders/viewport.wgsl"));
-    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some("viewport"),
-        bind_group_layouts: &[Some(layout)],
-        immediate_size: 0,
-    });
-    device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-        label: Some("viewport"),
-        layout: Some(&layout),
-        vertex: wgpu::VertexState {
-            module: &module,
-            entry_point: Some("vertex"),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            buffers: &[],
-        },
-        primitive: wgpu::PrimitiveState::default(),
-        depth_stencil: None,
-        multisample: wgpu::MultisampleState::default(),
-        fragment: Some(wgpu::FragmentState {
-            module: &module,
-            entry_point: Some("fragment"),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            targets: &[Some(wgpu::ColorTargetState {
-                format: target,
-                blend: None,
-                write_mask: wgpu::ColorWrites::ALL,
-            })],
-        }),
-        multiview_mask: None,
-        cache: None,
     })
 }
