@@ -8,8 +8,8 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use crate::deidentify::batch::{self, Batch, Sources};
-use crate::deidentify::report::{Report, Status};
-use crate::deidentify::{Dates, Key, Masking, Options, Region, Settings};
+use crate::deidentify::report::{Form, Report, Status};
+use crate::deidentify::{Dates, Key, KeyError, Masking, Options, Region, Settings};
 
 use super::check_data::{INTERRUPTED, cancel_on_ctrl_c};
 use super::{Usage, output};
@@ -160,18 +160,17 @@ pub fn run(args: &DeidentifyArgs) -> anyhow::Result<ExitCode> {
     let form = args.report.as_deref().map(form_of).transpose()?;
     let masking = args.masking()?;
     batch::kept_apart(&args.out, &[args.key.as_deref(), args.report.as_deref()])?;
-    let key = match &args.key {
-        Some(path) => Key::load_or_create(path)?,
-        None => Key::random()?,
-    };
     let Sources { files, notes } = batch::sources(&args.inputs, &args.out);
-    anyhow::ensure!(!files.is_empty(), "there is no file to work on");
+    if files.is_empty() {
+        notes.iter().for_each(|note| eprintln!("note: {note}"));
+        anyhow::bail!("there is no file to work on");
+    }
     let batch = Batch {
         files,
         out: args.out.clone(),
         settings: Settings {
             options: args.options(),
-            key,
+            key: key(args.key.as_deref())?,
             masking,
             old_values: args.old_values,
         },
@@ -180,17 +179,10 @@ pub fn run(args: &DeidentifyArgs) -> anyhow::Result<ExitCode> {
     let cancel = cancel_on_ctrl_c()?;
     let bar = output::progress_bar(batch.files.len());
     let mut report = batch::run(&batch, &|done, _| bar.set_position(done as u64), &cancel)?;
-    report.notes = notes;
     bar.finish_and_clear();
-    if let (Some(path), Some(form)) = (&args.report, form) {
-        let bytes = form(&report).map_err(anyhow::Error::msg)?;
-        output::write(path, &bytes)?;
-    }
-    if args.json {
-        let bytes = report.to_json().map_err(anyhow::Error::msg)?;
-        println!("{}", String::from_utf8(bytes).context("the report is no text")?);
-    }
-    say(&report, args.json);
+    report.notes = notes;
+    say(&report, args);
+    write(&report, args, form)?;
     let (_, _, failed) = report.counts();
     Ok(if report.cancelled {
         ExitCode::from(INTERRUPTED)
@@ -199,17 +191,28 @@ pub fn run(args: &DeidentifyArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-type Form = fn(&Report) -> Result<Vec<u8>, String>;
-
-fn form_of(path: &Path) -> Result<Form, Usage> {
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("json") => Ok(Report::to_json),
-        Some("csv") => Ok(Report::to_csv),
-        _ => Err(Usage(format!("{}: the name must end in .json or .csv", path.display()))),
-    }
+fn key(path: Option<&Path>) -> Result<Key, KeyError> {
+    path.map_or_else(Key::random, Key::load_or_create)
 }
 
-fn say(report: &Report, quiet: bool) {
+fn form_of(path: &Path) -> Result<Form, Usage> {
+    let fault = || Usage(format!("{}: the name must end in .json or .csv", path.display()));
+    Form::of(path).ok_or_else(fault)
+}
+
+fn write(report: &Report, args: &DeidentifyArgs, form: Option<Form>) -> anyhow::Result<()> {
+    if let (Some(path), Some(form)) = (&args.report, form) {
+        let bytes = report.to_bytes(form).map_err(anyhow::Error::msg)?;
+        output::write_private(path, &bytes)?;
+    }
+    if args.json {
+        let bytes = report.to_json().map_err(anyhow::Error::msg)?;
+        println!("{}", String::from_utf8(bytes).context("the report is no text")?);
+    }
+    Ok(())
+}
+
+fn say(report: &Report, args: &DeidentifyArgs) {
     for note in &report.notes {
         eprintln!("note: {note}");
     }
@@ -222,11 +225,16 @@ fn say(report: &Report, quiet: bool) {
             eprintln!("note: {source}: {warning}");
         }
     }
-    let (written, kept, failed) = report.counts();
-    if !quiet {
-        println!("{written} written, {kept} written before, {failed} failed");
+    if !args.json {
+        println!("{}", report.summary());
     }
     if report.cancelled {
-        eprintln!("recovnet: cancelled; --resume goes on, with the same --key");
+        eprintln!(
+            "recovnet: cancelled; {}",
+            match args.key {
+                Some(_) => "--resume goes on, with the same --key",
+                None => "without --key, there is no going on: begin anew in an empty folder",
+            }
+        );
     }
 }

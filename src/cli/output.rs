@@ -20,6 +20,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     atomic_file::write(path, bytes).with_context(|| cannot_write(path))
 }
 
+/// The same, readable by its owner alone.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    make_folder(path)?;
+    atomic_file::write_private(path, bytes).with_context(|| cannot_write(path))
+}
+
 fn cannot_write(path: &Path) -> String {
     format!("{}: cannot be written", path.display())
 }

@@ -2,7 +2,8 @@
 //! and an error of one does not keep the others.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -17,6 +18,8 @@ use crate::imaging::{self, Walked};
 
 /// Largest file that is read.
 const MOST_BYTES: u64 = 1 << 30;
+
+const TOO_LARGE: &str = "the file is larger than 1 GiB, more than this program opens";
 
 /// Files beyond this are not treated beside each other.
 const LARGE_BYTES: u64 = 64 << 20;
@@ -49,6 +52,9 @@ pub enum Error {
     /// The key or the report would go out with the files.
     #[error("{0}: this leads back to the patients; put it outside the folder that is written into")]
     Inside(PathBuf),
+    /// Another batch writes into it at this moment.
+    #[error("{0}: another de-identification is writing into this folder; wait for its end, or choose another folder")]
+    InUse(PathBuf),
 }
 
 /// What arguments name.
@@ -60,9 +66,9 @@ pub struct Sources {
     pub notes: Vec<String>,
 }
 
-/// Files that arguments name, folders walked, without those below `out`.
+/// Files that arguments name, folders walked: without those below `out`, whose files are given away, and without the
+/// DICOMDIR of a folder, which is no object of a patient.
 pub fn sources(arguments: &[PathBuf], out: &Path) -> Sources {
-    let out = resolved(out);
     let mut sources = Sources::default();
     for argument in arguments {
         if !argument.is_dir() {
@@ -79,11 +85,32 @@ pub fn sources(arguments: &[PathBuf], out: &Path) -> Sources {
             let note = format!("{name}: only its first {} files were taken.", wording(files.len()));
             sources.notes.push(note);
         }
-        let inside = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|path| path.starts_with(&out));
-        sources.files.extend(files.into_iter().filter(|path| !inside(path)));
+        let (directories, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| is_dicomdir(path));
+        let passed = |path: PathBuf| {
+            let name = path.display();
+            format!("{name}: this lists patients and was passed over; make a new one of the files that are written.")
+        };
+        sources.notes.extend(directories.into_iter().map(passed));
+        sources.files.extend(files);
     }
-    sources.files = distinct(&sources.files);
+    let out = resolved(out);
+    let files = distinct(std::mem::take(&mut sources.files));
+    let (inside, outside): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, place)| place.starts_with(&out));
+    // Those of an earlier batch are no surprise.
+    if !inside.is_empty() && !out.join(super::journal::NAME).exists() {
+        sources.notes.push(format!(
+            "What lies in the folder that is written into was passed over (files: {}): choose a folder of its own.",
+            wording(inside.len())
+        ));
+    }
+    sources.files = outside.into_iter().map(|(path, _)| path).collect();
     sources
+}
+
+/// Whether a file has the name that a DICOMDIR has (PS3.10 8.6).
+fn is_dicomdir(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.eq_ignore_ascii_case("DICOMDIR"))
 }
 
 /// A number with its thousands apart.
@@ -94,11 +121,14 @@ fn wording(number: usize) -> String {
     }
 }
 
-/// Each file once, by whatever name or link it is named.
-fn distinct(files: &[PathBuf]) -> Vec<PathBuf> {
+/// Each file once, by whatever name or link it is named, with its place without links.
+fn distinct(files: Vec<PathBuf>) -> Vec<(PathBuf, PathBuf)> {
     let mut seen = HashSet::new();
-    let is_new = |path: &&PathBuf| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| (*path).clone()));
-    files.iter().filter(is_new).cloned().collect()
+    let placed = files.into_iter().map(|path| {
+        let place = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        (path, place)
+    });
+    placed.filter(|(_, place)| seen.insert(place.clone())).collect()
 }
 
 /// Refuses a key or a report in the folder that is written into, whose files are given away.
@@ -138,7 +168,14 @@ fn resolved(path: &Path) -> PathBuf {
 /// In a sentence.
 pub fn read(source: &Path) -> Result<Vec<u8>, String> {
     checked(source)?;
-    fs::read(source).map_err(|error| format!("cannot be read: {error}"))
+    let mut bytes = Vec::new();
+    // It may have grown since it was looked at.
+    let read = File::open(source).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(TOO_LARGE.to_owned());
+    }
+    Ok(bytes)
 }
 
 fn checked(source: &Path) -> Result<fs::Metadata, String> {
@@ -147,9 +184,37 @@ fn checked(source: &Path) -> Result<fs::Metadata, String> {
         return Err("this is a folder, a pipe or a device, not a file".to_owned());
     }
     if metadata.len() > MOST_BYTES {
-        return Err("the file is larger than 1 GiB, more than this program opens".to_owned());
+        return Err(TOO_LARGE.to_owned());
     }
     Ok(metadata)
+}
+
+/// A file to be treated, looked at once.
+struct Source {
+    path: PathBuf,
+    /// Without links.
+    place: PathBuf,
+    /// What the file system says of it, or why it cannot be treated.
+    metadata: Result<fs::Metadata, String>,
+}
+
+impl Source {
+    fn is_large(&self) -> bool {
+        self.metadata
+            .as_ref()
+            .is_ok_and(|metadata| metadata.len() > LARGE_BYTES)
+    }
+}
+
+fn looked_at(files: &[PathBuf]) -> Vec<Source> {
+    let files = distinct(files.to_vec()).into_par_iter();
+    files
+        .map(|(path, place)| Source {
+            metadata: checked(&path),
+            path,
+            place,
+        })
+        .collect()
 }
 
 /// What files of a batch share while they are treated.
@@ -157,6 +222,8 @@ fn checked(source: &Path) -> Result<fs::Metadata, String> {
 /// No two of its locks are held at once.
 struct Shared<'b> {
     batch: &'b Batch,
+    /// Version and settings, as far as they decide what is written.
+    settings: String,
     journal: Mutex<Journal>,
     /// Which source has which name in the output folder.
     names: Mutex<HashMap<String, PathBuf>>,
@@ -167,29 +234,17 @@ struct Shared<'b> {
 ///
 /// # Errors
 /// If the folder cannot be written into, or holds files of an earlier batch and `resume` is not set or its key was
-/// another one.
+/// another one, or another batch is writing into it.
 pub fn run(batch: &Batch, progress: &(dyn Fn(usize, usize) + Sync), cancel: &AtomicBool) -> Result<Report, Error> {
-    let failed = |error| Error::Folder(batch.out.clone(), error);
-    fs::create_dir_all(&batch.out).map_err(failed)?;
-    if !batch.resume && batch.out.join(super::journal::NAME).exists() {
-        return Err(Error::NotEmpty(batch.out.clone()));
-    }
-    let journal = Journal::open(&batch.out, &batch.settings.key).map_err(|fault| match fault {
-        Fault::Unreadable(error) => failed(error),
-        Fault::OtherKey => Error::OtherKey(batch.out.clone()),
-    })?;
-    let shared = Shared {
-        batch,
-        journal: Mutex::new(journal),
-        names: Mutex::new(HashMap::new()),
-    };
-    let sources = distinct(&batch.files);
+    let shared = Shared::open(batch)?;
+    let sources = looked_at(&batch.files);
     if batch.resume {
+        remove_unfinished(&batch.out);
         shared.reserve(&sources);
     }
     let done = AtomicUsize::new(0);
     let total = sources.len();
-    let treat = |&(place, source): &(usize, &PathBuf)| {
+    let treat = |&(place, source): &(usize, &Source)| {
         if cancel.load(Ordering::Relaxed) {
             return None;
         }
@@ -197,8 +252,7 @@ pub fn run(batch: &Batch, progress: &(dyn Fn(usize, usize) + Sync), cancel: &Ato
         progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
         Some((place, report))
     };
-    let is_large = |source: &PathBuf| fs::metadata(source).is_ok_and(|metadata| metadata.len() > LARGE_BYTES);
-    let (large, small): (Vec<_>, Vec<_>) = sources.iter().enumerate().partition(|(_, source)| is_large(source));
+    let (large, small): (Vec<_>, Vec<_>) = sources.iter().enumerate().partition(|(_, source)| source.is_large());
     let mut files: Vec<(usize, FileReport)> = small.par_iter().filter_map(treat).collect();
     // One at a time: together, they may be more than there is memory.
     files.extend(large.iter().filter_map(treat));
@@ -209,10 +263,39 @@ pub fn run(batch: &Batch, progress: &(dyn Fn(usize, usize) + Sync), cancel: &Ato
     Ok(report)
 }
 
-impl Shared<'_> {
-    fn one(&self, source: &Path) -> FileReport {
+/// Takes away what a batch that was killed had not finished; the journal's lock says that no other is at work.
+fn remove_unfinished(out: &Path) {
+    let entries = fs::read_dir(out).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| atomic_file::is_unfinished(&entry.file_name())) {
+        // One that stays is of no use, and does no harm.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
+impl<'b> Shared<'b> {
+    fn open(batch: &'b Batch) -> Result<Self, Error> {
+        let failed = |error| Error::Folder(batch.out.clone(), error);
+        fs::create_dir_all(&batch.out).map_err(failed)?;
+        if !batch.resume && batch.out.join(super::journal::NAME).exists() {
+            return Err(Error::NotEmpty(batch.out.clone()));
+        }
+        let journal = Journal::open(&batch.out, &batch.settings.key).map_err(|fault| match fault {
+            Fault::Unreadable(error) => failed(error),
+            Fault::OtherKey => Error::OtherKey(batch.out.clone()),
+            Fault::InUse => Error::InUse(batch.out.clone()),
+        })?;
+        let Settings { options, masking, .. } = &batch.settings;
+        Ok(Self {
+            batch,
+            settings: format!("{} {options:?} {masking:?}", env!("CARGO_PKG_VERSION")),
+            journal: Mutex::new(journal),
+            names: Mutex::new(HashMap::new()),
+        })
+    }
+
+    fn one(&self, source: &Source) -> FileReport {
         let mut report = FileReport {
-            source: source.to_owned(),
+            source: source.path.clone(),
             status: Status::Written,
             output: None,
             changes: Vec::new(),
@@ -226,15 +309,14 @@ impl Shared<'_> {
         report
     }
 
-    fn treat(&self, source: &Path, report: &mut FileReport) -> Result<(), String> {
-        let metadata = checked(source)?;
-        let fingerprint = self.fingerprint(source, &metadata);
-        if let Some(file) = self.kept(&fingerprint, source) {
+    fn treat(&self, source: &Source, report: &mut FileReport) -> Result<(), String> {
+        let fingerprint = self.fingerprint(source)?;
+        if let Some(file) = self.kept(&fingerprint, &source.path) {
             report.status = Status::Kept;
             report.output = Some(file);
             return Ok(());
         }
-        let bytes = read(source)?;
+        let bytes = read(&source.path)?;
         let Deidentified {
             bytes,
             sop_instance_uid,
@@ -242,17 +324,18 @@ impl Shared<'_> {
             masked,
             detections,
             warnings,
-        } = deidentify(source, &bytes, &self.batch.settings)?;
+        } = deidentify(&source.path, &bytes, &self.batch.settings)?;
         let name = format!("{sop_instance_uid}.dcm");
-        self.claim(&name, source)?;
+        self.claim(&name, &source.path)?;
         let unwritable = |error: std::io::Error| format!("cannot be written: {error}");
-        atomic_file::write(&self.batch.out.join(&name), &bytes).map_err(unwritable)?;
         let entry = Entry {
             source: fingerprint,
             file: name.clone(),
             hash: blake3::hash(&bytes).to_hex().to_string(),
         };
+        // Before the file: what is killed in between is this batch's own, and not somebody else's file.
         self.journal.lock().add(entry).map_err(unwritable)?;
+        atomic_file::write(&self.batch.out.join(&name), &bytes).map_err(unwritable)?;
         report.output = Some(name);
         (report.changes, report.masked) = (changes, masked);
         (report.detections, report.warnings) = (detections, warnings);
@@ -260,11 +343,11 @@ impl Shared<'_> {
     }
 
     /// Takes for each source the name that it was written under before, so that no other takes it first.
-    fn reserve(&self, sources: &[PathBuf]) {
-        let known = |source: &PathBuf| {
-            let fingerprint = self.fingerprint(source, &fs::metadata(source).ok()?);
+    fn reserve(&self, sources: &[Source]) {
+        let known = |source: &Source| {
+            let fingerprint = self.fingerprint(source).ok()?;
             let entry = self.journal.lock().entry(&fingerprint).cloned()?;
-            Some((entry.file, source.clone()))
+            Some((entry.file, source.path.clone()))
         };
         let known: Vec<Option<(String, PathBuf)>> = sources.par_iter().map(known).collect();
         let mut names = self.names.lock();
@@ -305,23 +388,22 @@ impl Shared<'_> {
         Ok(())
     }
 
-    /// Tells a source as it is now, treated as it is to be, from every other.
-    fn fingerprint(&self, source: &Path, metadata: &fs::Metadata) -> String {
-        let place = fs::canonicalize(source).unwrap_or_else(|_| source.to_owned());
+    /// Tells a source as it was looked at, treated as it is to be, from every other.
+    ///
+    /// # Errors
+    /// If it is none that can be treated, in a sentence.
+    fn fingerprint(&self, source: &Source) -> Result<String, String> {
+        let metadata = source.metadata.as_ref().map_err(Clone::clone)?;
         let changed = metadata
             .modified()
             .ok()
             .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
             .map_or(0, |since| since.as_nanos());
-        let Settings {
-            options, masking, key, ..
-        } = &self.batch.settings;
-        let settings = format!("{} {options:?} {masking:?}", env!("CARGO_PKG_VERSION"));
-        key.fingerprint(&[
-            place.as_os_str().as_encoded_bytes(),
+        Ok(self.batch.settings.key.fingerprint(&[
+            source.place.as_os_str().as_encoded_bytes(),
             &metadata.len().to_le_bytes(),
             &changed.to_le_bytes(),
-            settings.as_bytes(),
-        ])
+            self.settings.as_bytes(),
+        ]))
     }
 }

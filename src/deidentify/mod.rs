@@ -140,9 +140,13 @@ pub fn deidentify(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Deid
     let original = ordered(file.elements()?)?;
     refuse(&original, &syntax)?;
     let mut warnings = Vec::new();
-    let looked = search::wanted(path, bytes, &original, &settings.masking, &mut warnings);
+    // Every frame is read of it, and is not to be inflated again for each.
+    let plain = syntax.is_deflated().then(|| plain(&original)).transpose()?;
+    let searched = plain.as_deref().unwrap_or(bytes);
+    let looked = search::wanted(path, searched, &original, &settings.masking, &mut warnings);
+    drop(plain);
     let Masks { regions, clean } = masks(&original, &syntax, &settings.masking, &looked, &mut warnings);
-    let words = survivors::naming_words(&original);
+    let words = survivors::naming_words(&original, !settings.options.retain_device_identity);
     warn(&original, &regions, &looked.detections, &mut warnings);
 
     let patient = settings.key.patient(&naming_parts(&original));
@@ -182,6 +186,16 @@ fn read(bytes: &[u8]) -> Result<DicomFile<'_>, String> {
             format!("this is no DICOM file: {cause}")
         }
     })
+}
+
+/// The file of a deflated data set, as it is without that.
+fn plain(nodes: &[Node]) -> Result<Vec<u8>, String> {
+    let syntax = Syntax::explicit_little_endian();
+    file_bytes(
+        &[Node::new((0x0002, 0x0010), *b"UI", syntax.uid.as_str())],
+        nodes,
+        &syntax,
+    )
 }
 
 /// Refuses what is no object of a patient, or could not be written again.
@@ -238,18 +252,25 @@ fn masks(
     let left = looked.detections.iter().filter(is_left).count();
     if left > 0 {
         warnings.push(format!(
-            "What looks like text stands outside the rectangles at {left} places."
+            "What looks like text stands outside the rectangles at {}.",
+            in_places(left)
         ));
     }
     let clean = looked.is_complete && left == 0;
     Masks { regions, clean }
 }
 
+fn in_places(number: usize) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} place{plural}")
+}
+
 fn warn_of_survivors(nodes: &[Node], words: &[Vec<u8>], warnings: &mut Vec<String>) {
     let places = survivors::survivors(nodes, words);
     if !places.is_empty() {
         warnings.push(format!(
-            "Words that name the patient still stand in {}: look at them before the file is released.",
+            "Words that name the patient, the staff or the device still stand in {}: look at them before the file is \
+             released.",
             places.join(", ")
         ));
     }
@@ -302,9 +323,9 @@ fn warn(nodes: &[Node], regions: &[Region], detections: &[Detection], warnings: 
     if regions.is_empty() && says(BURNED_IN_ANNOTATION) {
         warnings.push("The file says that its pixels carry annotations, and nothing was masked.".to_owned());
     } else if regions.is_empty() && !detections.is_empty() {
-        let number = detections.len();
+        let places = in_places(detections.len());
         warnings.push(format!(
-            "What looks like text stands in the pixels at {number} places, and nothing was masked."
+            "What looks like text stands in the pixels at {places}, and nothing was masked."
         ));
     }
     if says(RECOGNIZABLE_VISUAL_FEATURES) {

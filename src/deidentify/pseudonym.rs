@@ -134,10 +134,18 @@ impl Key {
 /// What stands for a patient in every file of theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patient {
-    /// Patient ID and name.
+    /// Patient ID.
     pub pseudonym: String,
     /// Days by which dates move, below 0.
     pub shift_days: i64,
+}
+
+impl Patient {
+    /// Patient's Name: the pseudonym as family name, with the delimiter behind it that tells it from the one component
+    /// of names before there were delimiters (PS3.5 6.2.1).
+    pub fn name(&self) -> String {
+        format!("{}^", self.pseudonym)
+    }
 }
 
 fn create_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

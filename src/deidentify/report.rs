@@ -1,7 +1,7 @@
 //! What was changed, for who has to answer for it: JSON, or a CSV line a change. Without values of the patient unless
 //! they were asked for; but it says which file became which, so it stays with the originals.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -60,6 +60,28 @@ pub struct Report {
     pub files: Vec<FileReport>,
 }
 
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One JSON object.
+    Json,
+    /// A CSV line a change.
+    Csv,
+}
+
+impl Form {
+    /// The form that a file's name ends in, in whatever case; `None` for every other ending, and where a name is nothing
+    /// but one.
+    pub fn of(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+        match ending.as_str() {
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+}
+
 impl Report {
     /// An empty report.
     pub fn new(options: Options, masking: Masking) -> Self {
@@ -82,6 +104,23 @@ impl Report {
             count(|status| *status == Status::Kept),
             count(|status| matches!(status, Status::Failed(_))),
         )
+    }
+
+    /// These numbers in words.
+    pub fn summary(&self) -> String {
+        let (written, kept, failed) = self.counts();
+        format!("{written} written, {kept} written before, {failed} failed")
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// As [`Report::to_json`] and [`Report::to_csv`].
+    pub fn to_bytes(&self, form: Form) -> Result<Vec<u8>, String> {
+        match form {
+            Form::Json => self.to_json(),
+            Form::Csv => self.to_csv(),
+        }
     }
 
     /// As JSON.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::options::{Dates, Options};
-use super::profile::{self, Action};
+use super::profile::{self, Action, Row};
 use super::pseudonym::{Key, Patient};
 use super::registered::{is_coding_scheme, is_standard, is_uid};
 use super::value::{bytes_of, capped_age, dummy, is_text};
@@ -16,6 +16,14 @@ const PATIENT_AGE: (u16, u16) = (0x0010, 0x1010);
 const TRIAL_SUBJECT_ID: (u16, u16) = (0x0012, 0x0040);
 const CODING_SCHEME_DESIGNATOR: (u16, u16) = (0x0008, 0x0102);
 const CODING_SCHEME_UIDS: [(u16, u16); 3] = [(0x0008, 0x010c), (0x0008, 0x010d), (0x0008, 0x0117)];
+/// Type 1 where they stand at all (PS3.3 C.11.10), although the table removes them: dummies are as good.
+const PRESENTATION_CREATION: [(u16, u16); 2] = [(0x0070, 0x0082), (0x0070, 0x0083)];
+/// Without items, it is allowed in the requests of a report alone (PS3.3 C.17.2).
+const REFERENCED_STUDY_SEQUENCE: (u16, u16) = (0x0008, 0x1110);
+const REFERENCED_REQUEST_SEQUENCE: &str = "(0040,A370)[";
+/// Who gave an ID that is removed or emptied, as Issuer of Patient ID (0010,0021) says it: accession number, patient ID,
+/// orders. The table does not name them, and no class requires them.
+const ISSUERS: [(u16, u16); 4] = [(0x0008, 0x0051), (0x0010, 0x0024), (0x0040, 0x0026), (0x0040, 0x0027)];
 /// Characters of an old value that a report shows.
 const SHOWN: usize = 64;
 
@@ -180,20 +188,40 @@ impl<'s> Rewriter<'s> {
             return Action::Keep;
         }
         if let Some(row) = profile::row(tag) {
-            return row.action(&self.options, self.classic_image);
+            return self.listed_action(tag, row);
+        }
+        if ISSUERS.contains(&tag) {
+            return Action::Remove;
         }
         if tag.0 & 0xff00 == 0x6000 {
             return graphics::overlay_action(tag, &self.options);
         }
-        let Some(known) = dictionary_vr(tag) else {
+        self.other_action(node, mode)
+    }
+
+    /// Of an attribute that has a row in the table.
+    fn listed_action(&self, tag: (u16, u16), row: &Row) -> Action {
+        let is_in_request = self.path.contains(REFERENCED_REQUEST_SEQUENCE);
+        match row.action(&self.options, self.classic_image) {
+            Action::Remove if PRESENTATION_CREATION.contains(&tag) => Action::Replace,
+            Action::Empty if tag == REFERENCED_STUDY_SEQUENCE && !is_in_request => Action::Remove,
+            action => action,
+        }
+    }
+
+    /// Of an attribute that has none: by its VR.
+    fn other_action(&self, node: &Node, mode: Mode) -> Action {
+        let Some(known) = dictionary_vr(node.tag) else {
             return Action::Remove;
         };
         let vr = if node.vr == *b"UN" { known } else { node.vr };
         match (&vr, mode) {
             (b"PN", _) => Action::Empty,
-            (b"DA" | b"DT", _) => match self.options.dates {
+            (b"DA" | b"DT" | b"TM", _) => match self.options.dates {
                 Dates::Keep => Action::Keep,
                 Dates::Shift => Action::Clean,
+                // It may be of Type 1 where an image of the classic kind has none.
+                Dates::Remove if !self.classic_image => Action::Replace,
                 Dates::Remove => Action::Empty,
             },
             (b"UI", _) if self.is_foreign_uid(node) => Action::NewUid,
@@ -212,7 +240,11 @@ impl<'s> Rewriter<'s> {
     }
 
     fn pseudonym(&mut self, node: &Node) -> Node<'static> {
-        let new = Node::new(node.tag, node.vr, self.patient.pseudonym.as_bytes());
+        let value = match &effective_vr(node) {
+            b"PN" => self.patient.name(),
+            _ => self.patient.pseudonym.clone(),
+        };
+        let new = made(node, value);
         self.note(node.tag, Outcome::Replaced, Some(node), Some(&new));
         new
     }
@@ -260,7 +292,6 @@ impl<'s> Rewriter<'s> {
 
     /// A dummy: of a sequence, its first item with dummies for its texts.
     fn replace<'a>(&mut self, node: Node<'a>) -> Node<'a> {
-        let vr = effective_vr(&node);
         match node.value {
             Value::Items(mut items) => {
                 items.truncate(1);
@@ -272,7 +303,7 @@ impl<'s> Rewriter<'s> {
             }
             Value::Bytes(ref bytes) if bytes.is_empty() => node,
             Value::Bytes(ref bytes) => {
-                let new = Node::new(node.tag, node.vr, dummy(vr, bytes.len()));
+                let new = made(&node, dummy(effective_vr(&node), bytes.len()));
                 self.note(node.tag, Outcome::Replaced, Some(&node), Some(&new));
                 new
             }
@@ -295,7 +326,7 @@ impl<'s> Rewriter<'s> {
         if uids == text {
             return node;
         }
-        let new = Node::new(node.tag, node.vr, uids);
+        let new = made(&node, uids);
         self.note(node.tag, Outcome::NewUid, Some(&node), Some(&new));
         new
     }
@@ -344,7 +375,7 @@ impl<'s> Rewriter<'s> {
         if changed == text {
             return Some(node);
         }
-        let new = Node::new(node.tag, node.vr, bytes_of(&changed));
+        let new = made(&node, bytes_of(&changed));
         self.note(node.tag, outcome, Some(&node), Some(&new));
         Some(new)
     }
@@ -371,6 +402,19 @@ fn effective_vr(node: &Node) -> [u8; 2] {
     }
     let row = profile::row(node.tag).map(|row| row.vr);
     dictionary_vr(node.tag).or(row).unwrap_or(node.vr)
+}
+
+/// The element with another value, and with the VR that the standard gives its tag: the file may say UN of what it does
+/// not know, whose padding is another one.
+fn made(node: &Node, value: impl Into<Vec<u8>>) -> Node<'static> {
+    let value = value.into();
+    // Most VRs have a length of 16 bits, UN has not.
+    let vr = if value.len() > usize::from(u16::MAX) {
+        node.vr
+    } else {
+        effective_vr(node)
+    };
+    Node::new(node.tag, vr, value)
 }
 
 /// Whether all values are UIDs; an empty element holds nothing else.

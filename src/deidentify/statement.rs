@@ -1,6 +1,7 @@
 //! What a file that was treated says of itself: that identities are gone, by which method, and who wrote it.
 
 use super::options::Options;
+use super::pseudonym::Patient;
 use super::registered::is_uid;
 use super::rewrite::{Outcome, Rewriter};
 use super::value::{bytes_of, set};
@@ -26,7 +27,7 @@ const IMPLEMENTATION_UID: &str = "2.25.236433032694844263635611156694327275744";
 /// Puts into a data set what was done to it (PS3.15 E.1.1), beside what earlier treatment said; `clean`: its pixels hold
 /// no text any more.
 pub(super) fn say(nodes: &mut Vec<Node>, rewriter: &mut Rewriter, instance: &str, clean: bool) {
-    for node in sentences(rewriter.options, &rewriter.patient.pseudonym, instance, clean) {
+    for node in sentences(rewriter.options, rewriter.patient, instance, clean) {
         let tag = node.tag;
         let Some(old) = nodes.iter().find(|other| other.tag == tag) else {
             rewriter.note(tag, Outcome::Added, None, Some(&node));
@@ -45,7 +46,7 @@ pub(super) fn say(nodes: &mut Vec<Node>, rewriter: &mut Rewriter, instance: &str
     }
 }
 
-fn sentences(options: Options, pseudonym: &str, instance: &str, clean: bool) -> Vec<Node<'static>> {
+fn sentences(options: Options, patient: &Patient, instance: &str, clean: bool) -> Vec<Node<'static>> {
     let mut method = format!(
         "ReCovNet Viewer {}: PS3.15 {} Basic Profile",
         env!("CARGO_PKG_VERSION"),
@@ -64,8 +65,8 @@ fn sentences(options: Options, pseudonym: &str, instance: &str, clean: bool) -> 
     });
     let mut nodes = vec![
         Node::new(SOP_INSTANCE_UID, *b"UI", instance),
-        Node::new(PATIENT_NAME, *b"PN", pseudonym),
-        Node::new(PATIENT_ID, *b"LO", pseudonym),
+        Node::new(PATIENT_NAME, *b"PN", patient.name()),
+        Node::new(PATIENT_ID, *b"LO", patient.pseudonym.as_str()),
         Node::new(PATIENT_IDENTITY_REMOVED, *b"CS", "YES"),
         Node::new(DEIDENTIFICATION_METHOD, *b"LO", method),
         Node::sequence(DEIDENTIFICATION_METHOD_CODES, codes.collect()),

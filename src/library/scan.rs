@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use rayon::prelude::*;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use walkdir::{DirEntry, WalkDir};
 
 use super::store::{self, Found, NEVER, Scope, Writer, bytes_of, path_of};
@@ -242,20 +242,6 @@ impl Library {
             transaction.execute("UPDATE roots SET complete = 1 WHERE path = ?", params![bytes_of(root)])?;
             Ok(gone.len())
         })
-    }
-
-    /// Whether a root was looked through to its end.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn is_complete(&self, root: &Path) -> Result<bool, Error> {
-        let complete = self.connection.query_row(
-            "SELECT complete FROM roots WHERE path = ?",
-            params![bytes_of(root)],
-            |row| row.get(0),
-        );
-        let complete = complete.optional().map_err(|cause| self.failed(cause))?;
-        Ok(complete.unwrap_or(false))
     }
 }
 

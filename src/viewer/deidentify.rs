@@ -6,8 +6,8 @@ use super::errands::{Errand, Pending};
 use super::picture::PictureKey;
 use super::state::ViewerState;
 use crate::atomic_file;
-use crate::deidentify::batch::{self, Batch};
-use crate::deidentify::report::Report;
+use crate::deidentify::batch::{self, Batch, Sources};
+use crate::deidentify::report::{self, Report};
 use crate::deidentify::{Change, Detection, Key, Masking, Options, Region, Settings, deidentify};
 
 /// What becomes of text in the pixels.
@@ -157,12 +157,12 @@ pub fn rectangles_from(state: &ViewerState) -> Option<&PictureKey> {
 /// Why the form cannot be carried out, in a sentence.
 pub fn problem(state: &ViewerState) -> Option<&'static str> {
     let DeidentifyState { form, .. } = &state.deidentify;
-    let report = form.report_file.trim();
+    let report_file = form.report_file.trim();
     if form.out.trim().is_empty() {
         Some("Name a folder to write into.")
     } else if form.resume && form.key_file.trim().is_empty() {
         Some("Going on needs the key file of the files that are there.")
-    } else if !(report.is_empty() || [".json", ".csv"].iter().any(|ending| report.ends_with(ending))) {
+    } else if !report_file.is_empty() && report::Form::of(Path::new(report_file)).is_none() {
         Some("The report's name must end in .json or .csv.")
     } else if form.text == TextInPixels::Rectangles && state.deidentify.regions().is_empty() {
         Some("No rectangle is chosen: look for text, or draw one.")
@@ -205,15 +205,17 @@ pub fn asked(state: &ViewerState) -> Asked {
 pub fn run(asked: Asked, errand: &Errand<'_>) -> Result<Report, String> {
     let Asked { form, files, masking } = asked;
     let named = |path: &str| (!path.trim().is_empty()).then(|| PathBuf::from(path.trim()));
-    let (key_file, report_file) = (named(&form.key_file), named(&form.report_file));
-    batch::kept_apart(
-        Path::new(form.out.trim()),
-        &[key_file.as_deref(), report_file.as_deref()],
-    )
-    .map_err(|error| error.to_string())?;
+    let (out, report_file) = (PathBuf::from(form.out.trim()), named(&form.report_file));
+    let key_file = named(&form.key_file);
+    let apart = batch::kept_apart(&out, &[key_file.as_deref(), report_file.as_deref()]);
+    apart.map_err(|error| error.to_string())?;
+    let Sources { files, notes } = batch::sources(&files, &out);
+    if files.is_empty() {
+        return Err(format!("There is no file to work on. {}", notes.join(" ")));
+    }
     let batch = Batch {
         files,
-        out: PathBuf::from(form.out.trim()),
+        out,
         settings: Settings {
             options: form.options,
             key: key(form.key_file.trim())?,
@@ -223,14 +225,11 @@ pub fn run(asked: Asked, errand: &Errand<'_>) -> Result<Report, String> {
         resume: form.resume,
     };
     let progress = |done, total| errand.progress(done, total);
-    let report = batch::run(&batch, &progress, errand.cancel()).map_err(|error| error.to_string())?;
+    let mut report = batch::run(&batch, &progress, errand.cancel()).map_err(|error| error.to_string())?;
+    report.notes = notes;
     if let Some(path) = report_file {
-        let bytes = if path.extension().is_some_and(|ending| ending == "csv") {
-            report.to_csv()
-        } else {
-            report.to_json()
-        };
-        let written = atomic_file::write(&path, &bytes?);
+        let form = report::Form::of(&path).ok_or("the report's name must end in .json or .csv")?;
+        let written = atomic_file::write_private(&path, &report.to_bytes(form)?);
         written.map_err(|error| format!("{}: the report cannot be written: {error}", path.display()))?;
     }
     Ok(report)

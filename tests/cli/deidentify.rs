@@ -138,3 +138,28 @@ fn key_and_report_are_refused_in_the_folder_that_is_written_into() {
     }
     assert!(!folder.path().join("out").exists());
 }
+
+#[test]
+fn originals_are_not_mixed_with_what_is_given_away_and_a_report_is_the_owners() {
+    let folder = tempfile::tempdir().unwrap();
+    sources(folder.path());
+    for input in ["in", "in/PHANTOM_0.dcm"] {
+        let output = run(folder.path(), &["deidentify", input, "--out", "in", "--key", "key"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("a folder of its own"), "{}", stderr(&output));
+    }
+    assert!(!folder.path().join("key").exists());
+    let report = folder.path().join("REPORT.JSON");
+    let output = run(
+        folder.path(),
+        &["deidentify", "in", "--out", "out", "--report", "REPORT.JSON"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&report).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    assert_eq!(report["files"].as_array().unwrap().len(), 2);
+}

@@ -1,30 +1,13 @@
 //! `recovnet index`: counts, a second look, JSON, identity only when it is asked for.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
-use dicom_core::VR;
-use dicom_dictionary_std::tags;
-
-use crate::fixture::Dicom;
+use crate::study_files::{instance_of, write_settled};
 use crate::{lines, run, stderr, stdout};
 
 fn put(folder: &Path, name: &str, patient: &str, series: &str) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let dicom = Dicom::new()
-        .text(tags::PATIENT_NAME, VR::PN, patient)
-        .text(tags::PATIENT_ID, VR::LO, patient)
-        .text(tags::STUDY_INSTANCE_UID, VR::UI, &format!("{series}.0"))
-        .text(tags::SERIES_INSTANCE_UID, VR::UI, series);
-    std::fs::write(&path, dicom.bytes()).unwrap();
-    settle(&path);
-}
-
-/// Written an hour ago: what was written just now is read again.
-fn settle(path: &Path) {
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_hours(1)).unwrap();
+    let dicom = instance_of([patient; 2], &format!("{series}.0"), series);
+    write_settled(&folder.join(name), &dicom.bytes());
 }
 
 fn studies() -> tempfile::TempDir {
@@ -88,8 +71,7 @@ fn json_says_the_same_and_lists_when_asked() {
 fn unreadable_files_are_counted_and_end_in_1() {
     let folder = studies();
     let broken = folder.path().join("files/broken.dcm");
-    std::fs::write(&broken, "no picture").unwrap();
-    settle(&broken);
+    write_settled(&broken, b"no picture");
     let output = run(folder.path(), &ARGUMENTS);
     assert_eq!(output.status.code(), Some(1));
     let text = stdout(&output);

@@ -22,6 +22,8 @@ mod inspect;
 mod misc;
 mod predict;
 mod runs;
+#[path = "../support/studies.rs"]
+mod study_files;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use recovnet::deidentify::batch::{self, Batch, kept_apart, sources};
-use recovnet::deidentify::report::{Report, Status};
+use recovnet::deidentify::batch::{self, Batch, Error, kept_apart, sources};
+use recovnet::deidentify::report::{Form, Report, Status};
 use recovnet::deidentify::{Key, Options};
 
 use crate::fixture::{IDENTITIES, file, holds, identified, settings, text};
@@ -223,4 +223,75 @@ fn a_file_that_is_named_twice_is_one_source_and_what_is_passed_over_is_said() {
         assert_eq!(found.notes.len(), 1);
         assert!(found.notes[0].contains("1 files or folders"), "{:?}", found.notes);
     }
+}
+
+#[test]
+fn a_folder_is_written_into_by_one_batch_at_a_time() {
+    let (input, out) = (folder_of(2), tempfile::tempdir().unwrap());
+    let batch = batch_of(input.path(), out.path(), false);
+    let other = batch_of(input.path(), out.path(), true);
+    let (send, receive) = mpsc::channel();
+    // Once a file is written, the folder is this batch's until it ends.
+    let progress = move |_, _| {
+        let refused = batch::run(&other, &|_, _| {}, &AtomicBool::new(false));
+        send.send(matches!(refused, Err(Error::InUse(_)))).unwrap();
+    };
+    let report = batch::run(&batch, &progress, &AtomicBool::new(false)).unwrap();
+    drop(progress);
+    assert_eq!(report.counts(), (2, 0, 0));
+    assert_eq!(receive.into_iter().collect::<Vec<_>>(), [true, true]);
+    assert_eq!(run(&batch_of(input.path(), out.path(), true)).counts(), (0, 2, 0));
+}
+
+#[test]
+fn what_a_killed_batch_left_is_taken_away_and_written_again() {
+    let (input, out) = (folder_of(2), tempfile::tempdir().unwrap());
+    run(&batch_of(input.path(), out.path(), false));
+    let files = written(out.path());
+    // Killed while it wrote: the name is in the journal, the file under a temporary one.
+    let unfinished = out.path().join(".recovnet-a1B2c3");
+    fs::rename(&files[0], &unfinished).unwrap();
+    fs::write(out.path().join("mine.txt"), b"mine").unwrap();
+    assert_eq!(run(&batch_of(input.path(), out.path(), true)).counts(), (1, 1, 0));
+    assert!(!unfinished.exists() && out.path().join("mine.txt").exists());
+    assert_eq!(written(out.path()), files);
+}
+
+#[test]
+fn a_directory_of_a_medium_and_what_lies_in_the_folder_written_into_are_passed_over() {
+    let input = folder_of(2);
+    let directory = file(&[text((0x0004, 0x1130), b"CS", "ROOT")]);
+    fs::write(input.path().join("DICOMDIR"), &directory).unwrap();
+    let out = input.path().join("out");
+    let found = sources(&[input.path().to_owned()], &out);
+    assert_eq!(found.files.len(), 2);
+    assert_eq!(found.notes.len(), 1, "{:?}", found.notes);
+    assert!(found.notes[0].contains("lists patients"));
+    // Named alone, it is refused with the reason.
+    let found = sources(&[input.path().join("DICOMDIR")], &out);
+    assert_eq!((found.files.len(), found.notes.len()), (1, 0));
+    // Originals beside what is given away: neither a folder nor a file is taken from there.
+    for argument in [input.path().to_owned(), input.path().join("Mustermann_0.dcm")] {
+        let found = sources(&[argument], input.path());
+        assert_eq!(found.files, Vec::<PathBuf>::new());
+        assert!(
+            found.notes.iter().any(|note| note.contains("a folder of its own")),
+            "{:?}",
+            found.notes
+        );
+    }
+}
+
+#[test]
+fn the_form_of_a_report_is_the_ending_of_its_name() {
+    let form = |name: &str| Form::of(name.as_ref());
+    assert_eq!(form("a/report.json"), Some(Form::Json));
+    assert_eq!(form("REPORT.CSV"), Some(Form::Csv));
+    for name in ["report", "report.txt", ".json", "a/.csv", "json", ""] {
+        assert_eq!(form(name), None, "{name}");
+    }
+    let report = Report::new(Options::default(), recovnet::deidentify::Masking::Warn);
+    assert_eq!(report.to_bytes(Form::Json), report.to_json());
+    assert_eq!(report.to_bytes(Form::Csv), report.to_csv());
+    assert_eq!(report.summary(), "0 written, 0 written before, 0 failed");
 }

@@ -146,6 +146,13 @@ pub fn identified(instance: u32) -> Vec<Node<'static>> {
     ]
 }
 
+/// Puts an element in its place by tag, instead of one that is there.
+pub fn put(nodes: &mut Vec<Node<'static>>, node: Node<'static>) {
+    nodes.retain(|other| other.tag != node.tag);
+    nodes.push(node);
+    nodes.sort_by_key(|node| node.tag);
+}
+
 /// A file of these elements, whose meta information names a machine as well.
 pub fn file(nodes: &[Node]) -> Vec<u8> {
     file_as(nodes, &Syntax::explicit_little_endian())

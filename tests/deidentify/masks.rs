@@ -4,7 +4,7 @@ use recovnet::deidentify::{Masking, Options, Region, deidentify};
 use recovnet::imaging::tree::{Node, Syntax};
 use recovnet::imaging::{self, Radiograph};
 
-use crate::fixture::{Read, file, identified, settings, text, us};
+use crate::fixture::{Read, file, identified, put, settings, text, us};
 
 fn masked(bytes: &[u8], regions: &[Region]) -> Vec<u8> {
     let mut settings = settings(Options::default());
@@ -30,12 +30,6 @@ fn stored(bytes: &[u8]) -> (Radiograph, Vec<i32>) {
     (radiograph, values)
 }
 
-fn set(nodes: &mut Vec<Node<'static>>, node: Node<'static>) {
-    nodes.retain(|other| other.tag != node.tag);
-    nodes.push(node);
-    nodes.sort_by_key(|node| node.tag);
-}
-
 #[test]
 fn native_grey_is_black_inside_and_the_same_outside() {
     for (photometric, shape, brightest) in [
@@ -44,8 +38,8 @@ fn native_grey_is_black_inside_and_the_same_outside() {
         ("MONOCHROME2", "INVERSE", true),
     ] {
         let mut nodes = identified(1);
-        set(&mut nodes, text((0x0028, 0x0004), b"CS", photometric));
-        set(&mut nodes, text((0x2050, 0x0020), b"CS", shape));
+        put(&mut nodes, text((0x0028, 0x0004), b"CS", photometric));
+        put(&mut nodes, text((0x2050, 0x0020), b"CS", shape));
         let original = file(&nodes);
         let bytes = masked(&original, &[REGION]);
         let (before, after) = (stored(&original).1, stored(&bytes).1);
@@ -73,13 +67,13 @@ fn native_grey_is_black_inside_and_the_same_outside() {
 #[test]
 fn signed_values_are_ordered_by_their_sign() {
     let mut nodes = identified(1);
-    set(&mut nodes, us((0x0028, 0x0101), 16));
-    set(&mut nodes, us((0x0028, 0x0102), 15));
-    set(&mut nodes, us((0x0028, 0x0103), 1));
+    put(&mut nodes, us((0x0028, 0x0101), 16));
+    put(&mut nodes, us((0x0028, 0x0102), 15));
+    put(&mut nodes, us((0x0028, 0x0103), 1));
     let pixels: Vec<u8> = (0..48_i16)
         .flat_map(|value| (value * 100 - 2000).to_le_bytes())
         .collect();
-    set(&mut nodes, Node::new((0x7fe0, 0x0010), *b"OW", pixels));
+    put(&mut nodes, Node::new((0x7fe0, 0x0010), *b"OW", pixels));
     let after = stored(&masked(&file(&nodes), &[REGION])).1;
     assert_eq!(after[8 + 2], -2000);
     assert_eq!(after[8 + 1], -2000 + 900);
@@ -98,7 +92,7 @@ fn every_frame_and_every_plane_is_masked() {
         us((0x0028, 0x0102), 7),
         Node::new((0x7fe0, 0x0010), *b"OB", [200; 2 * 3 * 48]),
     ] {
-        set(&mut nodes, node);
+        put(&mut nodes, node);
     }
     let pixels = Read::of(&masked(&file(&nodes), &[REGION])).pixels();
     for (index, &byte) in pixels.iter().enumerate() {
@@ -141,7 +135,7 @@ fn compressed_pixels_are_decoded_and_say_that_they_were_lossy() {
             us((0x0028, 0x0101), 8),
             us((0x0028, 0x0102), 7),
         ] {
-            set(&mut nodes, node);
+            put(&mut nodes, node);
         }
         nodes.retain(|node| node.tag.0 < 0x7fe0);
         let mut syntax = Syntax::explicit_little_endian();

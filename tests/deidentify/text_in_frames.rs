@@ -3,7 +3,7 @@
 use recovnet::deidentify::{Deidentified, Masking, Options, Region, deidentify};
 use recovnet::imaging::tree::Node;
 
-use crate::fixture::{Read, file, identified, settings, text, us};
+use crate::fixture::{Read, file, file_as, identified, put, settings, syntax, text, us};
 
 const COLUMNS: usize = 200;
 const ROWS: usize = 80;
@@ -23,7 +23,7 @@ fn frame(with_text: bool) -> Vec<u8> {
     frame
 }
 
-fn file_of(frames: usize, pixels: Vec<u8>) -> Vec<u8> {
+fn elements(frames: usize, pixels: Vec<u8>) -> Vec<Node<'static>> {
     let mut nodes = identified(1);
     for node in [
         text((0x0028, 0x0008), b"IS", &frames.to_string()),
@@ -34,11 +34,13 @@ fn file_of(frames: usize, pixels: Vec<u8>) -> Vec<u8> {
         us((0x0028, 0x0102), 7),
         Node::new((0x7fe0, 0x0010), *b"OB", pixels),
     ] {
-        nodes.retain(|other| other.tag != node.tag);
-        nodes.push(node);
+        put(&mut nodes, node);
     }
-    nodes.sort_by_key(|node| node.tag);
-    file(&nodes)
+    nodes
+}
+
+fn file_of(frames: usize, pixels: Vec<u8>) -> Vec<u8> {
+    file(&elements(frames, pixels))
 }
 
 fn treated(bytes: &[u8], masking: Masking) -> Deidentified {
@@ -129,4 +131,17 @@ fn text_outside_the_rectangles_is_said() {
     let whole = treated(&bytes, Masking::Regions(vec![region(70), region(146)]));
     assert!(says_clean(&whole));
     assert_eq!(whole.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn frames_of_a_deflated_file_are_searched_as_they_are_without_that() {
+    let nodes = elements(3, [frame(false), frame(true), frame(false)].concat());
+    let plain = treated(&file(&nodes), Masking::Auto);
+    let deflated = treated(&file_as(&nodes, &syntax("1.2.840.10008.1.2.1.99")), Masking::Auto);
+    assert_eq!(plain.masked.len(), 1);
+    assert_eq!((&deflated.masked, &deflated.warnings), (&plain.masked, &plain.warnings));
+    assert!(says_clean(&deflated));
+    let read = Read::of(&deflated.bytes);
+    assert!(read.syntax.is_deflated());
+    assert_eq!(read.pixels(), Read::of(&plain.bytes).pixels());
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use proptest::prelude::*;
+use recovnet::library::Library;
 
-use crate::{Case, four, index, instance, set_age, write};
+use crate::study_files::{set_age, write_settled};
+use crate::{Case, four, index, instance};
 
 #[test]
 fn a_folder_is_read_once_and_then_only_what_changed() {
@@ -110,11 +112,11 @@ fn a_cancelled_look_keeps_what_it_read_and_takes_nothing_out() {
     assert_eq!(most.into_inner(), 1999, "progress says how many there are to read");
     assert!((256..1999).contains(&summary.read), "{} were read", summary.read);
     assert_eq!(four(&case.counts()), [1, 1, 1, 2000], "nothing was taken out");
-    let root = case.source().canonicalize().unwrap();
-    assert!(!library.is_complete(&root).unwrap());
+    let is_complete = |library: &Library| library.roots().unwrap()[0].complete;
+    assert!(!is_complete(&library));
     let rest = index(&mut library, &case.source());
     assert_eq!((rest.read + summary.read, rest.gone), (1999, 1));
-    assert!(library.is_complete(&root).unwrap());
+    assert!(is_complete(&library));
 }
 
 #[test]
@@ -167,11 +169,11 @@ proptest! {
                 age -= 1;
                 let name = |file: u8| kept.path(&format!("{}/{file}", file % 3));
                 match change {
-                    Change::Write(file, patient, study) => write(&name(file), &instance(patient, study, 1, usize::from(file)).bytes()),
+                    Change::Write(file, patient, study) => write_settled(&name(file), &instance(patient, study, 1, usize::from(file)).bytes()),
                     Change::Picture(file) => {
                         let mut png = std::io::Cursor::new(Vec::new());
                         image::GrayImage::new(3, 2).write_to(&mut png, image::ImageFormat::Png).unwrap();
-                        write(&name(file), png.get_ref());
+                        write_settled(&name(file), png.get_ref());
                     }
                     Change::Remove(file) => drop(std::fs::remove_file(name(file))),
                 }
@@ -182,7 +184,7 @@ proptest! {
             kept.index();
         }
         let fresh = tempfile::tempdir().unwrap();
-        let mut library = recovnet::library::Library::open(&fresh.path().join("fresh.sqlite")).unwrap();
+        let mut library = Library::open(&fresh.path().join("fresh.sqlite")).unwrap();
         index(&mut library, &kept.source());
         prop_assert_eq!(summary(&kept.library()), summary(&library));
         prop_assert_eq!(kept.library().counts(None).unwrap(), library.counts(None).unwrap());
@@ -190,7 +192,7 @@ proptest! {
 }
 
 /// Files by patient and study, without numbers of the index.
-fn summary(library: &recovnet::library::Library) -> BTreeMap<(String, String, String), Vec<PathBuf>> {
+fn summary(library: &Library) -> BTreeMap<(String, String, String), Vec<PathBuf>> {
     let mut files = BTreeMap::new();
     for patient in library.catalogue(None).unwrap().patients {
         for study in patient.studies {

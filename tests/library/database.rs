@@ -201,7 +201,7 @@ fn thumbnails_are_kept_until_their_file_changes() {
             "of an instance that is gone, none is kept"
         );
     }
-    crate::set_age(&first.path, std::time::Duration::from_mins(1));
+    crate::study_files::set_age(&first.path, std::time::Duration::from_mins(1));
     index(&mut library, &case.source());
     let changed = first_instance(&library);
     assert_eq!(changed.id, first.id);

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use recovnet::imaging::dicomdir::{self, Directory};
 use recovnet::imaging::header::{self, Head};
 
-use crate::{Case, four, index, instance, write};
+use crate::study_files::write_settled;
+use crate::{Case, four, index, instance};
 
 /// A directory record: its neighbours by their place in the list.
 #[derive(Clone, Default)]
@@ -119,7 +120,7 @@ fn medium() -> Case {
 
 fn read(case: &Case, records: &[Record]) -> Directory {
     let path = case.path("DICOMDIR");
-    write(&path, &directory(records));
+    write_settled(&path, &directory(records));
     dicomdir::read(&path).unwrap()
 }
 
@@ -147,7 +148,7 @@ fn files_are_found_by_their_ids_capitals_or_not() {
 #[test]
 fn no_file_id_leads_out_of_the_folder() {
     let case = medium();
-    write(&case.folder.path().join("SECRET"), b"outside");
+    write_settled(&case.folder.path().join("SECRET"), b"outside");
     let listed = read(
         &case,
         &tree(&[
@@ -217,11 +218,11 @@ fn a_cut_directory_gives_what_stands_before_the_cut() {
     let case = medium();
     let bytes = directory(&tree(&["IMAGES\\IM0001", "IMAGES2\\IM0002"]));
     let path = case.path("DICOMDIR");
-    write(&path, &bytes[..bytes.len() - 10]);
+    write_settled(&path, &bytes[..bytes.len() - 10]);
     let listed = dicomdir::read(&path).unwrap();
     assert_eq!(names(&case, &listed.files), ["IMAGES/IM0001"]);
     assert!(listed.warnings[0].contains("broken at byte"), "{:?}", listed.warnings);
-    write(&path, b"no directory at all");
+    write_settled(&path, b"no directory at all");
     assert!(dicomdir::read(&path).is_err());
 }
 
@@ -230,7 +231,7 @@ fn an_index_of_a_directory_has_its_files_and_no_others() {
     let case = medium();
     case.put("IMAGES/STRAY", instance(7, 7, 7, 7));
     let path = case.path("DICOMDIR");
-    write(
+    write_settled(
         &path,
         &directory(&tree(&["IMAGES\\IM0001", "IMAGES2\\IM0002", "IMAGES\\LOST"])),
     );
@@ -251,7 +252,7 @@ fn a_directory_in_a_folder_that_is_indexed_has_its_own_files_alone() {
     let case = medium();
     case.put("IMAGES/STRAY", instance(7, 7, 7, 7));
     let path = case.path("DICOMDIR");
-    write(&path, &directory(&tree(&["IMAGES\\IM0001", "IMAGES2\\IM0002"])));
+    write_settled(&path, &directory(&tree(&["IMAGES\\IM0001", "IMAGES2\\IM0002"])));
     let mut library = case.library();
     index(&mut library, &case.source());
     index(&mut library, &path);

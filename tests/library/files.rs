@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Case, four, index, instance, write};
+use crate::study_files::write_settled;
+use crate::{Case, four, index, instance};
 
 #[test]
 fn pictures_lie_under_their_folder_without_a_patient() {
@@ -27,11 +28,11 @@ fn pictures_lie_under_their_folder_without_a_patient() {
 #[test]
 fn what_cannot_be_read_is_counted_by_its_reason() {
     let case = Case::with_studies();
-    write(&case.path("empty.dcm"), b"");
-    write(&case.path("text.dcm"), b"no picture at all");
-    write(&case.path("more.dcm"), b"no picture either");
-    write(&case.path("notes.txt"), b"notes");
-    write(&case.path(".hidden.dcm"), b"hidden");
+    write_settled(&case.path("empty.dcm"), b"");
+    write_settled(&case.path("text.dcm"), b"no picture at all");
+    write_settled(&case.path("more.dcm"), b"no picture either");
+    write_settled(&case.path("notes.txt"), b"notes");
+    write_settled(&case.path(".hidden.dcm"), b"hidden");
     let summary = case.index();
     assert_eq!(summary.files, 9);
     let counts = case.counts();
@@ -74,7 +75,7 @@ fn pipes_devices_loops_and_odd_names_neither_hang_nor_hide_anything() {
     symlink("..", case.path("a/loop")).unwrap();
     symlink("nowhere", case.path("dangling.dcm")).unwrap();
     let odd = case.source().join(std::ffi::OsStr::from_bytes(b"odd\xff\xfe.dcm"));
-    write(&odd, &instance(3, 5, 1, 1).bytes());
+    write_settled(&odd, &instance(3, 5, 1, 1).bytes());
     let begin = Instant::now();
     let summary = case.index();
     assert!(begin.elapsed() < Duration::from_secs(10));
@@ -185,9 +186,9 @@ fn a_picture_without_any_uid_has_its_folder_for_a_series() {
     let uid = bytes.windows(6).position(|six| six == b"\x08\0\x18\0UI").unwrap();
     let length = 8 + usize::from(u16::from_le_bytes([bytes[uid + 6], bytes[uid + 7]]));
     let without = [&bytes[start..uid], &bytes[uid + length..]].concat();
-    write(&case.path("a/1.dcm"), &without);
-    write(&case.path("a/2.dcm"), &without);
-    write(&case.path("b/1.dcm"), &without);
+    write_settled(&case.path("a/1.dcm"), &without);
+    write_settled(&case.path("a/2.dcm"), &without);
+    write_settled(&case.path("b/1.dcm"), &without);
     case.index();
     let counts = case.counts();
     assert_eq!(counts.unreadable.len(), 0, "{:?}", counts.unreadable);

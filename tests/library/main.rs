@@ -11,15 +11,17 @@ mod database;
 mod dicomdir;
 mod files;
 mod headers;
+#[path = "../support/studies.rs"]
+mod study_files;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
 
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use fixture::Dicom;
 use recovnet::library::{Counts, Library, Summary};
+use study_files::{instance_of, write_settled};
 use tempfile::TempDir;
 
 /// Study Instance UID of a number.
@@ -29,37 +31,15 @@ fn study_uid(study: usize) -> String {
 
 /// An instance of a patient, study, series and number.
 fn instance(patient: usize, study: usize, series: usize, number: usize) -> Dicom {
-    Dicom::new()
-        .text(
-            tags::SOP_INSTANCE_UID,
-            VR::UI,
-            &format!("2.25.{patient}{study}{series}{number}"),
-        )
-        .text(tags::PATIENT_NAME, VR::PN, &format!("Doe^Patient{patient}"))
-        .text(tags::PATIENT_ID, VR::LO, &format!("P{patient}"))
+    let (name, id) = (format!("Doe^Patient{patient}"), format!("P{patient}"));
+    let (study_uid, instance_uid) = (study_uid(study), format!("2.25.{patient}{study}{series}{number}"));
+    instance_of([&name, &id], &study_uid, &format!("{study_uid}.{series}"))
+        .text(tags::SOP_INSTANCE_UID, VR::UI, &instance_uid)
         .text(tags::PATIENT_BIRTH_DATE, VR::DA, "19700101")
-        .text(tags::STUDY_INSTANCE_UID, VR::UI, &study_uid(study))
         .text(tags::STUDY_DATE, VR::DA, &format!("202401{:02}", 1 + study % 28))
         .text(tags::STUDY_DESCRIPTION, VR::LO, "Chest")
-        .text(
-            tags::SERIES_INSTANCE_UID,
-            VR::UI,
-            &format!("{}.{series}", study_uid(study)),
-        )
         .text(tags::SERIES_NUMBER, VR::IS, &series.to_string())
         .text(tags::INSTANCE_NUMBER, VR::IS, &number.to_string())
-}
-
-/// Writes a file whose time is an hour ago, as if nobody were at work on it.
-fn write(path: &Path, bytes: &[u8]) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
-    set_age(path, Duration::from_hours(1));
-}
-
-fn set_age(path: &Path, age: Duration) {
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    file.set_modified(SystemTime::now() - age).unwrap();
 }
 
 /// A folder with studies and a database beside it.
@@ -98,7 +78,7 @@ impl Case {
     }
 
     fn put(&self, name: &str, dicom: Dicom) {
-        write(&self.path(name), &dicom.bytes());
+        write_settled(&self.path(name), &dicom.bytes());
     }
 
     fn database(&self) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use recovnet::imaging::phantom;
 use recovnet::nn::Region;
@@ -12,23 +12,17 @@ use recovnet::training::event::TrainingEvent;
 use recovnet::training::manifest::Manifest;
 use recovnet::training::trainer::{Job, train};
 
+use crate::age::{SETTLED, set_age};
 use crate::phantoms;
 use crate::runs::{job, run, tensors, timeless};
 
 /// A change of the image size after the first epoch.
 const SCHEDULE: [(usize, usize); 2] = [(1, 32), (1, 40)];
 
-/// The cache trusts the times of old files only.
-fn age(path: &Path) {
-    let file = fs::File::options().append(true).open(path).expect("a file");
-    file.set_modified(SystemTime::now() - Duration::from_secs(100))
-        .expect("its time is set");
-}
-
 fn data() -> tempfile::TempDir {
     let folder = phantoms::folder(24);
     for entry in fs::read_dir(folder.path()).expect("a folder") {
-        age(&entry.expect("an entry").path());
+        set_age(&entry.expect("an entry").path(), SETTLED);
     }
     folder
 }
@@ -114,7 +108,7 @@ fn a_run_on_the_lungs_segments_once_for_all_sizes() {
     for (seed, row) in (1..).zip(Manifest::read(data.path()).expect("a manifest").rows) {
         let chest = phantom::png_bytes_seeded(160, 160, seed).expect("a phantom");
         fs::write(&row.path, chest).expect("written");
-        age(&row.path);
+        set_age(&row.path, SETTLED);
     }
     let mut plain = job(Task::Baseline, data.path(), &runs.path().join("plain"), &SCHEDULE);
     plain.config.region = Region::LungCrop { margin: 0.1 };

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
 
 use recovnet::imaging::{self, phantom};
 use recovnet::nn::{Aspect, Device, InputSpec, Region};
@@ -13,6 +12,7 @@ use recovnet::training::lungs::{Later, Lungs, Source};
 use recovnet::training::manifest::{Manifest, Row};
 use recovnet::training::sample::{self, Sample};
 
+use crate::age::{SETTLED, set_age};
 use crate::phantoms;
 
 const COUNT: usize = 6;
@@ -38,15 +38,9 @@ fn whole(spec: &InputSpec, masks: bool) -> Geometry<'_> {
 fn data() -> tempfile::TempDir {
     let folder = phantoms::folder(COUNT as u32);
     for entry in fs::read_dir(folder.path()).expect("a folder") {
-        age(&entry.expect("an entry").path());
+        set_age(&entry.expect("an entry").path(), SETTLED);
     }
     folder
-}
-
-fn age(path: &Path) {
-    let file = fs::File::options().append(true).open(path).expect("a file");
-    file.set_modified(SystemTime::now() - Duration::from_secs(100))
-        .expect("its time is set");
 }
 
 fn rows(folder: &Path) -> Vec<Row> {
@@ -105,7 +99,7 @@ fn moved_files_are_known_by_their_bytes_and_changed_ones_are_not() {
         let path = entry.expect("an entry").path();
         let copy = elsewhere.path().join(path.file_name().expect("a name"));
         fs::copy(&path, &copy).expect("copied");
-        age(&copy);
+        set_age(&copy, SETTLED);
     }
     let moved = rows(elsewhere.path());
     let (second, stats) = load(root.path(), &moved);
@@ -189,7 +183,7 @@ fn without_room_inputs_stay_in_memory_and_others_packs_go_first() {
     let limit = 30_000;
     assert_eq!(load_with(root.path(), limit, &rows, true).1.in_memory, 0);
     let with_masks = packs(root.path());
-    age(&with_masks[0]);
+    set_age(&with_masks[0], SETTLED);
     assert_eq!(load_with(root.path(), limit, &rows, false).1.in_memory, 0);
     assert!(!with_masks[0].exists() && packs(root.path()).len() == 1);
 }
@@ -266,7 +260,7 @@ fn inputs_of_later_never_drive_out_those_in_use() {
     let limit = 30_000;
     load_with(root.path(), limit, &rows, true);
     let in_use = packs(root.path()).remove(0);
-    age(&in_use);
+    set_age(&in_use, SETTLED);
     let larger = InputSpec {
         width: 40,
         height: 40,
@@ -290,7 +284,7 @@ fn radiographs() -> tempfile::TempDir {
     for (seed, row) in (1..).zip(rows(data.path())) {
         let chest = phantom::png_bytes_seeded(160, 160, seed).expect("a phantom");
         fs::write(&row.path, chest).expect("written");
-        age(&row.path);
+        set_age(&row.path, SETTLED);
     }
     data
 }

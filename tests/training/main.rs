@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod adam;
+#[path = "../support/age.rs"]
+mod age;
 mod ahead;
 mod audit;
 mod augment;

@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
-use dicom_dictionary_std::{tags, uids};
-use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+use dicom_core::{PrimitiveValue, Tag, VR};
+use dicom_dictionary_std::tags;
 use eframe::egui::{Key, Modifiers};
 use recovnet::imaging::{OverlayPlane, OverlayType, Polarity, Radiograph, Shutter, ShutterShape, VoiTransform};
 use recovnet::viewer::overlays::file_graphics::FileGraphics;
@@ -14,8 +13,10 @@ use recovnet::viewer::render::Frame;
 use recovnet::viewer::theme;
 use recovnet::viewer::turn::Turn;
 use recovnet::viewer::viewport::ImageTransform;
+use recovnet::viewer::wording;
 
 use crate::commands::turns;
+use crate::fixture::Dicom;
 use crate::fixtures::{picture, radiograph};
 use crate::gpu::Stage;
 use crate::panels::Window;
@@ -233,65 +234,108 @@ fn pictures_without_graphics_carry_none() {
 
 /// A DICOM file with a plane over its whole picture and a shutter.
 fn write_dicom(path: &Path) {
-    let mut object = InMemDicomObject::new_empty();
-    let mut put = |tag, vr, value: PrimitiveValue| {
-        object.put(DataElement::new(tag, vr, value));
-    };
-    for (tag, vr, text) in [
-        (
-            tags::SOP_CLASS_UID,
-            VR::UI,
-            uids::DIGITAL_X_RAY_IMAGE_STORAGE_FOR_PRESENTATION,
-        ),
-        (tags::SOP_INSTANCE_UID, VR::UI, "2.25.2"),
-        (tags::MODALITY, VR::CS, "DX"),
-        (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2"),
-        (Tag(0x6000, 0x0040), VR::CS, "G"),
-        (tags::SHUTTER_SHAPE, VR::CS, "CIRCULAR"),
-        (tags::CENTER_OF_CIRCULAR_SHUTTER, VR::IS, "32\\32"),
-        (tags::RADIUS_OF_CIRCULAR_SHUTTER, VR::IS, "30"),
-    ] {
-        put(tag, vr, text.into());
-    }
-    for (tag, number) in [
-        (tags::SAMPLES_PER_PIXEL, 1_u16),
-        (tags::ROWS, 64),
-        (tags::COLUMNS, 64),
-        (tags::BITS_ALLOCATED, 16),
-        (tags::BITS_STORED, 12),
-        (tags::HIGH_BIT, 11),
-        (tags::PIXEL_REPRESENTATION, 0),
-        (Tag(0x6000, 0x0010), 64),
-        (Tag(0x6000, 0x0011), 64),
-        (Tag(0x6000, 0x0100), 1),
-        (Tag(0x6000, 0x0102), 0),
-    ] {
-        put(tag, VR::US, number.into());
-    }
-    put(
-        Tag(0x6000, 0x0050),
-        VR::SS,
-        PrimitiveValue::I16([1, 1].into_iter().collect()),
-    );
     let stripes = (0..64 * 8)
         .map(|byte| if byte / 8 % 8 == 0 { 0xff } else { 0 })
         .collect();
-    put(Tag(0x6000, 0x3000), VR::OB, PrimitiveValue::U8(stripes));
-    let words = (0..64 * 64).map(|at| at as u16 % 4096).collect();
-    put(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(words));
-    let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    object.with_meta(meta).unwrap().write_to_file(path).unwrap();
+    let words: Vec<u16> = (0..64 * 64).map(|at| at % 4096).collect();
+    let dicom = Dicom::new()
+        .number(tags::ROWS, 64)
+        .number(tags::COLUMNS, 64)
+        .text(tags::SHUTTER_SHAPE, VR::CS, "CIRCULAR")
+        .text(tags::CENTER_OF_CIRCULAR_SHUTTER, VR::IS, "32\\32")
+        .text(tags::RADIUS_OF_CIRCULAR_SHUTTER, VR::IS, "30")
+        .number(Tag(0x6000, 0x0010), 64)
+        .number(Tag(0x6000, 0x0011), 64)
+        .text(Tag(0x6000, 0x0022), VR::LO, "Lines and tubes")
+        .text(Tag(0x6000, 0x0040), VR::CS, "G")
+        .with(
+            Tag(0x6000, 0x0050),
+            VR::SS,
+            PrimitiveValue::I16([1, 1].into_iter().collect()),
+        )
+        .number(Tag(0x6000, 0x0100), 1)
+        .number(Tag(0x6000, 0x0102), 0)
+        .text(Tag(0x6000, 0x1500), VR::LO, "Tube")
+        .with(Tag(0x6000, 0x3000), VR::OB, PrimitiveValue::U8(stripes))
+        .words(tags::PIXEL_DATA, &words);
+    std::fs::write(path, dicom.bytes()).unwrap();
+}
+
+/// A window that shows it, and the folder that it lies in.
+fn window_of_a_dicom() -> Option<(Window, tempfile::TempDir)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("graphics.dcm");
+    write_dicom(&path);
+    let mut window = Window::open(vec![path], [1280.0, 720.0])?;
+    window.until("the picture", |state| state.shown.is_some());
+    Some((window, folder))
+}
+
+#[test]
+fn planes_are_called_by_label_or_description() {
+    let called = |label: Option<&str>, description: Option<&str>| {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        OverlayPlane {
+            label: text(label),
+            description: text(description),
+            ..plane([1, 1])
+        }
+    };
+    let name = |label, description| called(label, description).name();
+    assert_eq!(name(None, None), None);
+    assert_eq!(name(Some("Tube"), Some("Lines")).as_deref(), Some("Tube"));
+    assert_eq!(name(Some("  "), Some(" Lines ")).as_deref(), Some("Lines"));
+    assert_eq!(
+        name(Some(&"é".repeat(500)), None).map(|name| name.chars().count()),
+        Some(64)
+    );
+    // A bitmap of a shutter is not drawn as a plane, and is not called so either.
+    let bitmap = Shutter {
+        shapes: vec![ShutterShape::Bitmap { group: 0x6000 }],
+        ..rectangle(0)
+    };
+    let mut radiograph = white(&[[1, 1], [3, 3]], Some(bitmap));
+    radiograph.overlay_planes = vec![called(Some("Edge"), None), called(Some("Tube"), None)];
+    radiograph.overlay_planes[1].group = 0x6002;
+    let names = FileGraphics::new(&radiograph, 1).unwrap().plane_names;
+    assert_eq!(names, ["Tube"]);
+    assert_eq!(wording::overlay_planes(&names), "Overlay plane: Tube");
+    assert_eq!(
+        wording::overlay_planes(&["A", "B"].map(str::to_owned)),
+        "Overlay planes: A, B"
+    );
+    // Row and column of the picture, the plane's own corner being beside it.
+    let beside = plane([-1, 0]);
+    assert!(beside.sets(0, 1) && !beside.sets(0, 2) && beside.sets(37, 5) && !beside.sets(38, 5));
+}
+
+#[test]
+fn the_plane_under_the_cursor_is_named_while_it_is_drawn() {
+    let Some((mut window, _folder)) = window_of_a_dicom() else {
+        return;
+    };
+    let picture = &window.state().shown.as_ref().unwrap().picture;
+    assert_eq!(picture.graphics.as_ref().unwrap().plane_names, ["Tube"]);
+    // Every eighth row is set.
+    let under = |window: &mut Window, row: f64| {
+        let shown = window.state().shown.as_ref().unwrap();
+        let at = shown.transform(window.state().screen).ui_from_image([32.5, row + 0.5]);
+        window.harness.hover_at(at);
+        window.harness.step();
+        window.harness.step();
+        window.value("Under the cursor").unwrap()
+    };
+    assert!(under(&mut window, 32.0).ends_with("   Tube"));
+    assert!(!under(&mut window, 33.0).contains("Tube"));
+    window.press(Modifiers::NONE, Key::G);
+    assert!(!under(&mut window, 32.0).contains("Tube"), "planes are off");
 }
 
 #[test]
 fn keys_show_and_hide_planes_and_shutter() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("graphics.dcm");
-    write_dicom(&path);
-    let Some(mut window) = Window::open(vec![path], [1280.0, 720.0]) else {
+    let Some((mut window, _folder)) = window_of_a_dicom() else {
         return;
     };
-    window.until("the picture", |state| state.shown.is_some());
     // The plane's colour on the screen, and the black within the picture's corner.
     let seen = |window: &mut Window| {
         let screen = window.state().screen;

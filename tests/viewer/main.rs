@@ -28,6 +28,8 @@ mod segmenter;
 mod shader;
 mod stepping;
 mod studies;
+#[path = "../support/studies.rs"]
+mod study_files;
 mod tags;
 mod training;
 mod turned;

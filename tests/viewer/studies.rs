@@ -12,8 +12,8 @@ use recovnet::viewer::command::{Action, Command};
 use recovnet::viewer::studies::StudiesCommand;
 use recovnet::viewer::studies::rows::{Column, Row};
 
-use crate::fixture::Dicom;
 use crate::panels::Window;
+use crate::study_files::instance_of;
 
 const SIZE: [f32; 2] = [1280.0, 720.0];
 
@@ -35,15 +35,11 @@ impl Case {
     }
 
     fn put(&self, name: &str, patient: &str, modality: &str, date: &str, series: &str) {
-        let dicom = Dicom::new()
+        let dicom = instance_of([patient; 2], series.strip_suffix(".1").unwrap(), series)
             .text(tags::SOP_INSTANCE_UID, VR::UI, &format!("{series}.{name}"))
-            .text(tags::PATIENT_NAME, VR::PN, patient)
-            .text(tags::PATIENT_ID, VR::LO, patient)
             .text(tags::MODALITY, VR::CS, modality)
             .text(tags::STUDY_DATE, VR::DA, date)
             .text(tags::STUDY_DESCRIPTION, VR::LO, "Chest PA")
-            .text(tags::STUDY_INSTANCE_UID, VR::UI, series.strip_suffix(".1").unwrap())
-            .text(tags::SERIES_INSTANCE_UID, VR::UI, series)
             .text(tags::INSTANCE_NUMBER, VR::IS, name);
         std::fs::write(self.files().join(name), dicom.bytes()).unwrap();
     }

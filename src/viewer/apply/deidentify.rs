@@ -49,42 +49,43 @@ fn preview(state: &mut ViewerState, services: &mut Services) {
 }
 
 pub(super) fn command(state: &mut ViewerState, command: DeidentifyCommand) {
-    let shown = state
-        .shown
-        .as_ref()
-        .map(|shown| (shown.key.clone(), shown.shape().size));
-    let panel = &mut state.deidentify;
     match command {
-        DeidentifyCommand::Form(form) => panel.form = *form,
+        DeidentifyCommand::Form(form) => state.deidentify.form = *form,
         DeidentifyCommand::Mark(index, on) => {
-            if let Some(marked) = panel.marked.get_mut(index) {
+            if let Some(marked) = state.deidentify.marked.get_mut(index) {
                 marked.on = on;
             }
         }
         DeidentifyCommand::Unmark(index) => {
-            if index < panel.marked.len() {
-                panel.marked.remove(index);
+            if index < state.deidentify.marked.len() {
+                state.deidentify.marked.remove(index);
             }
         }
-        DeidentifyCommand::Draw(corners) => panel.drawing = Some(corners),
-        DeidentifyCommand::Drawn => {
-            panel.adding = false;
-            if let (Some(corners), Some((key, size))) = (panel.drawing.take(), shown)
-                && let Some(region) = between(corners, size)
-            {
-                if !panel.is_marked(&key) {
-                    panel.marked.clear();
-                    panel.marked_on = Some(key);
-                }
-                panel.marked.push(Marked {
-                    region,
-                    confidence: None,
-                    on: true,
-                });
-                panel.form.text = TextInPixels::Rectangles;
-            }
-        }
+        DeidentifyCommand::Draw(corners) => state.deidentify.drawing = Some(corners),
+        DeidentifyCommand::Drawn => drawn(state),
     }
+}
+
+/// Adds the rectangle that was drawn to those of the picture on the screen; those of another picture go.
+fn drawn(state: &mut ViewerState) {
+    let panel = &mut state.deidentify;
+    panel.adding = false;
+    let (Some(corners), Some(shown)) = (panel.drawing.take(), &state.shown) else {
+        return;
+    };
+    let Some(region) = between(corners, shown.shape().size) else {
+        return;
+    };
+    if !panel.is_marked(&shown.key) {
+        panel.marked.clear();
+        panel.marked_on = Some(shown.key.clone());
+    }
+    panel.marked.push(Marked {
+        region,
+        confidence: None,
+        on: true,
+    });
+    panel.form.text = TextInPixels::Rectangles;
 }
 
 /// The whole pixels between two corners; `None` if there are none inside the picture.

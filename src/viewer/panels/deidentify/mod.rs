@@ -55,7 +55,21 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
 }
 
 fn options(ui: &mut Ui, options: &mut Options) {
-    let retain: [(&mut bool, &str, &str); 5] = [
+    block(ui, "Keep", |_| {}, |ui| checks(ui, kept(options)));
+    ui.add_space(theme::STEP);
+    let at_end = |_: &mut Ui| {};
+    block(ui, "Clean instead of removing", at_end, |ui| {
+        checks(ui, cleaned(options))
+    });
+    ui.add_space(theme::STEP);
+    block(ui, "Dates", |_| {}, |ui| dates(ui, &mut options.dates));
+}
+
+/// An option, its name and its tooltip.
+type Check<'o> = (&'o mut bool, &'static str, &'static str);
+
+fn kept(options: &mut Options) -> [Check<'_>; 5] {
+    [
         (
             &mut options.retain_uids,
             "UIDs",
@@ -81,10 +95,11 @@ fn options(ui: &mut Ui, options: &mut Options) {
             "Safe private attributes",
             "Attributes of vendors that the standard lists as safe stay; all others go",
         ),
-    ];
-    block(ui, "Keep", |_| {}, |ui| checks(ui, retain));
-    ui.add_space(theme::STEP);
-    let clean: [(&mut bool, &str, &str); 3] = [
+    ]
+}
+
+fn cleaned(options: &mut Options) -> [Check<'_>; 3] {
+    [
         (
             &mut options.clean_descriptors,
             "Descriptions",
@@ -100,32 +115,26 @@ fn options(ui: &mut Ui, options: &mut Options) {
             "Overlays and annotations",
             "Drawings stay, texts in them go; without this, all overlays go",
         ),
-    ];
-    block(ui, "Clean instead of removing", |_| {}, |ui| checks(ui, clean));
-    ui.add_space(theme::STEP);
-    block(
-        ui,
-        "Dates",
-        |_| {},
-        |ui| {
-            ui.horizontal(|ui| {
-                for (dates, name, tooltip) in [
-                    (Dates::Remove, "Remove", "No date and no time of the examination stays"),
-                    (
-                        Dates::Shift,
-                        "Shift",
-                        "Moved by so many days for each patient: intervals and times of day stay true",
-                    ),
-                    (Dates::Keep, "Keep", "Dates and times stay as they are"),
-                ] {
-                    ui.radio_value(&mut options.dates, dates, name).on_hover_text(tooltip);
-                }
-            });
-        },
-    );
+    ]
 }
 
-fn checks<const N: usize>(ui: &mut Ui, boxes: [(&mut bool, &str, &str); N]) {
+fn dates(ui: &mut Ui, dates: &mut Dates) {
+    ui.horizontal(|ui| {
+        for (choice, name, tooltip) in [
+            (Dates::Remove, "Remove", "No date and no time of the examination stays"),
+            (
+                Dates::Shift,
+                "Shift",
+                "Moved by so many days for each patient: intervals and times of day stay true",
+            ),
+            (Dates::Keep, "Keep", "Dates and times stay as they are"),
+        ] {
+            ui.radio_value(dates, choice, name).on_hover_text(tooltip);
+        }
+    });
+}
+
+fn checks<const N: usize>(ui: &mut Ui, boxes: [Check<'_>; N]) {
     ui.horizontal_wrapped(|ui| {
         for (value, name, tooltip) in boxes {
             ui.checkbox(value, name).on_hover_text(tooltip);
@@ -248,10 +257,10 @@ fn outcome(ui: &mut Ui, state: &ViewerState) {
             name_value(&response, "De-identification failed", reason);
         }
         Pending::Done(report) => {
-            let (written, kept, failed) = report.counts();
-            let words = format!("{written} written, {kept} written before, {failed} failed");
+            let words = report.summary();
             let response = ui.label(&words);
             name_value(&response, "De-identified", &words);
+            let notes = report.notes.iter().map(|note| (theme::CAUTION, note.clone()));
             let lines = report.files.iter().flat_map(|file| {
                 let name = file.source.file_name().unwrap_or_default().to_string_lossy();
                 let failed = match &file.status {
@@ -265,10 +274,12 @@ fn outcome(ui: &mut Ui, state: &ViewerState) {
                     .map(move |warning| (theme::CAUTION, format!("{name}: {warning}")));
                 failed.into_iter().chain(warned)
             });
-            for (colour, line) in lines.take(LISTED) {
+            for (colour, line) in notes.chain(lines).take(LISTED) {
                 ui.colored_label(colour, line);
             }
-            let count = failed + report.files.iter().map(|file| file.warnings.len()).sum::<usize>();
+            let (_, _, failed) = report.counts();
+            let count =
+                failed + report.notes.len() + report.files.iter().map(|file| file.warnings.len()).sum::<usize>();
             if count > LISTED {
                 caption(ui, format!("and {} more, see the report", count - LISTED));
             }
