@@ -31,20 +31,6 @@ pub(super) fn begins_so(head: &[u8]) -> bool {
 /// # Errors
 /// If a sample uses more than 12 bits, or the length is wrong.
 pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Radiograph, String> {
-    if bytes.len() as u64 != FILE_BYTES {
-        return Err("its data are cut short".to_owned());
-    }
-    let values: Vec<u16> = bytes
-        .chunks_exact(2)
-        .map(|sample| u16::from_be_bytes([sample[0], sample[1]]))
-        .collect();
-    if let Some(place) = values.iter().position(|&value| value >> BITS != 0) {
-        let (x, y) = (place % SIDE as usize, place / SIDE as usize);
-        return Err(format!(
-            "a headerless picture has big-endian samples of {BITS} bits, but that of column {x}, row {y} is {}",
-            values[place]
-        ));
-    }
     Ok(Radiograph {
         file: path.to_owned(),
         frame: 1,
@@ -52,7 +38,7 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Radiograph, String> {
         width: SIDE,
         height: SIDE,
         samples: Samples::Grey(StoredValues {
-            values: values.into(),
+            values: samples(bytes)?.into(),
             offset: 0,
         }),
         network_grey: None,
@@ -81,4 +67,23 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Radiograph, String> {
         ],
     }
     .sealed())
+}
+
+/// The samples, all within their bits.
+fn samples(bytes: &[u8]) -> Result<Vec<u16>, String> {
+    if bytes.len() as u64 != FILE_BYTES {
+        return Err("its data are cut short".to_owned());
+    }
+    let values: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|sample| u16::from_be_bytes([sample[0], sample[1]]))
+        .collect();
+    if let Some(place) = values.iter().position(|&value| value >> BITS != 0) {
+        let (x, y) = (place % SIDE as usize, place / SIDE as usize);
+        return Err(format!(
+            "a headerless picture has big-endian samples of {BITS} bits, but that of column {x}, row {y} is {}",
+            values[place]
+        ));
+    }
+    Ok(values)
 }

@@ -37,7 +37,27 @@ pub struct OverlayPlane {
     pub bits: Arc<[u8]>,
 }
 
+/// Most characters of a plane's name, which are those that a label may have (VR LO).
+const MOST_CHARACTERS: usize = 64;
+
 impl OverlayPlane {
+    /// What the file calls it: its label, else its description. For the screen alone, as people write names there.
+    pub fn name(&self) -> Option<String> {
+        let texts = [&self.label, &self.description].into_iter().flatten();
+        let text = texts.map(|text| text.trim()).find(|text| !text.is_empty())?;
+        Some(text.chars().take(MOST_CHARACTERS).collect())
+    }
+
+    /// Whether it sets a pixel of the picture, row and column from 0.
+    pub fn sets(&self, row: u32, column: u32) -> bool {
+        // Up to the difference of an `i32` and a `u32`, which an `i64` has room for.
+        let within = |at: u32, origin: i32| u32::try_from(i64::from(at) + 1 - i64::from(origin));
+        match (within(row, self.origin[0]), within(column, self.origin[1])) {
+            (Ok(row), Ok(column)) => self.is_set(row, column),
+            _ => false,
+        }
+    }
+
     /// Whether a pixel of the plane is set; row and column count from 0, and none is set outside.
     pub fn is_set(&self, row: u32, column: u32) -> bool {
         let bit = u64::from(row) * u64::from(self.columns) + u64::from(column);

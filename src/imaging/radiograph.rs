@@ -12,6 +12,9 @@ use super::overlay::OverlayPlane;
 use super::shutter::Shutter;
 use super::spacing::PixelSpacing;
 
+/// Pixels that a thread looks up at a time.
+const LOOK_UP_BLOCK: usize = 1 << 16;
+
 /// Stored values of one grey frame, row-major, without any look-up applied.
 ///
 /// The stored value of a pixel is `i32::from(values[y * width + x]) + offset`: signed files keep their range
@@ -322,9 +325,11 @@ impl Radiograph {
     pub fn display(&self, voi: &VoiTransform) -> Vec<u8> {
         match &self.samples {
             Samples::Grey(stored) => {
-                let table = self.display_table(voi).unwrap_or_default();
-                let bytes: Vec<u8> = table.into_iter().map(lut::to_eight_bit).collect();
-                stored.values.iter().map(|&sample| bytes[usize::from(sample)]).collect()
+                let mut greys = [0; 1 << 16];
+                for (grey, sample) in greys.iter_mut().zip(0..) {
+                    *grey = lut::to_eight_bit(self.display_value(sample + stored.offset, voi));
+                }
+                looked_up(&stored.values, &greys)
             }
             Samples::Wide(wide) => {
                 let grey = |&stored: &f64| {
@@ -389,4 +394,18 @@ fn in_sight<V: Copy>(values: &[V], hidden: &[u8]) -> Arc<Vec<V>> {
             .map(|(&value, _)| value)
             .collect(),
     )
+}
+
+/// The grey of every sample, on all cores; one for each sample there can be saves asking for each whether there is one.
+fn looked_up(samples: &[u16], greys: &[u8; 1 << 16]) -> Vec<u8> {
+    let mut bytes = vec![0; samples.len()];
+    let blocks = bytes
+        .par_chunks_mut(LOOK_UP_BLOCK)
+        .zip(samples.par_chunks(LOOK_UP_BLOCK));
+    blocks.for_each(|(bytes, samples)| {
+        for (byte, &sample) in bytes.iter_mut().zip(samples) {
+            *byte = greys[usize::from(sample)];
+        }
+    });
+    bytes
 }

@@ -333,6 +333,11 @@ impl ViewerState {
         }
     }
 
+    /// Whether overlay planes of files are drawn now.
+    pub fn draws_planes(&self) -> bool {
+        self.graphics.planes && !self.bare
+    }
+
     /// Overlays that may be drawn now.
     pub fn visible_overlay(&self) -> Option<&Arc<OverlayPixels>> {
         let shown = self.shown.as_ref()?;

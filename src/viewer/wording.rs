@@ -36,6 +36,15 @@ pub fn not_installed(classifier: Option<ClassifierName>) -> String {
     format!("not installed: in the workspace Train, {phases}; then promote the run in Results")
 }
 
+/// What the file calls the overlay planes that it draws, as a line; empty without names.
+pub fn overlay_planes(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => format!("Overlay plane: {name}"),
+        _ => format!("Overlay planes: {}", names.join(", ")),
+    }
+}
+
 /// The class a decision stands for, in words.
 pub fn class(decision: Decision) -> &'static str {
     match decision {

@@ -31,7 +31,7 @@ fn answer(bytes: &[u8]) -> Answer {
 }
 
 /// Opens bytes, which must be refused in these words at once.
-fn refused(bytes: &[u8], words: &str) {
+pub fn refused(bytes: &[u8], words: &str) {
     let sentence = answer(bytes).result.expect_err("this must not be shown");
     assert!(sentence.contains(words), "{sentence}");
 }
@@ -42,16 +42,6 @@ fn sized(side: u16) -> Dicom {
         .number(tags::ROWS, side)
         .number(tags::COLUMNS, side)
         .without(tags::PIXEL_DATA)
-}
-
-/// The file with one compressed frame at its end.
-fn encapsulated(dicom: Dicom, transfer_syntax: &'static str, frame: &[u8]) -> Vec<u8> {
-    let mut bytes = dicom.transfer_syntax(transfer_syntax).bytes();
-    bytes.extend(b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0\xfe\xff\0\xe0");
-    bytes.extend((frame.len() as u32).to_le_bytes());
-    bytes.extend(frame);
-    bytes.extend(b"\xfe\xff\xdd\xe0\0\0\0\0");
-    bytes
 }
 
 fn bytes_of(dicom: Dicom, bits: u16) -> Dicom {
@@ -90,7 +80,10 @@ fn run_lengths_of_an_enormous_plane() {
     frame[..3].copy_from_slice(&[2, 64, 564]);
     let mut frame: Vec<u8> = frame.iter().flat_map(|word| word.to_le_bytes()).collect();
     frame.extend([0x81, 0].repeat(500));
-    refused(&encapsulated(sized(SIDE), "1.2.840.10008.1.2.5", &frame), "cannot hold");
+    refused(
+        &sized(SIDE).encapsulated("1.2.840.10008.1.2.5", &[&frame]),
+        "cannot hold",
+    );
 }
 
 #[test]
@@ -111,7 +104,7 @@ fn codestreams_of_enormous_frames() {
         (0xc3, "1.2.840.10008.1.2.4.70"),
     ] {
         jpeg[at + 1] = process;
-        let bytes = encapsulated(bytes_of(sized(SIDE), 8), transfer_syntax, &jpeg);
+        let bytes = bytes_of(sized(SIDE), 8).encapsulated(transfer_syntax, &[&jpeg]);
         refused(&bytes, "cannot hold");
     }
     // JPEG 2000: the size of picture and tile, one channel of 8 bits, and nothing behind it.
@@ -121,7 +114,7 @@ fn codestreams_of_enormous_frames() {
         codestream.extend(long);
     }
     codestream.extend(b"\0\x01\x07\x01\x01");
-    let bytes = encapsulated(bytes_of(sized(SIDE), 8), "1.2.840.10008.1.2.4.90", &codestream);
+    let bytes = bytes_of(sized(SIDE), 8).encapsulated("1.2.840.10008.1.2.4.90", &[&codestream]);
     refused(&bytes, "cannot hold");
 }
 
@@ -151,7 +144,7 @@ pub fn packed_files() -> Vec<Vec<u8>> {
         frame.extend(SAMPLES.iter().map(|sample| (sample >> (8 - 8 * byte)) as u8));
         frame.push(0x80);
     }
-    let run_lengths = encapsulated(Dicom::new().without(tags::PIXEL_DATA), "1.2.840.10008.1.2.5", &frame);
+    let run_lengths = Dicom::new().encapsulated("1.2.840.10008.1.2.5", &[&frame]);
     vec![deflated(Dicom::new(), &[], 0), run_lengths]
 }
 

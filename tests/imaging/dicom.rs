@@ -2,7 +2,7 @@
 
 use dicom_core::{PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
-use recovnet::imaging::{Polarity, Scope, SpacingSource, VoiTransform};
+use recovnet::imaging::{ModalityLut, Polarity, Scope, SpacingSource, VoiTransform};
 
 use crate::fixture::{Dicom, SAMPLES, open_bytes, open_frame_of, stored};
 
@@ -356,18 +356,8 @@ fn run_lengths_are_unpacked_across_fragments() {
     let mut frame: Vec<u8> = frame.iter().flat_map(|word| word.to_le_bytes()).collect();
     frame.extend(first);
     frame.extend(pack(&low));
-    let mut pixels = b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0".to_vec();
-    for part in [&frame[..70], &frame[70..]] {
-        pixels.extend(b"\xfe\xff\0\xe0");
-        pixels.extend((part.len() as u32).to_le_bytes());
-        pixels.extend(part);
-    }
-    pixels.extend(b"\xfe\xff\xdd\xe0\0\0\0\0");
-    let mut bytes = Dicom::new()
-        .without(tags::PIXEL_DATA)
-        .transfer_syntax("1.2.840.10008.1.2.5")
-        .bytes();
-    bytes.extend(&pixels);
+    let fragments = [&frame[..70], &frame[70..]];
+    let mut bytes = Dicom::new().encapsulated("1.2.840.10008.1.2.5", &fragments);
     assert_eq!(stored(&open_bytes(&bytes).expect("opens")), expected(0));
     // Cut in the middle of a plane, it is refused.
     bytes.truncate(bytes.len() - 16);
@@ -401,8 +391,6 @@ fn what_is_not_surely_right_is_refused_with_its_name() {
     has(Dicom::new().number(tags::BITS_ALLOCATED, 32), "cut short");
     has(Dicom::new().number(tags::BITS_STORED, 0), "Bits Stored");
     has(Dicom::new().number(tags::BITS_STORED, 17), "Bits Stored");
-    has(Dicom::new().number(tags::HIGH_BIT, 16), "High Bit");
-    has(Dicom::new().number(tags::HIGH_BIT, 3), "High Bit");
     has(
         Dicom::new().number(tags::PIXEL_REPRESENTATION, 2),
         "Pixel Representation",
@@ -412,7 +400,12 @@ fn what_is_not_surely_right_is_refused_with_its_name() {
         "palette",
     );
     has(Dicom::new().text(tags::RESCALE_SLOPE, VR::DS, "0"), "Rescale Slope");
-    has(Dicom::new().text(tags::RESCALE_SLOPE, VR::DS, "abc"), "Rescale Slope");
+    has(
+        Dicom::new()
+            .number(tags::SAMPLES_PER_PIXEL, 3)
+            .words(tags::PIXEL_DATA, &[1; 36]),
+        "Samples per Pixel",
+    );
     has(
         Dicom::new().text(tags::NUMBER_OF_FRAMES, VR::IS, "-1"),
         "Number of Frames",
@@ -422,6 +415,33 @@ fn what_is_not_surely_right_is_refused_with_its_name() {
         .without(tags::PIXEL_DATA)
         .text(tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.104.1");
     has(pdf, "PDF");
+}
+
+#[test]
+fn what_is_plainly_there_is_shown_and_what_was_wrong_is_said() {
+    let shown = |dicom: Dicom, words: &str| {
+        let radiograph = dicom.open().expect("opens");
+        assert_eq!(stored(&radiograph), expected(0), "{words}");
+        let said = radiograph.warnings.iter().any(|warning| warning.contains(words));
+        assert!(said, "{words:?} is not in {:?}", radiograph.warnings);
+        radiograph
+    };
+    for high in [0, 3, 16, u16::MAX] {
+        shown(Dicom::new().number(tags::HIGH_BIT, high), "High Bit (0028,0102)");
+    }
+    // The length of the pixels tells how many samples they have.
+    for samples in [0, 3, 4, u16::MAX] {
+        let words = "Samples per Pixel (0028,0002)";
+        shown(Dicom::new().number(tags::SAMPLES_PER_PIXEL, samples), words);
+    }
+    for (tag, number) in [(tags::RESCALE_SLOPE, "abc"), (tags::RESCALE_INTERCEPT, "NaN")] {
+        let dicom = Dicom::new()
+            .text(tags::RESCALE_SLOPE, VR::DS, "2")
+            .text(tags::RESCALE_INTERCEPT, VR::DS, "-1000")
+            .text(tag, VR::DS, number);
+        let radiograph = shown(dicom, "rescale is left out");
+        assert_eq!(radiograph.modality_lut, ModalityLut::IDENTITY);
+    }
 }
 
 #[test]

@@ -87,13 +87,34 @@ impl Dicom {
 
     /// The file's bytes.
     pub fn bytes(self) -> Vec<u8> {
-        let meta = FileMetaTableBuilder::new().transfer_syntax(EXPLICIT);
+        let transfer_syntax = self.transfer_syntax;
+        let mut bytes = self.written_in(EXPLICIT);
+        if transfer_syntax != EXPLICIT {
+            replace_transfer_syntax(&mut bytes, transfer_syntax);
+        }
+        bytes
+    }
+
+    /// The file's bytes, its data set written as this transfer syntax says.
+    pub fn written_in(self, transfer_syntax: &str) -> Vec<u8> {
+        let meta = FileMetaTableBuilder::new().transfer_syntax(transfer_syntax);
         let file = self.object.with_meta(meta).expect("the meta information is complete");
         let mut bytes = Vec::new();
         file.write_all(&mut bytes).expect("written to memory");
-        if self.transfer_syntax != EXPLICIT {
-            replace_transfer_syntax(&mut bytes, self.transfer_syntax);
+        bytes
+    }
+
+    /// The file's bytes with one frame of compressed pixels, in these fragments.
+    pub fn encapsulated(self, transfer_syntax: &'static str, fragments: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = self.without(tags::PIXEL_DATA).transfer_syntax(transfer_syntax).bytes();
+        // An empty offset table stands first, a delimiter last.
+        bytes.extend(b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0");
+        for fragment in fragments {
+            bytes.extend(b"\xfe\xff\0\xe0");
+            bytes.extend((fragment.len() as u32).to_le_bytes());
+            bytes.extend(*fragment);
         }
+        bytes.extend(b"\xfe\xff\xdd\xe0\0\0\0\0");
         bytes
     }
 

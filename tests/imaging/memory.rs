@@ -1,6 +1,6 @@
 //! The allocator of this test program: it counts, so that a test can say how much memory a picture took, and it
-//! can refuse, so that a file without bounds ends one process and not the machine. What C++ takes (JPEG-LS) it
-//! does not see.
+//! can refuse, so that a file without bounds ends one process and not the machine. What C and C++
+//! take (JPEG 2000, JPEG-LS) it does not see.
 #![allow(unsafe_code, reason = "an allocator deals in pointers")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -29,7 +29,7 @@ const FLOOR_BYTES: u64 = 8 << 20;
 /// Times the decoded picture that may be allocated at once.
 const MOST_PICTURES: u64 = 4;
 /// Files that may be refused or shown, of the usual folder: at least so many are shown.
-const EITHER_SHOWN: usize = 46;
+const EITHER_SHOWN: usize = 62;
 
 /// A file of the manifest.
 struct Mutant {

@@ -5,7 +5,7 @@ use dicom_core::{PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
 use recovnet::imaging::{ModalityLut, Original, Radiograph, Samples, Scope};
 
-use crate::fixture::{Dicom, SAMPLES, open_frame_of, stored};
+use crate::fixture::{Dicom, SAMPLES, open_bytes, open_frame_of, stored};
 
 fn integers(allocated: u16, stored: u16, signed: bool, bytes: Vec<u8>) -> Dicom {
     Dicom::new()
@@ -102,6 +102,72 @@ fn floats_are_shown_and_what_is_no_number_is_black() {
     let shown = radiograph.display(&radiograph.default_voi());
     assert_eq!((shown[0], shown[3], shown[8], shown[11]), (0, 0, 255, 255));
     assert!(radiograph.warnings.iter().any(|warning| warning.contains("no numbers")));
+}
+
+/// Implicit VR Little Endian, Explicit VR Little and Big Endian.
+const UNCOMPRESSED: [&str; 3] = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"];
+
+#[test]
+fn padding_of_floats_is_read_in_every_encoding() {
+    let empty = || {
+        Dicom::new()
+            .without(tags::PIXEL_DATA)
+            .without(tags::PIXEL_REPRESENTATION)
+            .without(tags::BITS_STORED)
+            .without(tags::HIGH_BIT)
+    };
+    let values = [-2000.0, -1500.5, 0.0, 0.25, 1.0, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 7.0];
+    let floats = |value: f32| PrimitiveValue::from(value);
+    let float = empty()
+        .number(tags::BITS_ALLOCATED, 32)
+        .with(tags::FLOAT_PIXEL_PADDING_VALUE, VR::FL, floats(-2000.0))
+        .with(tags::FLOAT_PIXEL_PADDING_RANGE_LIMIT, VR::FL, floats(-1500.5))
+        .with(
+            tags::FLOAT_PIXEL_DATA,
+            VR::OF,
+            PrimitiveValue::F32(values.iter().map(|&value| value as f32).collect()),
+        );
+    let double = empty()
+        .number(tags::BITS_ALLOCATED, 64)
+        .with(
+            tags::DOUBLE_FLOAT_PIXEL_PADDING_VALUE,
+            VR::FD,
+            PrimitiveValue::from(-2000.0),
+        )
+        .with(
+            tags::DOUBLE_FLOAT_PIXEL_PADDING_RANGE_LIMIT,
+            VR::FD,
+            PrimitiveValue::from(-1500.5),
+        )
+        .with(
+            tags::DOUBLE_FLOAT_PIXEL_DATA,
+            VR::OD,
+            PrimitiveValue::F64(values.into_iter().collect()),
+        );
+    for dicom in [float, double] {
+        for transfer_syntax in UNCOMPRESSED {
+            let bytes = dicom.clone().written_in(transfer_syntax);
+            let radiograph = open_bytes(&bytes).expect("opens");
+            assert_eq!(wide(&radiograph), values, "{transfer_syntax}");
+            assert_eq!(radiograph.padding, Some((-2000.0, -1500.5)), "{transfer_syntax}");
+        }
+        // A writer that did not know the attributes.
+        let mut bytes = dicom.written_in(UNCOMPRESSED[1]);
+        for vr in [*b"FL", *b"FD"] {
+            let unknown = |at: usize| bytes[at..].starts_with(&vr) && bytes[at - 4..].starts_with(&[0x28, 0]);
+            for at in (4..bytes.len() - 8)
+                .filter(|&at| unknown(at))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+            {
+                let length = [bytes[at + 2], bytes[at + 3]];
+                bytes.splice(at..at + 4, [b'U', b'N', 0, 0, length[0], length[1], 0, 0]);
+            }
+        }
+        let radiograph = open_bytes(&bytes).expect("opens");
+        assert_eq!(radiograph.padding, Some((-2000.0, -1500.5)), "in VR UN");
+    }
 }
 
 #[test]

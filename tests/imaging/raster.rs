@@ -7,6 +7,8 @@ use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba};
 use recovnet::imaging::{self, Radiograph, Samples, Scope};
 use tempfile::TempDir;
 
+use crate::png;
+
 const WIDTH: u32 = 32;
 const HEIGHT: u32 = 20;
 
@@ -214,28 +216,7 @@ fn broken_files_are_refused_in_a_sentence() {
 
 /// A PNG whose header promises `width` x `height` pixels, with next to no data.
 fn promising_png(width: u32, height: u32) -> Vec<u8> {
-    fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
-        let mut body = kind.to_vec();
-        body.extend_from_slice(data);
-        let mut bytes = (data.len() as u32).to_be_bytes().to_vec();
-        bytes.extend_from_slice(&body);
-        bytes.extend_from_slice(&crc(&body).to_be_bytes());
-        bytes
-    }
-    let mut header = width.to_be_bytes().to_vec();
-    header.extend_from_slice(&height.to_be_bytes());
-    header.extend_from_slice(&[16, 6, 0, 0, 0]);
-    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    png.extend(chunk(*b"IHDR", &header));
-    png.extend(chunk(*b"IDAT", &[0x78, 0x9c, 3, 0, 0, 0, 0, 1]));
-    png.extend(chunk(*b"IEND", &[]));
-    png
-}
-
-fn crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
-    })
+    png::file([width, height], 16, 6, &[], &[0x78, 0x9c, 3, 0, 0, 0, 0, 1])
 }
 
 #[test]

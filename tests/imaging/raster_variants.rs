@@ -10,6 +10,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use recovnet::imaging::{Radiograph, Samples};
 
 use crate::fixture::{open_bytes, stored};
+use crate::png::{self, chunk};
 
 const WIDTH: usize = 24;
 const HEIGHT: usize = 10;
@@ -40,17 +41,6 @@ fn indices(bits: usize) -> Vec<u8> {
     (0..WIDTH * HEIGHT).map(|index| (index % (1 << bits)) as u8).collect()
 }
 
-fn crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
-    })
-}
-
-fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
-    let body = [&kind[..], data].concat();
-    [&(data.len() as u32).to_be_bytes()[..], &body, &crc(&body).to_be_bytes()].concat()
-}
-
 /// A PNG in palette colours of 4 bits, and TIFFs in palette colours of 1, 4 and 8 bits.
 pub fn palette_files() -> Vec<Vec<u8>> {
     let palette: Vec<u8> = falling(4).iter().flat_map(|&grey| [grey; 3]).collect();
@@ -65,23 +55,22 @@ pub fn palette_files() -> Vec<Vec<u8>> {
 
 /// A PNG of a colour type with chunks of one's own before the data.
 fn png(bits: u8, colour_type: u8, rows: &[Vec<u8>], before: &[u8]) -> Vec<u8> {
-    let mut header = (WIDTH as u32).to_be_bytes().to_vec();
-    header.extend((HEIGHT as u32).to_be_bytes());
-    header.extend([bits, colour_type, 0, 0, 0]);
+    png_of([WIDTH as u32, HEIGHT as u32], bits, colour_type, rows, before)
+}
+
+fn png_of(size: [u32; 2], bits: u8, colour_type: u8, rows: &[Vec<u8>], before: &[u8]) -> Vec<u8> {
     let mut data = ZlibEncoder::new(Vec::new(), Compression::default());
     for row in rows {
         data.write_all(&[0]).expect("written to memory");
         data.write_all(row).expect("written to memory");
     }
-    let data = data.finish().expect("written to memory");
-    [
-        b"\x89PNG\r\n\x1a\n".to_vec(),
-        chunk(*b"IHDR", &header),
-        before.to_vec(),
-        chunk(*b"IDAT", &data),
-        chunk(*b"IEND", &[]),
-    ]
-    .concat()
+    png::file(
+        size,
+        bits,
+        colour_type,
+        before,
+        &data.finish().expect("written to memory"),
+    )
 }
 
 /// A TIFF of one uncompressed strip; `entries` are further ones of its directory: tag, type, values.
@@ -285,12 +274,7 @@ fn a_colour_profile_is_ignored_and_said() {
 /// What a header promises is not made room for unless the file can hold it.
 #[test]
 fn pictures_larger_than_their_file_are_refused_before_decoding() {
-    let (width, height) = (14_000_u32.to_be_bytes(), 14_000_u32.to_be_bytes());
-    let mut promising = png(8, 0, &packed(&indices(8), 8), &[]);
-    promising[16..20].copy_from_slice(&width);
-    promising[20..24].copy_from_slice(&height);
-    let sum = crc(&promising[12..29]).to_be_bytes();
-    promising[29..33].copy_from_slice(&sum);
+    let promising = png_of([14_000; 2], 8, 0, &packed(&indices(8), 8), &[]);
     assert!(refusal(&promising).contains("cannot hold 14000 x 14000"));
     let mut bitmap = vec![0; 2000];
     bitmap[..2].copy_from_slice(b"BM");

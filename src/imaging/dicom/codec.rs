@@ -1,6 +1,6 @@
 //! Frames of every transfer syntax that is read, to plain samples. The codecs are those of dicom-rs, behind
-//! checks of what they are given; RLE and 12-bit JPEG, where it fails, are ours, and 8-bit JPEG goes past it, because
-//! it guesses the colours.
+//! checks of what they are given; RLE, lossless and 12-bit JPEG, where it fails or is slow, are ours, 8-bit JPEG goes
+//! past it, because it guesses the colours, and JPEG 2000, because it copies much and uses one core.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -12,7 +12,7 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::codestream::{self, Codestream};
 use super::frames;
 use super::pixel_module::{Bits, Photometric, PixelModule};
-use super::{jpeg8, jpeg12, jpegxl, rle};
+use super::{jpeg, jpeg2000, jpegxl, rle};
 
 /// Families of transfer syntaxes (PS3.5 chapter 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,13 +39,11 @@ impl Family {
             "" | ".1" | ".2" | ".1.98" | ".1.99" => Ok(Self::Native),
             ".8.1" => Ok(Self::DeflatedFrames),
             ".5" => Ok(Self::Rle),
-            ".4.50" | ".4.51" | ".4.57" | ".4.70" => Ok(Self::Jpeg),
+            // Two are retired, with frames that are coded by several scans.
+            ".4.50" | ".4.51" | ".4.53" | ".4.55" | ".4.57" | ".4.70" => Ok(Self::Jpeg),
             ".4.80" | ".4.81" => Ok(Self::JpegLs),
             ".4.90" | ".4.91" | ".4.201" | ".4.202" | ".4.203" => Ok(Self::Jpeg2000),
-            ".4.110" | ".4.112" => Ok(Self::JpegXl),
-            ".4.111" => Err(format!(
-                "it is a JPEG packed into JPEG XL (transfer syntax {uid}), which is not read"
-            )),
+            ".4.110" | ".4.111" | ".4.112" => Ok(Self::JpegXl),
             ".4.100" | ".4.101" | ".4.102" | ".4.103" | ".4.104" | ".4.105" | ".4.106" | ".4.107" | ".4.108" => {
                 Err(format!("it is a video (transfer syntax {uid}), which is not played"))
             }
@@ -111,6 +109,30 @@ impl<'a> Decoded<'a> {
     }
 }
 
+/// What a codestream is by its first bytes, and a transfer syntax that it may have, where its data set names that of
+/// another codec.
+pub(super) fn mislabelled(family: Family, frame: &[u8]) -> Option<(Family, &'static str)> {
+    if !matches!(
+        family,
+        Family::Jpeg | Family::JpegLs | Family::Jpeg2000 | Family::JpegXl
+    ) {
+        return None;
+    }
+    let is = |marks: &[&[u8]]| marks.iter().any(|mark| frame.starts_with(mark));
+    let (found, uid) = if is(&[b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "]) {
+        (Family::Jpeg2000, "1.2.840.10008.1.2.4.91")
+    } else if is(&[b"\xff\x0a", b"\0\0\0\x0cJXL "]) {
+        (Family::JpegXl, "1.2.840.10008.1.2.4.112")
+    } else {
+        match codestream::jpeg(frame).ok()?.process {
+            0xf7 => (Family::JpegLs, "1.2.840.10008.1.2.4.81"),
+            0xc3 => (Family::Jpeg, "1.2.840.10008.1.2.4.70"),
+            _ => (Family::Jpeg, "1.2.840.10008.1.2.4.51"),
+        }
+    };
+    (found != family).then_some((found, uid))
+}
+
 /// Decodes an encapsulated frame.
 ///
 /// # Errors
@@ -121,6 +143,7 @@ pub(super) fn decode<'a>(
     frame: Cow<'a, [u8]>,
     module: &PixelModule,
 ) -> Result<Decoded<'a>, String> {
+    let (family, uid) = mislabelled(family, &frame).unwrap_or((family, uid));
     let bits = module.bits;
     let compresses = !matches!(family, Family::Native | Family::DeflatedFrames);
     if compresses && module.is_float() {
@@ -151,10 +174,10 @@ pub(super) fn decode<'a>(
                 ..Decoded::native(bytes.into(), module)
             }
         }
-        Family::Jpeg => decode_jpeg(uid, &frame, module)?,
+        Family::Jpeg => decode_jpeg(&frame, module)?,
         Family::JpegLs => decode_jpeg_ls(uid, &frame, module)?,
-        Family::Jpeg2000 => decode_jpeg2000(uid, &frame, module)?,
-        Family::JpegXl => Decoded::coded(jpegxl::decode(&frame, module)?, bits.allocated.max(8), false),
+        Family::Jpeg2000 => decode_jpeg2000(&frame, module)?,
+        Family::JpegXl => decode_jpegxl(uid, &frame, module)?,
     };
     let expected = module.pixels() * module.samples * decoded.sample_bytes;
     if decoded.bytes.len() != expected {
@@ -181,6 +204,8 @@ pub(super) fn decode<'a>(
 }
 
 const ENCAPSULATED_UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
+/// JPEG XL JPEG Recompression.
+const PACKED_JPEG: &str = "1.2.840.10008.1.2.4.111";
 
 /// A frame of uncompressed pixels that stands for itself.
 fn alone<'a>(frame: Cow<'a, [u8]>, module: &PixelModule) -> Result<Decoded<'a>, String> {
@@ -203,11 +228,14 @@ fn inflated(frame: &[u8], module: &PixelModule) -> Result<Vec<u8>, String> {
 }
 
 /// Transfer syntaxes that may lose something: their values may overshoot Bits Stored where the codestream has more.
-pub(super) const LOSSY: [&str; 6] = [
+pub(super) const LOSSY: [&str; 9] = [
     "1.2.840.10008.1.2.4.50",
     "1.2.840.10008.1.2.4.51",
+    "1.2.840.10008.1.2.4.53",
+    "1.2.840.10008.1.2.4.55",
     "1.2.840.10008.1.2.4.81",
     "1.2.840.10008.1.2.4.91",
+    PACKED_JPEG,
     "1.2.840.10008.1.2.4.112",
     "1.2.840.10008.1.2.4.203",
 ];
@@ -242,22 +270,30 @@ fn untouched_ybr(module: &PixelModule) -> Result<bool, String> {
     }
 }
 
-fn decode_jpeg(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
+fn decode_jpeg(frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
     let header = codestream::jpeg(frame)?;
+    let size = jpeg::Size {
+        columns: module.columns,
+        rows: module.rows,
+        components: module.samples,
+    };
     match (header.process, header.precision) {
         (0xc1, 12) if module.samples == 1 => {
             header.check(module)?;
-            let samples = jpeg12::decode(frame, module.columns, module.rows)?;
-            let bytes = samples.into_iter().flat_map(u16::to_le_bytes).collect();
-            Ok(Decoded::coded(bytes, header.precision, false))
+            let samples = jpeg::extended::decode(frame, size)?;
+            Ok(Decoded::coded(samples, header.precision, false))
         }
         (0xc0..=0xc2, 8) => {
             header.check(module)?;
-            let samples = jpeg8::decode(frame, module, &header)?;
+            let samples = jpeg::eight_bit::decode(frame, module, &header)?;
             let is_ybr = matches!(module.photometric, Photometric::YbrFull | Photometric::YbrFull422);
             Ok(Decoded::coded(samples, header.precision, is_ybr))
         }
-        (0xc3, 2..=16) => through_registry(uid, frame, module, header, untouched_ybr(module)?),
+        (0xc3, 2..=16) => {
+            header.check(module)?;
+            let samples = jpeg::lossless::decode(frame, size)?;
+            Ok(Decoded::coded(samples, header.precision, untouched_ybr(module)?))
+        }
         (process, precision) => Err(format!(
             "JPEG process FF{process:02X} with {precision} bits is not read"
         )),
@@ -274,7 +310,7 @@ fn decode_jpeg_ls(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decod
     Ok(decoded)
 }
 
-fn decode_jpeg2000(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
+fn decode_jpeg2000(frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
     let header = codestream::jpeg2000(frame)?;
     let signs_agree =
         header.signed == module.bits.signed || (module.bits.signed && header.precision == module.bits.stored);
@@ -284,8 +320,22 @@ fn decode_jpeg2000(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Deco
     if module.photometric == Photometric::YbrFull422 {
         return Err("its colours do not fit its compression".to_owned());
     }
+    header.check(module)?;
+    let sample_bytes = if header.precision > 8 { 2 } else { 1 };
+    let samples = jpeg2000::decode(frame, module, sample_bytes)?;
     let is_ybr = module.photometric == Photometric::YbrFull;
-    through_registry(uid, frame, module, header, is_ybr)
+    Ok(Decoded::coded(samples, header.precision, is_ybr))
+}
+
+/// A packed JPEG is unpacked and decoded as one, so that its pixels are those of the file it was.
+fn decode_jpegxl(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
+    if uid == PACKED_JPEG
+        && let Some(jpeg) = jpegxl::original_jpeg(frame, module)?
+    {
+        return decode_jpeg(&jpeg, module);
+    }
+    let samples = jpegxl::decode(frame, module)?;
+    Ok(Decoded::coded(samples, module.bits.allocated.max(8), false))
 }
 
 fn through_registry(

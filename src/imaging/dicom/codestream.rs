@@ -1,6 +1,7 @@
 //! Headers of compressed frames, read before any decoder sees them: what a frame claims to be has to agree
 //! with the data set, or a decoder would write a wrong picture or more of it than there is room for.
 
+use super::jpeg::segments::Segments;
 use super::pixel_module::PixelModule;
 
 /// What a codestream says about itself.
@@ -81,20 +82,14 @@ impl Codestream {
 /// If there is none.
 pub(super) fn jpeg(bytes: &[u8]) -> Result<Codestream, String> {
     let none = || "its compressed frame is no JPEG codestream".to_owned();
-    let mut rest = bytes.strip_prefix(&[0xff, 0xd8]).ok_or_else(none)?;
+    if !bytes.starts_with(&[0xff, 0xd8]) {
+        return Err(none());
+    }
+    let mut segments = Segments::new(bytes);
     let mut colours = Colours::default();
     let mut found: Option<Codestream> = None;
     loop {
-        let [0xff, marker, after @ ..] = rest else {
-            return Err(none());
-        };
-        if matches!(marker, 0xff | 0x01 | 0xd0..=0xd7) {
-            rest = if *marker == 0xff { &rest[1..] } else { after };
-            continue;
-        }
-        let length = usize::from(u16::from_be_bytes(*after.first_chunk().ok_or_else(none)?));
-        let segment = after.get(2..length).ok_or_else(none)?;
-        rest = &after[length..];
+        let (marker, segment) = segments.next().ok_or_else(none)?;
         match marker {
             0xe0 => colours.is_jfif |= segment.starts_with(b"JFIF\0"),
             0xee if segment.starts_with(b"Adobe") => colours.adobe = segment.get(11).copied(),
@@ -102,7 +97,7 @@ pub(super) fn jpeg(bytes: &[u8]) -> Result<Codestream, String> {
                 let &[precision, r0, r1, c0, c1, components] = segment.first_chunk().ok_or_else(none)?;
                 colours.channels = segment[6..].iter().step_by(3).copied().collect();
                 found = Some(Codestream {
-                    process: *marker,
+                    process: marker,
                     precision,
                     signed: false,
                     says_ycc: None,

@@ -205,20 +205,25 @@ impl<'a> DataSet<'a> {
 
     /// The decimal strings of an element (DS, IS), each a finite number or `None`; also FD and FL.
     pub(super) fn decimals(&self, tag: Tag) -> Vec<Option<f64>> {
+        self.decimals_of(tag, *b"DS")
+    }
+
+    /// The same of an attribute that is defined with this VR, FL and FD included: implicit VR and UN do not say it.
+    pub(super) fn decimals_of(&self, tag: Tag, vr: [u8; 2]) -> Vec<Option<f64>> {
         let Some(element) = self.get(tag) else {
             return Vec::new();
         };
         let encoding = element.encoding;
         let finite = |value: f64| value.is_finite().then_some(value);
-        match element.vr.as_ref() {
-            Some(b"FD") => {
+        match &element.vr.filter(|vr| vr != b"UN").unwrap_or(vr) {
+            b"FD" => {
                 let (eights, _) = element.bytes.as_chunks::<8>();
                 eights
                     .iter()
                     .map(|&eight| finite(f64::from_bits(encoding.u64(eight))))
                     .collect()
             }
-            Some(b"FL") => {
+            b"FL" => {
                 let (fours, _) = element.bytes.as_chunks::<4>();
                 fours
                     .iter()

@@ -4,31 +4,26 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::MEDIA_STORAGE_SOP_CLASS_UID;
 use super::dataset::{DataSet, Encoding, Tag};
 use super::elements::{ITEM, ITEM_END, MAX_DEPTH, Open, Reader, SEQUENCE_END, inner_encoding, name};
-use super::metadata::{self, MODALITY, SOP_CLASS_UID};
+use super::metadata::{
+    self, BODY_PART_EXAMINED, MODALITY, SERIES_DESCRIPTION, SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_DATE,
+    STUDY_DESCRIPTION, VIEW_POSITION,
+};
 use super::part10::{self, Start};
+use super::pixel_module::{COLUMNS, NUMBER_OF_FRAMES, ROWS};
 use super::text::CharacterSets;
 use crate::imaging::radiograph::Identity;
 
-const MEDIA_STORAGE_SOP_CLASS_UID: Tag = (0x0002, 0x0002);
 /// Media Storage Directory Storage: a DICOMDIR.
 const DIRECTORY_CLASS: &str = "1.2.840.10008.1.3.10";
-const SOP_INSTANCE_UID: Tag = (0x0008, 0x0018);
-const STUDY_DATE: Tag = (0x0008, 0x0020);
 const STUDY_TIME: Tag = (0x0008, 0x0030);
 const ACCESSION_NUMBER: Tag = (0x0008, 0x0050);
-const STUDY_DESCRIPTION: Tag = (0x0008, 0x1030);
-const SERIES_DESCRIPTION: Tag = (0x0008, 0x103e);
-const BODY_PART_EXAMINED: Tag = (0x0018, 0x0015);
-const VIEW_POSITION: Tag = (0x0018, 0x5101);
 const STUDY_INSTANCE_UID: Tag = (0x0020, 0x000d);
 const SERIES_INSTANCE_UID: Tag = (0x0020, 0x000e);
 const SERIES_NUMBER: Tag = (0x0020, 0x0011);
 const INSTANCE_NUMBER: Tag = (0x0020, 0x0013);
-const NUMBER_OF_FRAMES: Tag = (0x0028, 0x0008);
-const ROWS: Tag = (0x0028, 0x0010);
-const COLUMNS: Tag = (0x0028, 0x0011);
 
 /// Elements stand in ascending order (PS3.5 7.1), and nothing that is wanted lies behind this group.
 const LAST_GROUP: u16 = 0x0028;

@@ -1,22 +1,23 @@
-//! A deflated data set (PS3.5 A.5), inflated as far as its picture reaches and no further: a few bytes may stand for
-//! a thousand times as many that nobody asks for.
+//! A deflated data set (PS3.5 A.5), inflated as far as its picture reaches, or little further for who wants all of it: a
+//! few bytes may stand for a thousand times as many that nobody asks for.
 
 use std::io::Read;
 
 use super::dataset::{DataSet, PIXEL_DATA, Tag};
 use super::elements::{Encoding, Reader};
 use super::part10;
-use super::pixel_module::{DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA};
+use super::pixel_module::{
+    BITS_ALLOCATED, COLUMNS, DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, NUMBER_OF_FRAMES, ROWS, SAMPLES_PER_PIXEL,
+};
 
-const SAMPLES_PER_PIXEL: Tag = (0x0028, 0x0002);
-const NUMBER_OF_FRAMES: Tag = (0x0028, 0x0008);
-const ROWS: Tag = (0x0028, 0x0010);
-const COLUMNS: Tag = (0x0028, 0x0011);
-const BITS_ALLOCATED: Tag = (0x0028, 0x0100);
 /// Bytes that are inflated before the first look for pixels; four times as many before each further one.
 const FIRST_BYTES: usize = 64 << 10;
 /// Most bytes that stand before the pixels.
 const MAX_BEFORE_PIXELS: usize = 16 << 20;
+/// Most bytes of a data set without a picture, where the whole of it is wanted: documents and waveforms are in some.
+const MAX_WITHOUT_PICTURE: usize = 64 << 20;
+/// Most bytes behind the picture, where they are wanted: signatures and padding.
+const MAX_BEHIND_PICTURE: usize = 8 << 20;
 /// Bytes that a deflated one may stand for, at most (RFC 1951).
 const LARGEST_RATIO: usize = 1032;
 
@@ -25,27 +26,43 @@ const LARGEST_RATIO: usize = 1032;
 /// # Errors
 /// If it cannot be inflated at all, or grows beyond all bounds.
 pub(super) fn up_to_the_picture(body: &[u8]) -> Result<Vec<u8>, String> {
+    inflated(body, false)
+}
+
+/// The whole data set, as far as it can be inflated.
+///
+/// # Errors
+/// If it cannot be inflated at all, or grows beyond what a picture and what stands around it may take.
+pub(super) fn whole(body: &[u8]) -> Result<Vec<u8>, String> {
+    inflated(body, true)
+}
+
+fn inflated(body: &[u8], whole: bool) -> Result<Vec<u8>, String> {
+    let most_without = if whole { MAX_WITHOUT_PICTURE } else { MAX_BEFORE_PIXELS };
     let mut source = part10::inflater(body)?;
     let mut bytes = Vec::new();
     let mut limit = FIRST_BYTES;
     loop {
-        let whole = fill(&mut *source, &mut bytes, limit)?;
+        let is_all = fill(&mut *source, &mut bytes, limit)?;
         if let Some(end) = end_of_picture(&bytes) {
             if end as u64 > part10::MAX_INFLATED {
                 return Err("its deflated data set grows beyond 512 MiB".to_owned());
             }
-            fill(
-                &mut *source,
-                &mut bytes,
-                end.min(body.len().saturating_mul(LARGEST_RATIO)),
-            )?;
+            if !is_all {
+                let most = body.len().saturating_mul(LARGEST_RATIO);
+                fill(&mut *source, &mut bytes, end.min(most))?;
+            }
+            if !whole || read_on(&mut *source, &mut bytes, end + MAX_BEHIND_PICTURE + 1)? {
+                return Ok(bytes);
+            }
+            return Err("its deflated data set goes on for more than 8 MiB behind its picture".to_owned());
+        }
+        if is_all {
             return Ok(bytes);
         }
-        if whole {
-            return Ok(bytes);
-        }
-        if limit >= MAX_BEFORE_PIXELS {
-            return Err("its deflated data set has no picture within 16 MiB".to_owned());
+        if limit >= most_without {
+            let most = most_without >> 20;
+            return Err(format!("its deflated data set has no picture within {most} MiB"));
         }
         limit *= 4;
     }
@@ -54,8 +71,13 @@ pub(super) fn up_to_the_picture(body: &[u8]) -> Result<Vec<u8>, String> {
 /// Inflates up to `limit` bytes in all; returns whether that is the end. A missing end does not spoil what came
 /// before it: what is missing is noticed where it is read.
 fn fill(source: &mut dyn Read, bytes: &mut Vec<u8>, limit: usize) -> Result<bool, String> {
+    bytes.reserve_exact(limit.saturating_sub(bytes.len()));
+    read_on(source, bytes, limit)
+}
+
+/// The same, where little or nothing is expected.
+fn read_on(source: &mut dyn Read, bytes: &mut Vec<u8>, limit: usize) -> Result<bool, String> {
     let missing = limit.saturating_sub(bytes.len());
-    bytes.reserve_exact(missing);
     match source.take(missing as u64).read_to_end(bytes) {
         Ok(read) => Ok(read < missing),
         Err(_) if bytes.len() > 1024 => Ok(true),

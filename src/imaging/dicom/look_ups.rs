@@ -97,16 +97,27 @@ pub(super) fn modality(
             None => warnings.push("The file's Modality LUT is unusable and left out.".to_owned()),
         }
     }
-    let number = |tag: Tag, keyword: &str, default: f64| -> Result<f64, String> {
+    rescale(frame, warnings)
+}
+
+/// Rescale Slope and Intercept; as they are where these are no numbers.
+fn rescale(frame: &FrameAttributes, warnings: &mut Vec<String>) -> Result<ModalityLut, String> {
+    let number = |tag: Tag, default: f64| -> Result<Option<f64>, String> {
         let group = frame.holding(tag, PIXEL_VALUE_TRANSFORMATION_SEQUENCE)?;
-        match group.decimals(tag).first() {
-            None => Ok(default),
-            Some(&Some(value)) => Ok(value),
-            Some(None) => Err(format!("its {keyword} {} is no number", name(tag))),
-        }
+        Ok(group.decimals(tag).first().copied().unwrap_or(Some(default)))
     };
-    let slope = number(RESCALE_SLOPE, "Rescale Slope", 1.0)?;
-    let intercept = number(RESCALE_INTERCEPT, "Rescale Intercept", 0.0)?;
+    let (slope, intercept) = (number(RESCALE_SLOPE, 1.0)?, number(RESCALE_INTERCEPT, 0.0)?);
+    let (Some(slope), Some(intercept)) = (slope, intercept) else {
+        let tag = name(if slope.is_none() {
+            RESCALE_SLOPE
+        } else {
+            RESCALE_INTERCEPT
+        });
+        warnings.push(format!(
+            "The file's rescale is left out, as {tag} is no number; its windows may not fit the stored values."
+        ));
+        return Ok(ModalityLut::IDENTITY);
+    };
     if slope == 0.0 {
         let tag = name(RESCALE_SLOPE);
         return Err(format!(
@@ -251,8 +262,8 @@ pub(super) fn polarity(file: &DataSet, photometric: Photometric) -> Polarity {
 /// Inclusive range of stored values that are padding (PS3.3 C.7.5.1.1.2).
 pub(super) fn padding(file: &DataSet, module: &PixelModule) -> Option<(f64, f64)> {
     let value = |[integer, float, double]: [Tag; 3]| match module.element {
-        FLOAT_PIXEL_DATA => file.decimals(float).first().copied().flatten(),
-        DOUBLE_FLOAT_PIXEL_DATA => file.decimals(double).first().copied().flatten(),
+        FLOAT_PIXEL_DATA => file.decimals_of(float, *b"FL").first().copied().flatten(),
+        DOUBLE_FLOAT_PIXEL_DATA => file.decimals_of(double, *b"FD").first().copied().flatten(),
         _ => match file.words(integer)[..] {
             [] => None,
             // Samples of 32 bits have padding of 32.

@@ -9,18 +9,18 @@ use crate::imaging::spacing::{PixelSpacing, SpacingSource};
 
 /// SOP Class UID.
 pub(super) const SOP_CLASS_UID: Tag = (0x0008, 0x0016);
-const SOP_INSTANCE_UID: Tag = (0x0008, 0x0018);
-const STUDY_DATE: Tag = (0x0008, 0x0020);
+pub(super) const SOP_INSTANCE_UID: Tag = (0x0008, 0x0018);
+pub(super) const STUDY_DATE: Tag = (0x0008, 0x0020);
 /// Modality.
 pub(super) const MODALITY: Tag = (0x0008, 0x0060);
-const STUDY_DESCRIPTION: Tag = (0x0008, 0x1030);
-const SERIES_DESCRIPTION: Tag = (0x0008, 0x103e);
+pub(super) const STUDY_DESCRIPTION: Tag = (0x0008, 0x1030);
+pub(super) const SERIES_DESCRIPTION: Tag = (0x0008, 0x103e);
 const PATIENT_NAME: Tag = (0x0010, 0x0010);
 const PATIENT_ID: Tag = (0x0010, 0x0020);
 const PATIENT_BIRTH_DATE: Tag = (0x0010, 0x0030);
 const PATIENT_SEX: Tag = (0x0010, 0x0040);
-const BODY_PART_EXAMINED: Tag = (0x0018, 0x0015);
-const VIEW_POSITION: Tag = (0x0018, 0x5101);
+pub(super) const BODY_PART_EXAMINED: Tag = (0x0018, 0x0015);
+pub(super) const VIEW_POSITION: Tag = (0x0018, 0x5101);
 const IMAGER_PIXEL_SPACING: Tag = (0x0018, 0x1164);
 const NOMINAL_SCANNED_PIXEL_SPACING: Tag = (0x0018, 0x2010);
 const MAGNIFICATION_FACTOR: Tag = (0x0018, 0x1114);
@@ -76,7 +76,9 @@ pub(super) fn acquisition(file: &DataSet, sets: &CharacterSets, encoding: &str) 
 pub(super) fn lossy(file: &DataSet, encoding: &str) -> Option<String> {
     let said = file.text(LOSSY_IMAGE_COMPRESSION);
     // JPEG always loses; the others may be lossless as well, and the file may say so.
-    let is_jpeg = encoding.ends_with(".4.50") || encoding.ends_with(".4.51");
+    let is_jpeg = [".4.50", ".4.51", ".4.53", ".4.55", ".4.111"]
+        .iter()
+        .any(|syntax| encoding.ends_with(syntax));
     let by_syntax = LOSSY.contains(&encoding) && (is_jpeg || said.as_deref() != Some("00"));
     if !by_syntax && said.as_deref() != Some("01") {
         return None;

@@ -9,9 +9,10 @@ pub(super) mod elements;
 mod frames;
 pub(super) mod header;
 mod inflate;
-mod jpeg12;
-mod jpeg8;
+mod jpeg;
+mod jpeg2000;
 mod jpegxl;
+mod jpegxl_boxes;
 mod look_ups;
 mod metadata;
 mod overlay;
@@ -76,25 +77,22 @@ pub(super) fn read(path: &Path, bytes: &[u8], frame: u32) -> Result<Radiograph, 
         return Err(format!("there is no frame {frame}, it has {}", module.frames));
     }
     let decoded = decode(&data, family, &part10, &module, frame);
-    let decoded = decoded.map_err(|cause| format!("Pixel Data {}: {cause}", dataset::name(module.element)))?;
+    let (decoded, found) = decoded.map_err(|cause| format!("Pixel Data {}: {cause}", dataset::name(module.element)))?;
+    let transfer_syntax = found.unwrap_or(&part10.transfer_syntax);
+    if found.is_some() {
+        let warning = "The pixels are compressed otherwise than the file's transfer syntax says.";
+        warnings.push(warning.to_owned());
+    }
     if part10.guessed {
         warnings.push("The file names no transfer syntax; it was guessed.".to_owned());
     }
     let attributes = FrameAttributes::new(data, frame)?;
-    let is_lossy = metadata::lossy(&attributes.file, &part10.transfer_syntax).is_some();
+    let is_lossy = metadata::lossy(&attributes.file, transfer_syntax).is_some();
     // Before the bits that are not stored values are dropped: old files have overlays there.
     let overlay_planes = overlay::planes(&attributes.file, &module, frame, &decoded, &mut warnings);
     let shutter = shutter::shutter(&attributes, &overlay_planes, &mut warnings);
     let picture = picture(&decoded, &module, is_lossy, &attributes, &mut warnings)?;
-    let radiograph = radiograph(
-        path,
-        frame,
-        &module,
-        picture,
-        &attributes,
-        &part10.transfer_syntax,
-        warnings,
-    )?;
+    let radiograph = radiograph(path, frame, &module, picture, &attributes, transfer_syntax, warnings)?;
     Ok(with_graphics(radiograph, overlay_planes, shutter))
 }
 
@@ -140,23 +138,26 @@ fn media_class(bytes: &[u8]) -> Option<String> {
     meta.text(MEDIA_STORAGE_SOP_CLASS_UID)
 }
 
+/// The samples of a frame, and the transfer syntax that it is in where the file names that of another codec.
 fn decode<'a>(
     data: &DataSet<'a>,
     family: Family,
     part10: &Part10,
     module: &PixelModule,
     frame: u32,
-) -> Result<Decoded<'a>, String> {
+) -> Result<(Decoded<'a>, Option<&'static str>), String> {
     let pixels = data.get(module.element).ok_or("this DICOM object holds no picture")?;
     if pixels.delimited {
         let bytes = frames::encapsulated(data, pixels, module, frame)?;
-        return codec::decode(family, &part10.transfer_syntax, bytes, module);
+        let found = codec::mislabelled(family, &bytes).map(|(_, found)| found);
+        let decoded = codec::decode(family, &part10.transfer_syntax, bytes, module)?;
+        return Ok((decoded, found));
     }
     if family != Family::Native {
         return Err("its compressed pixels are not encapsulated".to_owned());
     }
     let bytes = frames::native(pixels, module, frame, part10.encoding)?;
-    Ok(Decoded::native(bytes, module))
+    Ok((Decoded::native(bytes, module), None))
 }
 
 /// The samples of a frame with the look-ups that make them visible.
@@ -235,30 +236,20 @@ fn radiograph(
     let is_colour = matches!(picture.samples, Samples::Colour(_)) && picture.network_grey.is_none();
     let scope = scope::scope(file, &acquisition, module.frames, is_colour);
     warn(file, &mut warnings);
-    let Picture {
-        samples,
-        network_grey,
-        original,
-        bits_stored,
-        modality_lut,
-        voi_luts,
-        polarity,
-        padding,
-    } = picture;
     Ok(Radiograph {
         file: path.to_owned(),
         frame,
         frames: module.frames,
         width: module.columns as u32,
         height: module.rows as u32,
-        samples,
-        network_grey,
-        original,
-        bits_stored,
-        modality_lut,
-        voi_luts,
-        polarity,
-        padding,
+        samples: picture.samples,
+        network_grey: picture.network_grey,
+        original: picture.original,
+        bits_stored: picture.bits_stored,
+        modality_lut: picture.modality_lut,
+        voi_luts: picture.voi_luts,
+        polarity: picture.polarity,
+        padding: picture.padding,
         overlay_planes: Vec::new(),
         shutter: None,
         spacing,

@@ -109,7 +109,7 @@ impl<'a> Part10<'a> {
     /// # Errors
     /// If the meta information is broken, or the data set inflates beyond all bounds.
     pub(super) fn read(file: &'a [u8]) -> Result<Self, String> {
-        Self::split(file, inflate)
+        Self::split(file, inflate::whole)
     }
 
     /// The same, where only the picture is wanted: nothing behind it is inflated.
@@ -172,18 +172,4 @@ pub(super) fn guessed(body: &[u8]) -> Result<(&'static str, Encoding), String> {
         _ => "1.2.840.10008.1.2",
     };
     Ok((transfer_syntax, encoding))
-}
-
-fn inflate(body: &[u8]) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let inflated = inflater(body)?.take(MAX_INFLATED + 1).read_to_end(&mut bytes);
-    if bytes.len() as u64 > MAX_INFLATED {
-        return Err("its deflated data set grows beyond 512 MiB".to_owned());
-    }
-    // A missing end does not spoil what came before it; what is missing is noticed where it is read.
-    match inflated {
-        Ok(_) => Ok(bytes),
-        Err(_) if bytes.len() > 1024 => Ok(bytes),
-        Err(error) => Err(format!("its deflated data set cannot be inflated: {error}")),
-    }
 }

@@ -3,13 +3,13 @@
 use super::dataset::{DataSet, PIXEL_DATA, Tag, name};
 use crate::imaging::MAX_PIXELS;
 
-const SAMPLES_PER_PIXEL: Tag = (0x0028, 0x0002);
+pub(super) const SAMPLES_PER_PIXEL: Tag = (0x0028, 0x0002);
 const PHOTOMETRIC_INTERPRETATION: Tag = (0x0028, 0x0004);
 const PLANAR_CONFIGURATION: Tag = (0x0028, 0x0006);
-const NUMBER_OF_FRAMES: Tag = (0x0028, 0x0008);
-const ROWS: Tag = (0x0028, 0x0010);
-const COLUMNS: Tag = (0x0028, 0x0011);
-const BITS_ALLOCATED: Tag = (0x0028, 0x0100);
+pub(super) const NUMBER_OF_FRAMES: Tag = (0x0028, 0x0008);
+pub(super) const ROWS: Tag = (0x0028, 0x0010);
+pub(super) const COLUMNS: Tag = (0x0028, 0x0011);
+pub(super) const BITS_ALLOCATED: Tag = (0x0028, 0x0100);
 const BITS_STORED: Tag = (0x0028, 0x0101);
 const HIGH_BIT: Tag = (0x0028, 0x0102);
 const PIXEL_REPRESENTATION: Tag = (0x0028, 0x0103);
@@ -77,13 +77,6 @@ impl PixelModule {
         let element = element.ok_or("this DICOM object holds no picture")?;
         let photometric = photometric(data, assumed)?;
         let samples = photometric.samples();
-        let stated = data.unsigned(SAMPLES_PER_PIXEL).unwrap_or(samples);
-        if stated != samples {
-            let tag = name(SAMPLES_PER_PIXEL);
-            return Err(format!(
-                "Samples per Pixel {tag} is {stated} where its colours need {samples}"
-            ));
-        }
         let module = Self {
             photometric,
             samples: samples as usize,
@@ -99,7 +92,34 @@ impl PixelModule {
             },
         };
         module.check()?;
+        module.check_samples(data, assumed)?;
         Ok(module)
+    }
+
+    /// Samples per Pixel has to be what the colours need, unless the length of native pixels says that they have it.
+    fn check_samples(&self, data: &DataSet, assumed: &mut Vec<String>) -> Result<(), String> {
+        let needed = self.photometric.samples();
+        let tag = name(SAMPLES_PER_PIXEL);
+        match data.unsigned(SAMPLES_PER_PIXEL) {
+            Some(stated) if stated != needed && self.has_length_of(data) => assumed.push(format!(
+                "Samples per Pixel {tag} is {stated}; {needed} was assumed, which its pixels have."
+            )),
+            Some(stated) if stated != needed => {
+                return Err(format!(
+                    "Samples per Pixel {tag} is {stated} where its colours need {needed}"
+                ));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether native pixels have just the bytes that these samples take, with at most one more that pads.
+    fn has_length_of(&self, data: &DataSet) -> bool {
+        let bits = (self.pixels() * self.samples) as u128 * u128::from(self.bits.allocated) * u128::from(self.frames);
+        let bytes = bits.div_ceil(8);
+        let pixels = data.get(self.element).filter(|pixels| !pixels.delimited);
+        pixels.is_some_and(|pixels| [bytes, bytes + bytes % 2].contains(&(pixels.bytes.len() as u128)))
     }
 
     /// Pixels in a frame.
@@ -244,7 +264,7 @@ fn bits(data: &DataSet, assumed: &mut Vec<String>) -> Result<Bits, String> {
         return Err(format!("pixels of {allocated} bits {tag} are not shown"));
     }
     let stored = data.unsigned(BITS_STORED).unwrap_or_else(|| {
-        let stored = data.unsigned(HIGH_BIT).map_or(allocated, |high| high + 1);
+        let stored = data.unsigned(HIGH_BIT).map_or(allocated, |high| high.saturating_add(1));
         let missing = name(BITS_STORED);
         assumed.push(format!("Bits Stored {missing} is missing; {stored} was assumed."));
         stored
@@ -253,13 +273,32 @@ fn bits(data: &DataSet, assumed: &mut Vec<String>) -> Result<Bits, String> {
         let tag = name(BITS_STORED);
         return Err(format!("Bits Stored {tag} is {stored} of {allocated} allocated"));
     }
-    let high = data.unsigned(HIGH_BIT).unwrap_or(stored - 1);
-    if high >= allocated || high + 1 < stored {
-        let tag = name(HIGH_BIT);
-        return Err(format!(
-            "High Bit {tag} is {high} and leaves no room for {stored} bits stored of {allocated} allocated"
-        ));
+    let high = high_bit(data, [allocated, stored], assumed);
+    Ok(Bits {
+        allocated: allocated as u8,
+        stored: stored as u8,
+        shift: (high + 1 - stored) as u8,
+        signed: is_signed(data, assumed)?,
+    })
+}
+
+/// High Bit of pixels of so many bits allocated and stored: the last one stored, if it is missing or has no room.
+fn high_bit(data: &DataSet, [allocated, stored]: [u32; 2], assumed: &mut Vec<String>) -> u32 {
+    match data.unsigned(HIGH_BIT) {
+        None => stored - 1,
+        Some(high) if (stored - 1..allocated).contains(&high) => high,
+        Some(high) => {
+            let tag = name(HIGH_BIT);
+            assumed.push(format!(
+                "High Bit {tag} is {high}, which leaves no room for {stored} bits stored; {} was assumed.",
+                stored - 1
+            ));
+            stored - 1
+        }
     }
+}
+
+fn is_signed(data: &DataSet, assumed: &mut Vec<String>) -> Result<bool, String> {
     let representation = data.unsigned(PIXEL_REPRESENTATION).unwrap_or_else(|| {
         let missing = name(PIXEL_REPRESENTATION);
         assumed.push(format!(
@@ -267,18 +306,12 @@ fn bits(data: &DataSet, assumed: &mut Vec<String>) -> Result<Bits, String> {
         ));
         0
     });
-    let signed = match representation {
-        0 => false,
-        1 => true,
+    match representation {
+        0 => Ok(false),
+        1 => Ok(true),
         other => {
             let tag = name(PIXEL_REPRESENTATION);
-            return Err(format!("Pixel Representation {tag} is {other}, neither 0 nor 1"));
+            Err(format!("Pixel Representation {tag} is {other}, neither 0 nor 1"))
         }
-    };
-    Ok(Bits {
-        allocated: allocated as u8,
-        stored: stored as u8,
-        shift: (high + 1 - stored) as u8,
-        signed,
-    })
+    }
 }

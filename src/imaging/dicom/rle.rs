@@ -26,8 +26,8 @@ pub(super) fn decode(frame: &[u8], pixels: usize, samples: usize, sample_bytes: 
             frame.len()
         ));
     }
-    let mut decoded = vec![0; pixels * planes];
-    for segment in 0..planes {
+    let mut unpacked = vec![0; pixels * planes];
+    for (segment, plane) in unpacked.chunks_exact_mut(pixels.max(1)).enumerate() {
         let start = word(segment + 1);
         let end = if segment + 1 < planes {
             word(segment + 2)
@@ -37,44 +37,58 @@ pub(super) fn decode(frame: &[u8], pixels: usize, samples: usize, sample_bytes: 
         let bytes = frame
             .get(start..end)
             .ok_or_else(|| format!("RLE segment {segment} lies outside its frame, at bytes {start} to {end}"))?;
-        // Segments go from the highest byte of a sample to the lowest.
-        let (sample, byte) = (segment / sample_bytes, sample_bytes - 1 - segment % sample_bytes);
-        let places = decoded[sample * sample_bytes + byte..].iter_mut().step_by(planes);
-        if unpack(bytes, places, pixels) < pixels {
+        if unpack(bytes, plane) < pixels {
             return Err(format!("RLE segment {segment} ends before its plane is full"));
         }
     }
-    Ok(decoded)
+    Ok(interleaved(unpacked, pixels, sample_bytes))
 }
 
-/// Writes the unpacked bytes to `places` and returns how many there were, `pixels` at most.
-fn unpack<'a>(mut bytes: &[u8], mut places: impl Iterator<Item = &'a mut u8>, pixels: usize) -> usize {
-    let mut written = 0;
-    while let (Some((&control, rest)), true) = (bytes.split_first(), written < pixels) {
-        let control = control.cast_signed();
-        let (run, used): (&[u8], usize) = match control {
-            0.. => {
-                let literal = &rest[..rest.len().min(control as usize + 1)];
-                (literal, literal.len())
+/// Bytes plane by plane, the highest byte of a sample first, to samples pixel by pixel, low byte first.
+fn interleaved(planes: Vec<u8>, pixels: usize, sample_bytes: usize) -> Vec<u8> {
+    let count = planes.len() / pixels.max(1);
+    match count {
+        0 | 1 => planes,
+        2 if sample_bytes == 2 => {
+            let (high, low) = planes.split_at(pixels);
+            let mut words = vec![[0; 2]; pixels];
+            for ((word, &high), &low) in words.iter_mut().zip(high).zip(low) {
+                *word = [low, high];
             }
-            -128 => (&[], 0),
-            _ => match rest.first() {
-                Some(&value) => {
-                    let count = usize::from(control.unsigned_abs()) + 1;
-                    let count = count.min(pixels - written);
-                    places.by_ref().take(count).for_each(|place| *place = value);
-                    written += count;
-                    (&[], 1)
+            words.into_flattened()
+        }
+        _ => {
+            let mut bytes = vec![0; planes.len()];
+            for (segment, plane) in planes.chunks_exact(pixels).enumerate() {
+                let place = segment / sample_bytes * sample_bytes + (sample_bytes - 1 - segment % sample_bytes);
+                for (byte, &value) in bytes[place..].iter_mut().step_by(count).zip(plane) {
+                    *byte = value;
                 }
-                None => (&[], 0),
-            },
+            }
+            bytes
+        }
+    }
+}
+
+/// Fills a plane with the unpacked bytes and returns how many there were.
+fn unpack(mut bytes: &[u8], plane: &mut [u8]) -> usize {
+    let mut written = 0;
+    while let (Some((&control, rest)), true) = (bytes.split_first(), written < plane.len()) {
+        let free = &mut plane[written..];
+        let (count, used) = match (control.cast_signed(), rest.first()) {
+            (-128, _) | (_, None) => (0, 0),
+            (control @ 0.., _) => {
+                let there = rest.len().min(control as usize + 1);
+                let count = there.min(free.len());
+                free[..count].copy_from_slice(&rest[..count]);
+                (count, there)
+            }
+            (control, Some(&value)) => {
+                let count = (usize::from(control.unsigned_abs()) + 1).min(free.len());
+                free[..count].fill(value);
+                (count, 1)
+            }
         };
-        let count = run.len().min(pixels - written);
-        places
-            .by_ref()
-            .take(count)
-            .zip(run)
-            .for_each(|(place, &value)| *place = value);
         written += count;
         bytes = &rest[used..];
     }

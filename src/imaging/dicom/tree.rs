@@ -46,6 +46,11 @@ impl Syntax {
         }
     }
 
+    /// The data set is deflated.
+    pub fn is_deflated(&self) -> bool {
+        self.uid == DEFLATED
+    }
+
     /// Bytes of an unsigned 16-bit number.
     pub fn u16_bytes(&self, value: u16) -> [u8; 2] {
         self.encoding().u16_bytes(value)
@@ -268,7 +273,7 @@ pub fn file_bytes(meta: &[Node], elements: &[Node], syntax: &Syntax) -> Result<V
         Encoding::EXPLICIT,
     )?;
     file.extend(group);
-    if syntax.uid != DEFLATED {
+    if !syntax.is_deflated() {
         write_nodes(&mut file, elements, syntax.encoding())?;
         return Ok(file);
     }

@@ -54,7 +54,7 @@ fn all_frames(file: &[u8]) -> Result<Unpacked, String> {
     for frame in 1..=module.frames {
         let decoded = match &encapsulated {
             Some(frames) => codec::decode(family, &part10.transfer_syntax, frames.frame(frame)?, &module)?,
-            None => decode(&data, family, &part10, &module, frame)?,
+            None => decode(&data, family, &part10, &module, frame)?.0,
         };
         let whole = unpacked.get_or_insert_with(|| Unpacked {
             bytes: Vec::new(),

@@ -1,7 +1,7 @@
 //! What a file itself draws on its picture: overlay planes and a shutter, as the shader wants them. Where findings
 //! are drawn is another matter: they lie over both.
 
-use crate::imaging::Radiograph;
+use crate::imaging::{OverlayPlane, Radiograph};
 use crate::viewer::picture::level_size;
 
 /// An overlay plane sets this pixel.
@@ -17,6 +17,8 @@ pub struct FileGraphics {
     pub levels: Vec<Vec<u8>>,
     /// Whether a plane sets any pixel of the picture.
     pub has_planes: bool,
+    /// What the file calls the planes that are drawn, in its order.
+    pub plane_names: Vec<String>,
     /// Red, green and blue (0 to 1) of what is hidden, if anything is.
     pub shutter: Option<[f32; 3]>,
 }
@@ -49,8 +51,7 @@ impl FileGraphics {
             *pixel *= HIDDEN;
         }
         let hides = pixels.contains(&HIDDEN);
-        let is_drawn = |plane: &&_| !shutter.is_some_and(|shutter| shutter.takes(plane));
-        let mut planes = radiograph.overlay_planes.iter().filter(is_drawn).peekable();
+        let mut planes = drawn_planes(radiograph).peekable();
         if !hides && planes.peek().is_none() {
             return None;
         }
@@ -68,9 +69,17 @@ impl FileGraphics {
         Some(Self {
             levels,
             has_planes,
+            plane_names: drawn_planes(radiograph).filter_map(OverlayPlane::name).collect(),
             shutter: shutter.filter(|_| hides).map(crate::imaging::Shutter::colour),
         })
     }
+}
+
+/// The planes that are drawn as such: all but the bitmap of a shutter.
+pub fn drawn_planes(radiograph: &Radiograph) -> impl Iterator<Item = &OverlayPlane> {
+    let shutter = radiograph.shutter.as_ref();
+    let planes = radiograph.overlay_planes.iter();
+    planes.filter(move |plane| !shutter.is_some_and(|shutter| shutter.takes(plane)))
 }
 
 /// The next smaller level: a texel is set if any of those it covers is, so that thin lines stay whole. The last one

@@ -3,7 +3,7 @@
 
 use egui::{Color32, Role, Ui, Vec2, WidgetInfo};
 pub use egui_plot::Corner;
-use egui_plot::{GridInput, HoverPosition, Legend, Line, LineStyle, Plot, PlotPoints, Points, log_grid_spacer};
+use egui_plot::{GridInput, HoverPosition, Legend, Line, LineStyle, Plot, PlotPoints, PlotUi, Points, log_grid_spacer};
 
 use crate::viewer::theme;
 
@@ -92,26 +92,9 @@ impl Chart<'_> {
         if let (Some([low, high]), false) = (self.include, log) {
             plot = plot.include_y(low).include_y(high);
         }
-        let curves = self.curves;
         let shown = plot.show(ui, |plot| {
-            for curve in curves {
-                let at: Vec<[f64; 2]> = curve
-                    .points
-                    .iter()
-                    .filter_map(|&[x, y]| Some([x, height(y, log)?]))
-                    .collect();
-                let colour = colour(curve.place);
-                if curve.faint {
-                    let line = Line::new(format!("{} ", curve.name), PlotPoints::from(at));
-                    plot.line(line.color(theme::faint(colour)).width(1.0).allow_hover(false));
-                    continue;
-                }
-                if curve.marked {
-                    let points = Points::new(curve.name.clone(), PlotPoints::from(at.clone()));
-                    plot.points(points.color(colour).radius(2.5));
-                }
-                let line = Line::new(curve.name, PlotPoints::from(at));
-                plot.line(line.color(colour).width(1.75).style(dash(curve.place)));
+            for curve in self.curves {
+                draw(plot, curve, log);
             }
         });
         let response = shown.response;
@@ -127,6 +110,23 @@ impl Chart<'_> {
             );
         }
     }
+}
+
+fn draw(plot: &mut PlotUi<'_>, curve: Curve, log: bool) {
+    let at = curve.points.iter().filter_map(|&[x, y]| Some([x, height(y, log)?]));
+    let at: Vec<[f64; 2]> = at.collect();
+    let colour = colour(curve.place);
+    if curve.faint {
+        let line = Line::new(format!("{} ", curve.name), PlotPoints::from(at));
+        plot.line(line.color(theme::faint(colour)).width(1.0).allow_hover(false));
+        return;
+    }
+    if curve.marked {
+        let points = Points::new(curve.name.clone(), PlotPoints::from(at.clone()));
+        plot.points(points.color(colour).radius(2.5));
+    }
+    let line = Line::new(curve.name, PlotPoints::from(at));
+    plot.line(line.color(colour).width(1.75).style(dash(curve.place)));
 }
 
 fn value_words_short(value: f64) -> String {

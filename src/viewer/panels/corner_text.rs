@@ -130,12 +130,19 @@ fn display(state: &ViewerState, shown: &Shown) -> Vec<String> {
         ""
     };
     vec![
+        planes(state, shown),
         turned,
         inverted.to_owned(),
         name.to_owned(),
         wording::window(shown.view.voi.as_ref()),
         format!("Zoom {}", wording::zoom(zoom)),
     ]
+}
+
+/// What the file calls the overlay planes that it draws here, while they are drawn.
+fn planes(state: &ViewerState, shown: &Shown) -> String {
+    let graphics = shown.picture.graphics.as_ref().filter(|_| state.draws_planes());
+    graphics.map_or_else(String::new, |graphics| wording::overlay_planes(&graphics.plane_names))
 }
 
 fn position(state: &ViewerState, shown: &Shown) -> Vec<String> {

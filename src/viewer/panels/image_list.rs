@@ -2,7 +2,7 @@
 
 use egui::{Align2, CornerRadius, Rect, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
-use super::widgets::triangle;
+use super::widgets::{row_background, thumbnail, triangle};
 use crate::viewer::command::Command;
 use crate::viewer::picture::PictureKey;
 use crate::viewer::state::{EntryStatus, ImageEntry, ViewerState};
@@ -59,23 +59,9 @@ fn row(ui: &mut Ui, state: &ViewerState, index: usize, commands: &mut Vec<Comman
     let entry = &state.list.entries[index];
     let is_current = state.list.current == Some(index);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+    row_background(ui, rect, &response, is_current);
     let painter = ui.painter();
-    let fill = match (is_current, response.hovered()) {
-        (true, _) => theme::SELECTED,
-        (false, true) => theme::HOVERED,
-        (false, false) => theme::NOTHING,
-    };
-    painter.rect_filled(rect, CornerRadius::same(theme::RADIUS), fill);
-    if response.has_focus() {
-        let outline = ui.visuals().selection.stroke;
-        painter.rect_stroke(
-            rect,
-            CornerRadius::same(theme::RADIUS),
-            outline,
-            egui::StrokeKind::Inside,
-        );
-    }
-    thumbnail(
+    small_picture(
         ui,
         entry,
         Rect::from_center_size(pos2(rect.min.x + ROW / 2.0, rect.center().y), Vec2::splat(THUMBNAIL)),
@@ -109,17 +95,11 @@ fn row(ui: &mut Ui, state: &ViewerState, index: usize, commands: &mut Vec<Comman
     response.on_hover_text(hover);
 }
 
-fn thumbnail(ui: &Ui, entry: &ImageEntry, frame: Rect) {
+fn small_picture(ui: &Ui, entry: &ImageEntry, frame: Rect) {
     let painter = ui.painter();
     painter.rect_filled(frame, CornerRadius::ZERO, theme::VIEWPORT);
     match &entry.thumbnail {
-        Some(texture) => {
-            let size = texture.size_vec2();
-            let scale = (frame.width() / size.x).min(frame.height() / size.y);
-            let rect = Rect::from_center_size(frame.center(), size * scale);
-            let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-            painter.image(texture.id(), rect, whole, theme::grey(u8::MAX));
-        }
+        Some(texture) => thumbnail(painter, texture, frame),
         None if matches!(entry.status, EntryStatus::Bad(_)) => {
             triangle(painter, frame.center(), 24.0, true, theme::ALARM);
             let at = frame.center() + vec2(0.0, 3.0);

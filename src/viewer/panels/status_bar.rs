@@ -4,6 +4,8 @@ use egui::{Align, Label, Layout, RichText, Ui};
 
 use super::train::run::short;
 use super::widgets::name_value;
+use crate::imaging::{OverlayPlane, Radiograph, Samples};
+use crate::viewer::overlays::file_graphics::drawn_planes;
 use crate::viewer::state::{Shown, ViewerState, Workspace};
 use crate::viewer::viewport::zoom;
 use crate::viewer::{theme, wording};
@@ -60,7 +62,8 @@ fn named(ui: &mut Ui, name: &str, text: &str) {
     name_value(&response, name, text);
 }
 
-/// Position, stored value, modality value and map value of the pixel under the cursor.
+/// Position, stored value, modality value and map value of the pixel under the cursor, and the overlay planes that are
+/// drawn on it.
 fn under_cursor(state: &ViewerState, shown: &Shown) -> String {
     let Some(pointer) = state.pointer else {
         return String::new();
@@ -73,28 +76,7 @@ fn under_cursor(state: &ViewerState, shown: &Shown) -> String {
     let (column, row) = (x as u32, y as u32);
     let index = row as usize * radiograph.width as usize + column as usize;
     let mut parts = vec![format!("x {column}  y {row}")];
-    match &radiograph.samples {
-        crate::imaging::Samples::Grey(stored) => {
-            let value = stored.get(index);
-            parts.push(format!("stored {value}"));
-            parts.push(format!(
-                "modality {}",
-                wording::picture_value(radiograph.modality_lut.apply(value))
-            ));
-        }
-        crate::imaging::Samples::Wide(wide) => {
-            let value = wide.values[index];
-            parts.push(format!("stored {value}"));
-            parts.push(format!(
-                "modality {}",
-                wording::picture_value(radiograph.modality_lut.apply(value))
-            ));
-        }
-        crate::imaging::Samples::Colour(rgb) => {
-            let [r, g, b] = rgb[index];
-            parts.push(format!("RGB {r} {g} {b}"));
-        }
-    }
+    parts.extend(values(radiograph, index));
     if let Some(value) = shown
         .overlay
         .as_ref()
@@ -102,5 +84,31 @@ fn under_cursor(state: &ViewerState, shown: &Shown) -> String {
     {
         parts.push(format!("map {value:.4}"));
     }
+    if state.draws_planes() {
+        let planes = drawn_planes(radiograph).filter(|plane| plane.sets(row, column));
+        parts.extend(planes.filter_map(OverlayPlane::name));
+    }
     parts.join("   ")
+}
+
+/// Stored value and modality value of a pixel, or its colour.
+fn values(radiograph: &Radiograph, index: usize) -> Vec<String> {
+    let (stored, modality) = match &radiograph.samples {
+        Samples::Grey(stored) => {
+            let value = stored.get(index);
+            (value.to_string(), radiograph.modality_lut.apply(value))
+        }
+        Samples::Wide(wide) => {
+            let value = wide.values[index];
+            (value.to_string(), radiograph.modality_lut.apply(value))
+        }
+        Samples::Colour(rgb) => {
+            let [r, g, b] = rgb[index];
+            return vec![format!("RGB {r} {g} {b}")];
+        }
+    };
+    vec![
+        format!("stored {stored}"),
+        format!("modality {}", wording::picture_value(modality)),
+    ]
 }

@@ -2,7 +2,7 @@
 
 use egui::{
     Align2, Button, Color32, CornerRadius, Grid, InnerResponse, Label, Painter, Pos2, Rect, Response, RichText, Role,
-    ScrollArea, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2,
+    ScrollArea, Sense, Shape, Stroke, StrokeKind, TextureHandle, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
 use crate::viewer::command::{Action, Command};
@@ -51,6 +51,30 @@ pub fn name_value(response: &Response, name: &str, value: &str) {
     response.ctx.accesskit_node_builder(response.id, |node| {
         node.set_description(value.to_owned());
     });
+}
+
+/// What lies behind a row of a list: whether it is chosen, under the cursor, or has the keys.
+pub fn row_background(ui: &Ui, rect: Rect, response: &Response, is_chosen: bool) {
+    let fill = match (is_chosen, response.hovered()) {
+        (true, _) => theme::SELECTED,
+        (false, true) => theme::HOVERED,
+        (false, false) => theme::NOTHING,
+    };
+    let corner = CornerRadius::same(theme::RADIUS);
+    ui.painter().rect_filled(rect, corner, fill);
+    if response.has_focus() {
+        let outline = ui.visuals().selection.stroke;
+        ui.painter().rect_stroke(rect, corner, outline, StrokeKind::Inside);
+    }
+}
+
+/// A small picture, as large as a frame has room for, in its middle.
+pub fn thumbnail(painter: &Painter, texture: &TextureHandle, frame: Rect) {
+    let size = texture.size_vec2();
+    let scale = (frame.width() / size.x).min(frame.height() / size.y);
+    let rect = Rect::from_center_size(frame.center(), size * scale);
+    let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+    painter.image(texture.id(), rect, whole, theme::grey(u8::MAX));
 }
 
 /// A triangle that points up or down: a mark that no font has to draw.

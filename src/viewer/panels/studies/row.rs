@@ -1,12 +1,11 @@
 //! One row of the studies panel: a patient, a study, a series or an instance.
 
-use egui::{
-    Align2, CornerRadius, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
-};
+use egui::{Align2, CornerRadius, Rect, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 use super::send;
 use crate::library::{Instance, Patient, Series, Study};
 use crate::viewer::command::Command;
+use crate::viewer::panels::widgets::{row_background, thumbnail};
 use crate::viewer::state::{IdentityDisplay, ViewerState};
 use crate::viewer::studies::StudiesCommand;
 use crate::viewer::studies::rows::{Node, Row, images_of, is_open};
@@ -36,7 +35,7 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, index: usize, commands: &mut Vec<Com
     let Some(words) = words(state, row) else { return };
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::click());
     let is_chosen = is_chosen(state, row);
-    background(ui, rect, &response, is_chosen);
+    row_background(ui, rect, &response, is_chosen);
     let mut left = rect.min.x + theme::STEP + INDENT * f32::from(row.depth());
     let node = row.node(studies.catalogue());
     if let Some(node) = node {
@@ -45,7 +44,7 @@ pub fn ui(ui: &mut Ui, state: &ViewerState, index: usize, commands: &mut Vec<Com
     left += MARK;
     if row.depth() >= 2 {
         let frame = Rect::from_min_size(pos2(left, rect.center().y - THUMBNAIL / 2.0), Vec2::splat(THUMBNAIL));
-        thumbnail(ui, state, row, frame);
+        small_picture(ui, state, row, frame);
         left += THUMBNAIL + 2.0 * theme::STEP;
     }
     let width = rect.max.x - left - theme::STEP;
@@ -105,20 +104,6 @@ fn is_chosen(state: &ViewerState, row: Row) -> bool {
     }
 }
 
-fn background(ui: &Ui, rect: Rect, response: &Response, is_chosen: bool) {
-    let fill = match (is_chosen, response.hovered()) {
-        (true, _) => theme::SELECTED,
-        (false, true) => theme::HOVERED,
-        (false, false) => theme::NOTHING,
-    };
-    let corner = CornerRadius::same(theme::RADIUS);
-    ui.painter().rect_filled(rect, corner, fill);
-    if response.has_focus() {
-        let outline = ui.visuals().selection.stroke;
-        ui.painter().rect_stroke(rect, corner, outline, StrokeKind::Inside);
-    }
-}
-
 /// A triangle that points down over what is unfolded, to the right before what is folded.
 fn fold_mark(ui: &Ui, rect: Rect, left: f32, open: bool) {
     let center = pos2(left + 5.0, rect.center().y);
@@ -132,20 +117,14 @@ fn fold_mark(ui: &Ui, rect: Rect, left: f32, open: bool) {
         .add(Shape::convex_polygon(points, theme::MUTED, Stroke::NONE));
 }
 
-fn thumbnail(ui: &Ui, state: &ViewerState, row: Row, frame: Rect) {
+fn small_picture(ui: &Ui, state: &ViewerState, row: Row, frame: Rect) {
     let painter = ui.painter();
     painter.rect_filled(frame, CornerRadius::ZERO, theme::VIEWPORT);
     let Some(instance) = state.studies.pictured(&row) else {
         return;
     };
     match state.studies.thumbnails.get(&instance.id) {
-        Some(Some(texture)) => {
-            let size = texture.size_vec2();
-            let scale = (frame.width() / size.x).min(frame.height() / size.y);
-            let rect = Rect::from_center_size(frame.center(), size * scale);
-            let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-            painter.image(texture.id(), rect, whole, theme::grey(u8::MAX));
-        }
+        Some(Some(texture)) => thumbnail(painter, texture, frame),
         // It gives no picture: what it is says more than an empty square.
         Some(None) => {
             let series = row.series(state.studies.catalogue());

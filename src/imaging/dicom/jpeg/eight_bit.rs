@@ -3,14 +3,18 @@
 
 use jpeg_decoder::{ColorTransform, Decoder};
 
-use super::codestream::Codestream;
-use super::pixel_module::{Photometric, PixelModule};
+use crate::imaging::dicom::codestream::Codestream;
+use crate::imaging::dicom::pixel_module::{Photometric, PixelModule};
 
 /// Decoded samples, interleaved, of a frame whose header was checked; luma and chroma stay so.
 ///
 /// # Errors
 /// One sentence with the cause.
-pub(super) fn decode(frame: &[u8], module: &PixelModule, header: &Codestream) -> Result<Vec<u8>, String> {
+pub(in crate::imaging::dicom) fn decode(
+    frame: &[u8],
+    module: &PixelModule,
+    header: &Codestream,
+) -> Result<Vec<u8>, String> {
     let says_ycc = header.says_ycc;
     match module.photometric {
         Photometric::Rgb if says_ycc == Some(true) => {
