@@ -244,3 +244,9 @@ fn picture_fragment(@builtin(position) px: vec4<f32>) -> @location(0) vec4<f32> 
     }
     return vec4<f32>(colour, 1.0);
 }
+
+// Black beside the picture, without asking every fragment where it lies.
+@fragment
+fn beside_fragment() -> @location(0) vec4<f32> {
+    return vec4<f32>(0.0, 0.0, 0.0, 1.0);
+}

@@ -121,19 +121,20 @@ pub fn hairline() -> Stroke {
     Stroke::new(1.0, LINE)
 }
 
-/// Frame of a side panel.
+/// Frame of a side panel. Nothing is filled: the window is cleared to [`PANEL`], and where the processor draws, every
+/// pixel that is filled twice takes its time.
 pub fn panel_frame() -> Frame {
-    Frame::new().fill(PANEL).inner_margin(Margin::same(12))
+    Frame::new().inner_margin(Margin::same(12))
 }
 
-/// Frame of a bar at the top or bottom.
+/// Frame of a bar at the top or bottom; as [`panel_frame`], not filled.
 pub fn bar_frame() -> Frame {
-    Frame::new().fill(PANEL).inner_margin(Margin::symmetric(12, 0))
+    Frame::new().inner_margin(Margin::symmetric(12, 0))
 }
 
-/// Frame of the middle zone where it is no picture.
+/// Frame of the middle zone where it is no picture; as [`panel_frame`], not filled.
 pub fn zone_frame() -> Frame {
-    Frame::new().fill(PANEL).inner_margin(Margin::symmetric(16, 12))
+    Frame::new().inner_margin(Margin::symmetric(16, 12))
 }
 
 /// Frame of a block on a panel.

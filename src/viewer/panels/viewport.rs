@@ -37,9 +37,11 @@ pub fn input(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
 pub fn paint(ui: &Ui, state: &ViewerState, canvas: Option<&mut Canvas>) {
     let rect = state.screen.rect;
     let painter = ui.painter_at(rect);
-    painter.rect_filled(rect, CornerRadius::ZERO, theme::VIEWPORT);
-    if let Some(canvas) = canvas {
-        canvas.paint(&painter, state);
+    match canvas {
+        Some(canvas) if state.shown.is_some() => canvas.paint(&painter, state),
+        _ => {
+            painter.rect_filled(rect, CornerRadius::ZERO, theme::VIEWPORT);
+        }
     }
     deidentify::paint(&painter, state);
     if let Some(shown) = &state.shown {

@@ -70,7 +70,7 @@ impl Canvas {
         self.queue.on_submitted_work_done(then);
     }
 
-    /// Draws the picture on the screen, if there is one.
+    /// Draws the picture on the screen, and black around it, if there is one.
     pub fn paint(&mut self, painter: &egui::Painter, state: &ViewerState) {
         let Some(shown) = &state.shown else { return };
         let table = self.table(shown);

@@ -11,6 +11,8 @@ use super::uniforms::{Texel, VoiMode};
 /// What one pass needs of the shader. Keep in sync with the `override`s of viewport.wgsl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Variant {
+    /// What is beside the picture: black.
+    Beside,
     /// The picture.
     Picture {
         /// What its texels are.
@@ -39,6 +41,7 @@ impl Variant {
     fn constants(self, target: wgpu::TextureFormat) -> Vec<(&'static str, f64)> {
         let flag = |on: bool| f64::from(u8::from(on));
         match self {
+            Self::Beside => Vec::new(),
             Self::Picture {
                 texel,
                 voi,
@@ -117,7 +120,7 @@ impl Pipelines {
         } = self;
         let layout = match variant {
             Variant::Picture { .. } => picture_layout,
-            Variant::Layer { .. } => layer_layout,
+            Variant::Layer { .. } | Variant::Beside => layer_layout,
         };
         made.entry(variant)
             .or_insert_with(|| pipeline(device, module, layout, *target, variant))
@@ -132,6 +135,7 @@ fn pipeline(
     variant: Variant,
 ) -> wgpu::RenderPipeline {
     let (entry_point, format) = match variant {
+        Variant::Beside => ("beside_fragment", target),
         Variant::Picture { .. } => ("picture_fragment", target),
         Variant::Layer { .. } => ("layer_fragment", layer::FORMAT),
     };

@@ -125,6 +125,7 @@ impl ViewportRenderer {
             draw(&mut pass, pipeline, area, [0, 0, size[0], size[1]]);
         }
         let variant = view.picture_variant();
+        self.pipelines.make(device, Variant::Beside);
         self.pipelines.make(device, variant);
         self.next = Some((variant, area));
     }
@@ -159,12 +160,16 @@ impl ViewportRenderer {
         }
     }
 
-    /// Draws the picture over what the pass has; nothing beside it, and nothing beyond `clip`: left, top, right and
-    /// bottom in physical pixels of the target.
+    /// Draws the picture, and black beside it, over all of `clip`: left, top, right and bottom in physical pixels of the
+    /// target.
     pub fn draw(&self, pass: &mut wgpu::RenderPass<'_>, clip: [u32; 4]) {
         let Some((variant, area)) = self.next else { return };
-        if let (Some(bind_group), Some(pipeline)) = (&self.bind_group, self.pipelines.get(variant)) {
-            pass.set_bind_group(0, bind_group, &[]);
+        let Some(bind_group) = &self.bind_group else { return };
+        pass.set_bind_group(0, bind_group, &[]);
+        if let Some(pipeline) = self.pipelines.get(Variant::Beside) {
+            draw(pass, pipeline, clip.map(f64::from), clip);
+        }
+        if let Some(pipeline) = self.pipelines.get(variant) {
             pass.set_bind_group(1, self.layer.bind_group(), &[]);
             draw(pass, pipeline, area, clip);
         }
