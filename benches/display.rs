@@ -133,8 +133,8 @@ fn draw(
     frame: &Frame,
 ) {
     let view = target.create_view(&wgpu::TextureViewDescriptor::default());
+    renderer.prepare(device, queue, frame, VIEWPORT);
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    renderer.prepare(device, queue, &mut encoder, frame, VIEWPORT);
     {
         let attachment = wgpu::RenderPassColorAttachment {
             view: &view,

@@ -24,14 +24,18 @@ from pathlib import Path
 class Window:
     def __init__(self, program: str, files: list[Path], display: str, home: Path, size: tuple[int, int]):
         self.env = {**os.environ, "DISPLAY": display, "HOME": str(home), "XDG_RUNTIME_DIR": str(home),
-                    "RECOVNET_TRACE": "1", "WGPU_BACKEND": "vulkan"}
+                    "RECOVNET_TRACE": "1"}
         self.env.pop("WAYLAND_DISPLAY", None)
         self.process = subprocess.Popen([program, *map(str, files)], env=self.env, stderr=subprocess.PIPE, text=True)
         self.lines: list[str] = []
         threading.Thread(target=self.listen, daemon=True).start()
+        self.size = size
+
+    def ready(self) -> None:
+        """Waits for the first picture, gives the window its size and the keyboard."""
         self.wait("drawn", 1)
         window = self.xdotool("search", "--onlyvisible", "--name", ".").split()[-1]
-        self.xdotool("windowmove", window, "0", "0", "windowsize", window, *map(str, size), "windowfocus", window)
+        self.xdotool("windowmove", window, "0", "0", "windowsize", window, *map(str, self.size), "windowfocus", window)
         time.sleep(1.5)
 
     def listen(self) -> None:
@@ -53,15 +57,31 @@ class Window:
         found = re.search(r"drawn ([0-9.]+)(ms|s|µs) after", [line for line in self.lines if "drawn" in line][-1])
         return float(found[1]) * {"ms": 1, "s": 1000, "µs": 0.001}[found[2]]
 
-    def drag(self, size: tuple[int, int], seconds: float) -> list[float]:
+    def drag(self, seconds: float) -> list[float]:
         """Frames a second, of every second of a drag."""
         before = len(self.lines)
-        x, y = size[0] // 2, size[1] // 2
+        x, y = self.size[0] // 2, self.size[1] // 2
         moves = ["mousemove", str(x), str(y), "mousedown", "1"]
         for step in range(int(seconds * 100)):
             moves += ["mousemove", str(x + abs(step % 300 - 150)), str(y + abs(step % 200 - 100)), "sleep", "0.01"]
         self.xdotool(*moves, "mouseup", "1")
         return [float(found[1]) for line in self.lines[before:] if (found := re.search(r"([0-9.]+) frames a second", line))]
+
+
+def measure(window: Window, has_several: bool, seconds: float) -> None:
+    window.ready()
+    times = [window.opened()]
+    for key in ["End", "Page_Up"] if has_several else []:
+        window.xdotool("key", key)
+        window.wait("drawn", len(times) + 1)
+        times.append(window.opened())
+        time.sleep(1)
+    names = ["when the window opens", "the last", "its neighbour, decoded ahead"]
+    print("chosen to drawn: " + ", ".join(f"{name} {each:.0f} ms" for name, each in zip(names, times)))
+    frames = window.drag(seconds)
+    if not frames:
+        raise RuntimeError("no whole second of dragging was measured; --seconds gives it more time")
+    print(f"drag: median {statistics.median(frames):.1f} frames a second ({', '.join(f'{each:.1f}' for each in frames)})")
 
 
 def main() -> int:
@@ -88,21 +108,11 @@ def main() -> int:
                                       pass_fds=[write], stderr=subprocess.DEVNULL)
             os.close(write)
             args.display = ":" + os.fdopen(read).readline().strip()
+        window = Window(args.program, files, args.display, Path(folder), size)
         try:
-            window = Window(args.program, files, args.display, Path(folder), size)
-            times = [window.opened()]
-            for key in ["End", "Page_Up"] if len(files) > 1 else []:
-                window.xdotool("key", key)
-                window.wait("drawn", len(times) + 1)
-                times.append(window.opened())
-                time.sleep(1)
-            frames = window.drag(size, args.seconds)
-            names = ["when the window opens", "the last", "its neighbour, decoded ahead"]
-            print("chosen to drawn: " + ", ".join(f"{name} {each:.0f} ms" for name, each in zip(names, times)))
-            print(f"drag: median {statistics.median(frames):.1f} frames a second "
-                  f"({', '.join(f'{each:.1f}' for each in frames)})")
-            window.process.kill()
+            measure(window, len(files) > 1, args.seconds)
         finally:
+            window.process.kill()
             if server:
                 server.kill()
     return 0

@@ -70,8 +70,9 @@ impl OverlayPlane {
         self.bits.iter().map(|byte| u64::from(byte.count_ones())).sum()
     }
 
-    /// Sets the bits of `mark` in those of the `size` (columns, rows) pixels of a picture that the plane sets.
-    pub fn mark(&self, size: [u32; 2], pixels: &mut [u8], mark: u8) {
+    /// Sets the bits of `mark` in those of the `size` (columns, rows) pixels of a picture that the plane sets; returns
+    /// whether there are any.
+    pub fn mark(&self, size: [u32; 2], pixels: &mut [u8], mark: u8) -> bool {
         let [width, height] = size;
         // First and last + 1 row or column of the plane that lies on the picture.
         let within = |origin: i32, count: u32, side: u32| {
@@ -82,6 +83,7 @@ impl OverlayPlane {
         };
         let (above, rows) = within(self.origin[0], self.rows, height);
         let (beside, columns) = within(self.origin[1], self.columns, width);
+        let mut marks = false;
         for row in rows {
             let start = (i64::from(row) + above) * i64::from(width) + beside;
             for column in columns.clone() {
@@ -89,8 +91,10 @@ impl OverlayPlane {
                     && let Some(pixel) = pixels.get_mut((start + i64::from(column)) as usize)
                 {
                     *pixel |= mark;
+                    marks = true;
                 }
             }
         }
+        marks
     }
 }

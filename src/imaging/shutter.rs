@@ -63,7 +63,9 @@ impl Shutter {
         for shape in &self.shapes {
             if let ShutterShape::Bitmap { group } = shape {
                 let planes = planes.iter().filter(|plane| plane.group == *group);
-                planes.for_each(|plane| plane.mark(size, &mut hidden, 1));
+                planes.for_each(|plane| {
+                    plane.mark(size, &mut hidden, 1);
+                });
                 continue;
             }
             let rows = hidden.par_chunks_mut(width.max(1)).enumerate();

@@ -238,6 +238,9 @@ fn is_drawn_in_software(creation: &eframe::CreationContext<'_>) -> bool {
 
 impl eframe::App for ViewerApp {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        if let Some(trace) = &mut self.trace {
+            trace.begin(Instant::now());
+        }
         let waits = self.state.train.session.asked.is_some();
         let is_touched = ctx.input(|input| !input.events.is_empty());
         self.services.pace.frame(is_touched, waits, Instant::now());
@@ -262,7 +265,7 @@ impl eframe::App for ViewerApp {
     }
 
     fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
-        theme::components(theme::PANEL)
+        theme::cleared(self.canvas.as_ref().is_some_and(Canvas::wants_linear))
     }
 
     fn persist_egui_memory(&self) -> bool {

@@ -338,6 +338,11 @@ impl ViewerState {
         self.graphics.planes && !self.bare
     }
 
+    /// Whether they are named: people write names of patients there.
+    pub fn names_planes(&self) -> bool {
+        self.draws_planes() && self.layout.identity == IdentityDisplay::Shown
+    }
+
     /// Overlays that may be drawn now.
     pub fn visible_overlay(&self) -> Option<&Arc<OverlayPixels>> {
         let shown = self.shown.as_ref()?;

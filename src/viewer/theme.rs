@@ -1,6 +1,8 @@
 //! The look: every colour, text size and distance of the window. The only file that names colours.
 
-use egui::{self, Color32, CornerRadius, FontFamily, FontId, Frame, Margin, Shadow, Stroke, TextStyle, Theme, Vec2};
+use egui::{
+    self, Color32, CornerRadius, FontFamily, FontId, Frame, Margin, Rgba, Shadow, Stroke, TextStyle, Theme, Vec2,
+};
 
 use crate::training::audit::Light;
 
@@ -114,6 +116,15 @@ pub fn mapped([r, g, b]: [u8; 3]) -> Color32 {
 /// Red, green, blue and alpha in 0..=1, as a shader wants them.
 pub fn components(colour: Color32) -> [f32; 4] {
     colour.to_normalized_gamma_f32()
+}
+
+/// What the window is cleared to, as its surface wants it: [`PANEL`], which no panel fills again.
+pub fn cleared(linear: bool) -> [f32; 4] {
+    if linear {
+        Rgba::from(PANEL).to_array()
+    } else {
+        components(PANEL)
+    }
 }
 
 /// A hairline.

@@ -17,9 +17,13 @@ const SPELL: Duration = Duration::from_secs(1);
 
 /// Watches pictures and frames.
 pub struct Trace {
-    selected: Instant,
+    /// When the present frame was begun, before what is chosen in it is.
+    begun: Instant,
+    chosen: Instant,
     current: Option<usize>,
     drawn: bool,
+    /// What is to be said once the frame that was laid out last is drawn.
+    words: Option<String>,
     /// When the frames of the present spell were begun.
     frames: Vec<Instant>,
 }
@@ -28,39 +32,45 @@ impl Trace {
     /// One, if the environment asks for it.
     pub fn asked() -> Option<Self> {
         std::env::var_os(VARIABLE).map(|_| Self {
-            selected: Instant::now(),
+            begun: Instant::now(),
+            chosen: Instant::now(),
             current: None,
             drawn: false,
+            words: None,
             frames: Vec::new(),
         })
     }
 
-    /// Takes in a frame that was just laid out.
+    /// A frame begins.
+    pub fn begin(&mut self, now: Instant) {
+        self.begun = now;
+        self.count(now);
+    }
+
+    /// Takes in a frame that was just laid out, before it is handed over to be drawn.
     pub fn frame(&mut self, state: &ViewerState, canvas: Option<&Canvas>, ctx: &Context) {
-        self.count(Instant::now());
-        if self.current != state.list.current {
-            (self.selected, self.current, self.drawn) = (Instant::now(), state.list.current, false);
-        }
-        let (Some(shown), false) = (&state.shown, self.drawn) else {
-            return;
-        };
-        self.drawn = true;
-        let radiograph = &shown.picture.radiograph;
-        let words = format!(
-            "{} x {}, read in {:?}",
-            radiograph.width, radiograph.height, shown.picture.decode
-        );
-        let selected = self.selected;
-        if let Some(canvas) = canvas {
+        if let (Some(words), Some(canvas)) = (self.words.take(), canvas) {
+            // The frame before this one is what was submitted last.
+            let chosen = self.chosen;
             canvas.when_drawn(move || {
                 eprintln!(
                     "recovnet trace: {words}, drawn {:?} after it was chosen",
-                    selected.elapsed()
-                );
+                    chosen.elapsed()
+                )
             });
         }
-        // The answer comes with the next submission.
-        ctx.request_repaint_after(Duration::from_millis(1));
+        if self.current != state.list.current {
+            (self.chosen, self.current, self.drawn) = (self.begun, state.list.current, false);
+        }
+        if let (Some(shown), false) = (&state.shown, self.drawn) {
+            self.drawn = true;
+            let radiograph = &shown.picture.radiograph;
+            self.words = Some(format!(
+                "{} x {}, read in {:?}",
+                radiograph.width, radiograph.height, shown.picture.decode
+            ));
+            ctx.request_repaint();
+        }
     }
 
     fn count(&mut self, now: Instant) {

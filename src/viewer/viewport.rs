@@ -111,12 +111,6 @@ impl ImageTransform {
         }
     }
 
-    /// Width and height of the picture on the screen, in physical pixels.
-    pub fn size_px(&self) -> [f64; 2] {
-        let size = [0, 1].map(|axis| self.size[axis] * self.px_per_image[axis]);
-        self.turn.exchanged(size)
-    }
-
     /// Ui position of an image position.
     pub fn ui_from_image(&self, image: [f64; 2]) -> Pos2 {
         let (at, per_turned) = (

@@ -232,7 +232,11 @@ fn window_level_leaves_what_lies_on_the_picture_as_it_was_drawn() {
     let Some(mut stage) = Stage::new() else { return };
     let (frame, _) = overlay();
     let mut frame = with(&frame, 1.0, OverlaySettings::default());
+    let drawn_at_once = Stage::new().map(|mut other| other.draw(&frame, SCREEN));
+    // A frame that is prepared may never be drawn: its layer is there for the next.
+    stage.prepare(&frame, SCREEN);
     let first = stage.draw(&frame, SCREEN);
+    assert_eq!(Some(&first), drawn_at_once.as_ref());
     let layers = stage.uploads().layers;
     assert_eq!(layers, 1);
     if let Some(view) = &mut frame.view {

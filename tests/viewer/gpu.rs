@@ -53,6 +53,11 @@ impl Stage {
         self.renderer.uploads()
     }
 
+    /// Makes everything ready for a frame that is then not drawn, as when the window is hidden.
+    pub fn prepare(&mut self, frame: &Frame, size: [u32; 2]) {
+        self.renderer.prepare(self.device, self.queue, frame, size);
+    }
+
     /// Draws a frame into a picture of this size, RGBA.
     pub fn draw(&mut self, frame: &Frame, size: [u32; 2]) -> image::RgbaImage {
         let target = self.device.create_texture(&wgpu::TextureDescriptor {
@@ -66,11 +71,10 @@ impl Stage {
             view_formats: &[],
         });
         let view = target.create_view(&wgpu::TextureViewDescriptor::default());
+        self.renderer.prepare(self.device, self.queue, frame, size);
         let mut encoder = self
             .device
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        self.renderer
-            .prepare(self.device, self.queue, &mut encoder, frame, size);
         {
             let attachment = wgpu::RenderPassColorAttachment {
                 view: &view,

@@ -299,6 +299,10 @@ fn planes_are_called_by_label_or_description() {
     radiograph.overlay_planes[1].group = 0x6002;
     let names = FileGraphics::new(&radiograph, 1).unwrap().plane_names;
     assert_eq!(names, ["Tube"]);
+    // Nor is one that lies beside the picture.
+    radiograph.overlay_planes[1].origin = [500, 1];
+    radiograph.overlay_planes[0].group = 0x6004;
+    assert_eq!(FileGraphics::new(&radiograph, 1).unwrap().plane_names, ["Edge"]);
     assert_eq!(wording::overlay_planes(&names), "Overlay plane: Tube");
     assert_eq!(
         wording::overlay_planes(&["A", "B"].map(str::to_owned)),
@@ -327,6 +331,10 @@ fn the_plane_under_the_cursor_is_named_while_it_is_drawn() {
     };
     assert!(under(&mut window, 32.0).ends_with("   Tube"));
     assert!(!under(&mut window, 33.0).contains("Tube"));
+    window.press(Modifiers::CTRL, Key::H);
+    assert!(!under(&mut window, 32.0).contains("Tube"), "identity is hidden");
+    window.press(Modifiers::CTRL, Key::H);
+    assert!(under(&mut window, 32.0).ends_with("   Tube"));
     window.press(Modifiers::NONE, Key::G);
     assert!(!under(&mut window, 32.0).contains("Tube"), "planes are off");
 }

@@ -18,6 +18,7 @@ use recovnet::viewer::ViewerApp;
 use recovnet::viewer::analysis::{Analyser, Analysis};
 use recovnet::viewer::apply::{Kept, ModelSource};
 use recovnet::viewer::state::{IdentityDisplay, ViewerState};
+use recovnet::viewer::theme;
 
 use crate::fixtures::findings;
 use crate::gpu;
@@ -148,11 +149,14 @@ impl Window {
     /// A picture of the window, for whoever wants to look at it.
     pub fn keep_picture(&mut self, name: &str) {
         if let Some(folder) = std::env::var_os("RECOVNET_TEST_PICTURES") {
-            self.harness
-                .render()
-                .unwrap()
-                .save(Path::new(&folder).join(name))
-                .unwrap();
+            let mut picture = self.harness.render().unwrap();
+            let panel = theme::PANEL.to_array();
+            // As the window, which is cleared to it.
+            for pixel in picture.pixels_mut() {
+                let left = 255 - u16::from(pixel[3]);
+                pixel.0 = std::array::from_fn(|at| pixel[at].saturating_add((u16::from(panel[at]) * left / 255) as u8));
+            }
+            picture.save(Path::new(&folder).join(name)).unwrap();
         }
     }
 }

@@ -51,13 +51,11 @@ impl FileGraphics {
             *pixel *= HIDDEN;
         }
         let hides = pixels.contains(&HIDDEN);
-        let mut planes = drawn_planes(radiograph).peekable();
-        if !hides && planes.peek().is_none() {
-            return None;
-        }
         pixels.resize(radiograph.pixel_count(), 0);
-        planes.for_each(|plane| plane.mark(size, &mut pixels, PLANE));
-        let has_planes = pixels.iter().any(|pixel| pixel & PLANE != 0);
+        // One that sets no pixel of the picture is not drawn.
+        let planes = drawn_planes(radiograph).filter(|plane| plane.mark(size, &mut pixels, PLANE));
+        let planes: Vec<&OverlayPlane> = planes.collect();
+        let has_planes = !planes.is_empty();
         if !hides && !has_planes {
             return None;
         }
@@ -69,7 +67,7 @@ impl FileGraphics {
         Some(Self {
             levels,
             has_planes,
-            plane_names: drawn_planes(radiograph).filter_map(OverlayPlane::name).collect(),
+            plane_names: planes.into_iter().filter_map(OverlayPlane::name).collect(),
             shutter: shutter.filter(|_| hides).map(crate::imaging::Shutter::colour),
         })
     }

@@ -84,7 +84,7 @@ fn under_cursor(state: &ViewerState, shown: &Shown) -> String {
     {
         parts.push(format!("map {value:.4}"));
     }
-    if state.draws_planes() {
+    if state.names_planes() {
         let planes = drawn_planes(radiograph).filter(|plane| plane.sets(row, column));
         parts.extend(planes.filter_map(OverlayPlane::name));
     }

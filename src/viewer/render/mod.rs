@@ -30,6 +30,7 @@ pub struct Canvas {
     /// The look-ups that were last turned into display values, for which picture.
     baked: Option<([u8; 32], VoiTransform, Arc<[u16]>)>,
     largest_side: u32,
+    wants_linear: bool,
     queue: wgpu::Queue,
 }
 
@@ -56,6 +57,7 @@ impl Canvas {
             callback,
             baked: None,
             largest_side,
+            wants_linear: render_state.target_format.is_srgb(),
             queue: render_state.queue.clone(),
         }
     }
@@ -63,6 +65,11 @@ impl Canvas {
     /// Longest side of a picture that the adapter can show, in pixels.
     pub fn largest_side(&self) -> u32 {
         self.largest_side
+    }
+
+    /// Whether colours for the window's surface have to be linear.
+    pub fn wants_linear(&self) -> bool {
+        self.wants_linear
     }
 
     /// Calls `then` when the GPU has finished what was submitted so far.
@@ -148,7 +155,7 @@ fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettin
         }),
         inverted: FrameView::inversion(radiograph.polarity, shown.view.inverted),
         overlays,
-        planes: graphics.is_some_and(|graphics| graphics.has_planes) && state.graphics.planes && !state.bare,
+        planes: graphics.is_some_and(|graphics| graphics.has_planes) && state.draws_planes(),
         shutter: graphics
             .and_then(|graphics| graphics.shutter)
             .filter(|_| state.graphics.shutter),
@@ -174,11 +181,11 @@ impl CallbackTrait for ViewportCallback {
         device: &wgpu::Device,
         queue: &wgpu::Queue,
         screen: &ScreenDescriptor,
-        encoder: &mut wgpu::CommandEncoder,
+        _encoder: &mut wgpu::CommandEncoder,
         resources: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
         if let Some(renderer) = resources.get_mut::<ViewportRenderer>() {
-            renderer.prepare(device, queue, encoder, &lock(&self.frame), screen.size_in_pixels);
+            renderer.prepare(device, queue, &lock(&self.frame), screen.size_in_pixels);
         }
         Vec::new()
     }

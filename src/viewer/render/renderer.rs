@@ -97,14 +97,7 @@ impl ViewportRenderer {
 
     /// Fills the textures that show something else than before, writes the uniform block, and draws what lies on the
     /// picture if that has changed. `size`: of the target, in physical pixels.
-    pub fn prepare(
-        &mut self,
-        device: &wgpu::Device,
-        queue: &wgpu::Queue,
-        encoder: &mut wgpu::CommandEncoder,
-        frame: &Frame,
-        size: [u32; 2],
-    ) {
+    pub fn prepare(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, frame: &Frame, size: [u32; 2]) {
         let (Some(picture), Some(view)) = (&frame.picture, &frame.view) else {
             return;
         };
@@ -120,9 +113,13 @@ impl ViewportRenderer {
         {
             self.uploads.layers += 1;
             let pipeline = self.pipelines.make(device, variant);
-            let mut pass = self.layer.pass(encoder);
+            // Submitted for itself: what is recorded for a frame is lost when its window turns out to be hidden.
+            let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut pass = self.layer.pass(&mut encoder);
             pass.set_bind_group(0, &self.bind_group, &[]);
             draw(&mut pass, pipeline, area, [0, 0, size[0], size[1]]);
+            drop(pass);
+            queue.submit([encoder.finish()]);
         }
         let variant = view.picture_variant();
         self.pipelines.make(device, Variant::Beside);

@@ -139,7 +139,8 @@ impl FrameView {
     /// Left, top, right and bottom of the picture on the screen, in whole physical pixels that hold it all.
     pub(super) fn area(&self) -> [f64; 4] {
         let [left, top] = self.transform.origin_px;
-        let [width, height] = self.transform.size_px();
+        let size = [0, 1].map(|axis| f64::from(self.size[axis]) * self.transform.px_per_image[axis]);
+        let [width, height] = self.transform.turn.exchanged(size);
         [left.floor(), top.floor(), (left + width).ceil(), (top + height).ceil()]
     }
 
