@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use rayon::prelude::*;
 
-use super::journal::{Entry, Fault, Journal};
+use super::journal::{self, Entry, Fault, Journal};
+use super::names::{Contest, Names};
 use super::report::{FileReport, Report, Status};
 use super::{Deidentified, Settings, deidentify};
 use crate::atomic_file;
@@ -97,7 +98,7 @@ pub fn sources(arguments: &[PathBuf], out: &Path) -> Sources {
     let files = distinct(std::mem::take(&mut sources.files));
     let (inside, outside): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, place)| place.starts_with(&out));
     // Those of an earlier batch are no surprise.
-    if !inside.is_empty() && !out.join(super::journal::NAME).exists() {
+    if !inside.is_empty() && !journal::is_begun(&out) {
         sources.notes.push(format!(
             "What lies in the folder that is written into was passed over (files: {}): choose a folder of its own.",
             wording(inside.len())
@@ -167,8 +168,8 @@ fn resolved(path: &Path) -> PathBuf {
 /// # Errors
 /// In a sentence.
 pub fn read(source: &Path) -> Result<Vec<u8>, String> {
-    checked(source)?;
-    let mut bytes = Vec::new();
+    let length = checked(source)?.len();
+    let mut bytes = Vec::with_capacity(length as usize);
     // It may have grown since it was looked at.
     let read = File::open(source).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
     read.map_err(|error| format!("cannot be read: {error}"))?;
@@ -222,96 +223,126 @@ fn looked_at(files: &[PathBuf]) -> Vec<Source> {
 /// No two of its locks are held at once.
 struct Shared<'b> {
     batch: &'b Batch,
+    /// Its files in their order, by which they are numbered.
+    sources: Vec<Source>,
     /// Version and settings, as far as they decide what is written.
     settings: String,
     journal: Mutex<Journal>,
-    /// Which source has which name in the output folder.
-    names: Mutex<HashMap<String, PathBuf>>,
+    names: Mutex<Names>,
 }
 
-/// Treats every file; `progress` hears how many are done, from any thread. Ends early when `cancel` is set: what was
-/// written by then stays and is known to a batch that goes on.
+/// Treats every file; `progress` hears how many are done, from any thread. Of several files with one SOP Instance UID, the
+/// first is written. Ends early when `cancel` is set: what was written by then stays and is known to a batch that goes on.
 ///
 /// # Errors
 /// If the folder cannot be written into, or holds files of an earlier batch and `resume` is not set or its key was
 /// another one, or another batch is writing into it.
 pub fn run(batch: &Batch, progress: &(dyn Fn(usize, usize) + Sync), cancel: &AtomicBool) -> Result<Report, Error> {
     let shared = Shared::open(batch)?;
-    let sources = looked_at(&batch.files);
     if batch.resume {
-        remove_unfinished(&batch.out);
-        shared.reserve(&sources);
+        shared.remove_unfinished();
+        shared.reserve();
     }
     let done = AtomicUsize::new(0);
-    let total = sources.len();
-    let treat = |&(place, source): &(usize, &Source)| {
-        if cancel.load(Ordering::Relaxed) {
-            return None;
-        }
-        let report = shared.one(source);
+    let total = shared.sources.len();
+    let mut files = shared.each((0..total).collect(), cancel, &|| {
         progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-        Some((place, report))
-    };
-    let (large, small): (Vec<_>, Vec<_>) = sources.iter().enumerate().partition(|(_, source)| source.is_large());
-    let mut files: Vec<(usize, FileReport)> = small.par_iter().filter_map(treat).collect();
-    // One at a time: together, they may be more than there is memory.
-    files.extend(large.iter().filter_map(treat));
-    files.sort_by_key(|(place, _)| *place);
+    });
+    files.sort_by_key(|(number, _)| *number);
     let mut report = Report::new(batch.settings.options, batch.settings.masking.clone());
     report.files = files.into_iter().map(|(_, file)| file).collect();
     report.cancelled = report.files.len() < total;
-    Ok(report)
-}
-
-/// Takes away what a batch that was killed had not finished; the journal's lock says that no other is at work.
-fn remove_unfinished(out: &Path) {
-    let entries = fs::read_dir(out).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| atomic_file::is_unfinished(&entry.file_name())) {
-        // One that stays is of no use, and does no harm.
-        let _ = fs::remove_file(entry.path());
+    if !report.cancelled {
+        shared.settle(&mut report.files, cancel);
     }
+    Ok(report)
 }
 
 impl<'b> Shared<'b> {
     fn open(batch: &'b Batch) -> Result<Self, Error> {
-        let failed = |error| Error::Folder(batch.out.clone(), error);
-        fs::create_dir_all(&batch.out).map_err(failed)?;
-        if !batch.resume && batch.out.join(super::journal::NAME).exists() {
-            return Err(Error::NotEmpty(batch.out.clone()));
-        }
-        let journal = Journal::open(&batch.out, &batch.settings.key).map_err(|fault| match fault {
-            Fault::Unreadable(error) => failed(error),
-            Fault::OtherKey => Error::OtherKey(batch.out.clone()),
-            Fault::InUse => Error::InUse(batch.out.clone()),
+        let Batch { out, settings, .. } = batch;
+        let failed = |error| Error::Folder(out.clone(), error);
+        fs::create_dir_all(out).map_err(failed)?;
+        let journal = Journal::open(out, &settings.key, batch.resume).map_err(|fault| match fault {
+            Fault::Unusable(error) => failed(error),
+            Fault::NotEmpty => Error::NotEmpty(out.clone()),
+            Fault::OtherKey => Error::OtherKey(out.clone()),
+            Fault::InUse => Error::InUse(out.clone()),
         })?;
-        let Settings { options, masking, .. } = &batch.settings;
+        let Settings { options, masking, .. } = settings;
         Ok(Self {
             batch,
+            sources: looked_at(&batch.files),
             settings: format!("{} {options:?} {masking:?}", env!("CARGO_PKG_VERSION")),
             journal: Mutex::new(journal),
-            names: Mutex::new(HashMap::new()),
+            names: Mutex::new(Names::default()),
         })
     }
 
-    fn one(&self, source: &Source) -> FileReport {
-        let mut report = FileReport {
-            source: source.path.clone(),
-            status: Status::Written,
-            output: None,
-            changes: Vec::new(),
-            masked: Vec::new(),
-            detections: Vec::new(),
-            warnings: Vec::new(),
+    /// Takes away what a batch that was killed had not finished; the journal's lock says that no other is at work.
+    fn remove_unfinished(&self) {
+        if !self.journal.lock().is_locked() {
+            return;
+        }
+        let entries = fs::read_dir(&self.batch.out).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| atomic_file::is_unfinished(&entry.file_name())) {
+            // One that stays is of no use, and does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+
+    /// Treats sources until `cancel` is set; those that were treated come with their numbers, in any order.
+    fn each(&self, numbers: Vec<usize>, cancel: &AtomicBool, done: &(dyn Fn() + Sync)) -> Vec<(usize, FileReport)> {
+        let treat = |&number: &usize| {
+            if cancel.load(Ordering::Relaxed) {
+                return None;
+            }
+            let report = self.one(&self.sources[number], number);
+            done();
+            Some((number, report))
         };
-        if let Err(reason) = self.treat(source, &mut report) {
+        let (large, small): (Vec<_>, Vec<_>) = numbers.into_iter().partition(|&number| self.sources[number].is_large());
+        let mut files: Vec<_> = small.par_iter().filter_map(treat).collect();
+        // One at a time: together, they may be more than there is memory.
+        files.extend(large.iter().filter_map(treat));
+        files
+    }
+
+    fn one(&self, source: &Source, number: usize) -> FileReport {
+        let mut report = FileReport::new(&source.path, Status::Written);
+        if let Err(reason) = self.treat(source, number, &mut report) {
             report.status = Status::Failed(reason);
         }
         report
     }
 
-    fn treat(&self, source: &Source, report: &mut FileReport) -> Result<(), String> {
+    /// Writes the first of several sources with one SOP Instance UID, where another was the faster: which of them is
+    /// given away is not left to chance.
+    fn settle(&self, reports: &mut [FileReport], cancel: &AtomicBool) {
+        let contests = self.names.lock().settle();
+        let firsts = contests.iter().map(|contest| contest.first).collect();
+        let mut again: HashMap<usize, FileReport> = self.each(firsts, cancel, &|| ()).into_iter().collect();
+        for Contest { first, others } in contests {
+            let Some(report) = again.remove(&first) else { continue };
+            // If it cannot be written, what is there stays.
+            if report.status == Status::Written {
+                for other in others {
+                    let status = Status::Failed(self.same_instance(first));
+                    reports[other] = FileReport::new(&self.sources[other].path, status);
+                }
+            }
+            reports[first] = report;
+        }
+    }
+
+    fn same_instance(&self, holder: usize) -> String {
+        let holder = self.sources[holder].path.display();
+        format!("it has the SOP Instance UID of {holder}, which was written under the same name")
+    }
+
+    fn treat(&self, source: &Source, number: usize, report: &mut FileReport) -> Result<(), String> {
         let fingerprint = self.fingerprint(source)?;
-        if let Some(file) = self.kept(&fingerprint, &source.path) {
+        if let Some(file) = self.kept(&fingerprint, number) {
             report.status = Status::Kept;
             report.output = Some(file);
             return Ok(());
@@ -325,67 +356,68 @@ impl<'b> Shared<'b> {
             detections,
             warnings,
         } = deidentify(&source.path, &bytes, &self.batch.settings)?;
-        let name = format!("{sop_instance_uid}.dcm");
-        self.claim(&name, &source.path)?;
-        let unwritable = |error: std::io::Error| format!("cannot be written: {error}");
+        let place = source.place.as_os_str().as_encoded_bytes();
         let entry = Entry {
             source: fingerprint,
-            file: name.clone(),
+            place: self.batch.settings.key.fingerprint(&[place]),
+            file: format!("{sop_instance_uid}.dcm"),
             hash: blake3::hash(&bytes).to_hex().to_string(),
         };
+        self.claim(&entry, number)?;
+        let unwritable = |error: std::io::Error| format!("cannot be written: {error}");
         // Before the file: what is killed in between is this batch's own, and not somebody else's file.
-        self.journal.lock().add(entry).map_err(unwritable)?;
-        atomic_file::write(&self.batch.out.join(&name), &bytes).map_err(unwritable)?;
-        report.output = Some(name);
+        self.journal.lock().add(&entry).map_err(unwritable)?;
+        atomic_file::write(&self.batch.out.join(&entry.file), &bytes).map_err(unwritable)?;
+        report.output = Some(entry.file);
         (report.changes, report.masked) = (changes, masked);
         (report.detections, report.warnings) = (detections, warnings);
         Ok(())
     }
 
     /// Takes for each source the name that it was written under before, so that no other takes it first.
-    fn reserve(&self, sources: &[Source]) {
-        let known = |source: &Source| {
+    fn reserve(&self) {
+        let known = |(number, source): (usize, &Source)| {
             let fingerprint = self.fingerprint(source).ok()?;
             let entry = self.journal.lock().entry(&fingerprint).cloned()?;
-            Some((entry.file, source.path.clone()))
+            Some((entry.file, number))
         };
-        let known: Vec<Option<(String, PathBuf)>> = sources.par_iter().map(known).collect();
+        let known: Vec<Option<(String, usize)>> = self.sources.par_iter().enumerate().map(known).collect();
         let mut names = self.names.lock();
-        for (file, source) in known.into_iter().flatten() {
-            names.entry(file).or_insert(source);
+        for (file, number) in known.into_iter().flatten() {
+            names.reserve(file, number);
         }
     }
 
     /// Name of the file that an earlier batch wrote of a source, if it is there, whole, and this source's.
-    fn kept(&self, fingerprint: &str, source: &Path) -> Option<String> {
+    fn kept(&self, fingerprint: &str, number: usize) -> Option<String> {
         if !self.batch.resume {
             return None;
         }
         let entry = self.journal.lock().entry(fingerprint).cloned()?;
-        let is_own = self.names.lock().get(&entry.file).is_some_and(|own| own == source);
+        let is_own = self.names.lock().is_of(&entry.file, number);
         (is_own && entry.is_whole(&self.batch.out)).then_some(entry.file)
     }
 
-    /// Takes a name in the output folder for a source; what is there already is replaced only if a batch wrote it.
-    fn claim(&self, name: &str, source: &Path) -> Result<(), String> {
-        let is_foreign = self.batch.out.join(name).exists() && !self.journal.lock().knows(name);
-        let mut names = self.names.lock();
-        match names.get(name) {
-            Some(other) if other != source => {
-                let other = other.display();
-                return Err(format!(
-                    "it has the SOP Instance UID of {other}, which was written under the same name"
-                ));
-            }
-            _ if is_foreign => {
+    /// Takes the entry's name in the output folder for its source; what is there already is replaced only if a batch
+    /// wrote it, and an earlier one wrote it of the file at the same place.
+    fn claim(&self, entry: &Entry, number: usize) -> Result<(), String> {
+        let name = &entry.file;
+        if self.batch.out.join(name).exists() {
+            let journal = self.journal.lock();
+            if !journal.knows(name) {
                 return Err(format!(
                     "{name} is there already, and no batch is known to have written it"
                 ));
             }
-            _ => {}
+            if journal.has_other(entry) {
+                return Err(format!(
+                    "{name} is there already, written before of another file with the same SOP Instance UID; write this \
+                     one into another folder"
+                ));
+            }
         }
-        names.insert(name.to_owned(), source.to_owned());
-        Ok(())
+        let taken = self.names.lock().take(name, number);
+        taken.map_err(|holder| self.same_instance(holder))
     }
 
     /// Tells a source as it was looked at, treated as it is to be, from every other.

@@ -3,7 +3,7 @@
 //! killed between the two knows the file's name as its own, and writes it again.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,8 @@ pub(super) const NAME: &str = ".recovnet-deidentify.jsonl";
 pub(super) struct Entry {
     /// Keyed hash of the source's place, length and time of change, and of the settings.
     pub source: String,
+    /// Keyed hash of the source's place alone.
+    pub place: String,
     /// Name of the file in the output folder.
     pub file: String,
     /// BLAKE3 of the file, in hexadecimal digits.
@@ -36,56 +38,79 @@ struct Head {
 /// Why there is no journal.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// It cannot be read.
-    Unreadable(io::Error),
+    /// It cannot be read, written or locked.
+    Unusable(io::Error),
+    /// It has entries, and it was not said to go on.
+    NotEmpty,
     /// It belongs to another key, or to none that it names.
     OtherKey,
     /// Another batch is writing it.
     InUse,
 }
 
-/// The journal of an output folder.
+/// Whether a folder has a journal with anything in it; a batch that was killed before its first entry leaves an empty one.
+pub(super) fn is_begun(folder: &Path) -> bool {
+    fs::metadata(folder.join(NAME)).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// The journal of an output folder, this batch's alone for as long as it is open.
 pub(super) struct Journal {
     path: PathBuf,
     head: Head,
-    /// Open and locked while this batch writes: from the beginning if it goes on, else from its first entry.
-    file: Option<File>,
-    /// Its first line is written.
+    file: File,
+    is_locked: bool,
+    /// The next line follows a head and a line that is whole.
     has_head: bool,
-    entries: HashMap<String, Entry>,
-    /// Names of the files of all entries, those that later ones took the place of as well.
-    files: HashSet<String>,
+    /// What earlier batches wrote, by source.
+    sources: HashMap<String, Entry>,
+    /// What earlier batches wrote last, by file.
+    files: HashMap<String, Entry>,
+    /// Names of the files that this batch writes.
+    added: HashSet<String>,
 }
 
 impl Journal {
-    /// Reads the journal of a key, if there is one; a line that was cut off is passed over. Nothing is written before
-    /// the first entry is.
-    pub(super) fn open(folder: &Path, key: &Key) -> Result<Self, Fault> {
-        let mut journal = Self {
-            path: folder.join(NAME),
-            head: Head { key: key.mark() },
-            file: None,
-            has_head: false,
-            entries: HashMap::new(),
-            files: HashSet::new(),
-        };
-        match File::open(&journal.path) {
-            Ok(file) => journal.read(file)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(journal),
-            Err(error) => return Err(Fault::Unreadable(error)),
+    /// Opens the journal of a key for this batch alone, and reads it; a line that was cut off is passed over. Nothing is
+    /// written before the first entry is.
+    pub(super) fn open(folder: &Path, key: &Key, goes_on: bool) -> Result<Self, Fault> {
+        let path = folder.join(NAME);
+        // Read through the handle that is locked; one that can only be appended to cannot be locked on Windows.
+        let mut options = OpenOptions::new();
+        let opened = options.read(true).append(true).create(true).open(&path);
+        let file = opened.map_err(Fault::Unusable)?;
+        let is_locked = is_locked(file.try_lock())?;
+        if is_gone(&file, &path) {
+            return Err(Fault::InUse);
         }
-        journal.lock()?;
+        if !goes_on && file.metadata().map_err(Fault::Unusable)?.len() > 0 {
+            return Err(Fault::NotEmpty);
+        }
+        let mut journal = Self {
+            path,
+            head: Head { key: key.mark() },
+            file,
+            is_locked,
+            has_head: false,
+            sources: HashMap::new(),
+            files: HashMap::new(),
+            added: HashSet::new(),
+        };
+        for entry in journal.read()? {
+            journal.files.insert(entry.file.clone(), entry.clone());
+            journal.sources.insert(entry.source.clone(), entry);
+        }
         Ok(journal)
     }
 
-    fn read(&mut self, file: File) -> Result<(), Fault> {
+    fn read(&self) -> Result<Vec<Entry>, Fault> {
+        let mut entries = Vec::new();
         let mut is_ours = false;
-        for line in BufReader::new(file).split(b'\n') {
-            let line = line.map_err(Fault::Unreadable)?;
+        for line in BufReader::new(&self.file).split(b'\n') {
+            let line = line.map_err(Fault::Unusable)?;
             if let Ok(found) = serde_json::from_slice::<Head>(&line) {
                 is_ours = found == self.head;
             } else if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
-                self.know(entry);
+                entries.push(entry);
             } else {
                 continue;
             }
@@ -93,46 +118,34 @@ impl Journal {
                 return Err(Fault::OtherKey);
             }
         }
-        Ok(())
+        Ok(entries)
     }
 
-    /// Opens the file for writing, if it is not, for this batch alone.
-    fn lock(&mut self) -> Result<&mut File, Fault> {
-        let open = || {
-            let file = OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&self.path)
-                .map_err(Fault::Unreadable)?;
-            match file.try_lock() {
-                Err(TryLockError::WouldBlock) => Err(Fault::InUse),
-                // Some file systems know no locks.
-                Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
-            }
-        };
-        match &mut self.file {
-            Some(file) => Ok(file),
-            none => Ok(none.insert(open()?)),
-        }
+    /// Whether no other batch can be at work in the folder; where the file system knows no locks, one may be.
+    pub(super) fn is_locked(&self) -> bool {
+        self.is_locked
     }
 
-    fn know(&mut self, entry: Entry) {
-        self.files.insert(entry.file.clone());
-        self.entries.insert(entry.source.clone(), entry);
-    }
-
-    /// What is known of a source.
+    /// What earlier batches wrote of a source, unless it was another place's file that was last written under the name.
     pub(super) fn entry(&self, source: &str) -> Option<&Entry> {
-        self.entries.get(source)
+        let entry = self.sources.get(source)?;
+        let last = self.files.get(&entry.file)?;
+        (last.place == entry.place).then_some(entry)
     }
 
     /// Whether the journal knows a file of the folder.
     pub(super) fn knows(&self, file: &str) -> bool {
-        self.files.contains(file)
+        self.files.contains_key(file) || self.added.contains(file)
+    }
+
+    /// Whether an earlier batch wrote something else under the entry's name, of a file at another place.
+    pub(super) fn has_other(&self, entry: &Entry) -> bool {
+        let last = self.files.get(&entry.file);
+        last.is_some_and(|last| last.place != entry.place && last.hash != entry.hash)
     }
 
     /// Adds a line.
-    pub(super) fn add(&mut self, entry: Entry) -> io::Result<()> {
+    pub(super) fn add(&mut self, entry: &Entry) -> io::Result<()> {
         let mut lines = Vec::new();
         if !self.has_head {
             // Behind a line that was cut off, the next one begins anew.
@@ -140,24 +153,139 @@ impl Journal {
             lines.extend(serde_json::to_vec(&self.head)?);
             lines.push(b'\n');
         }
-        lines.extend(serde_json::to_vec(&entry)?);
+        lines.extend(serde_json::to_vec(entry)?);
         lines.push(b'\n');
-        let file = self.lock().map_err(|fault| match fault {
-            Fault::Unreadable(error) => error,
-            Fault::OtherKey | Fault::InUse => io::Error::other("another batch is writing into this folder"),
-        })?;
-        file.write_all(&lines)?;
-        self.has_head = true;
-        self.know(entry);
+        let written = self.file.write_all(&lines);
+        // What a full disk cut off is not to swallow the next line.
+        self.has_head = written.is_ok();
+        written?;
+        self.added.insert(entry.file.clone());
         Ok(())
     }
+}
+
+impl Drop for Journal {
+    /// Takes away a journal in which nothing stands.
+    fn drop(&mut self) {
+        if self.is_locked && self.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            // One that stays is passed over by the next batch.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether a lock that was tried for is held: some file systems know none, and two batches there are the user's business.
+fn is_locked(tried: Result<(), TryLockError>) -> Result<bool, Fault> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Err(Fault::InUse),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
+        Err(TryLockError::Error(error)) => Err(Fault::Unusable(error)),
+    }
+}
+
+/// Whether a batch that ended took the file away after it was opened here and before it was locked.
+fn is_gone(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    let has_name = file
+        .metadata()
+        .is_ok_and(|metadata| std::os::unix::fs::MetadataExt::nlink(&metadata) > 0);
+    #[cfg(not(unix))]
+    let has_name = file.metadata().is_ok();
+    !(has_name && path.exists())
 }
 
 impl Entry {
     /// Whether the file is there as it was written.
     pub(super) fn is_whole(&self, folder: &Path) -> bool {
         let is_name = !self.file.contains(['/', '\\']);
-        let bytes = is_name.then(|| std::fs::read(folder.join(&self.file)).ok()).flatten();
+        let bytes = is_name.then(|| fs::read(folder.join(&self.file)).ok()).flatten();
         bytes.is_some_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == self.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str) -> Entry {
+        let text = |kind: &str| format!("{kind} of {name}");
+        Entry {
+            source: text("source"),
+            place: text("place"),
+            file: name.to_owned(),
+            hash: text("hash"),
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_does_not_take_the_next_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Key::of(b"a secret of some length");
+        let mut journal = Journal::open(folder.path(), &key, false).unwrap();
+        journal.add(&entry("first")).unwrap();
+        // As on a full disk: half a line is written, then an error.
+        let unwritable = File::open(&journal.path).unwrap();
+        let mut file = std::mem::replace(&mut journal.file, unwritable);
+        file.write_all(b"{\"source\":\"source of se").unwrap();
+        assert!(journal.add(&entry("second")).is_err());
+        journal.file = file;
+        journal.add(&entry("third")).unwrap();
+        drop(journal);
+        let journal = Journal::open(folder.path(), &key, true).unwrap();
+        assert!(journal.knows("first") && journal.knows("third") && !journal.knows("second"));
+        assert_eq!(journal.entry("source of third"), Some(&entry("third")));
+    }
+
+    #[test]
+    fn a_name_is_the_place_s_that_was_written_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Key::of(b"a secret of some length");
+        let mut journal = Journal::open(folder.path(), &key, false).unwrap();
+        let (first, mut later) = (entry("name"), entry("later"));
+        later.file.clone_from(&first.file);
+        journal.add(&first).unwrap();
+        journal.add(&later).unwrap();
+        // Within a batch, it is not the journal that decides.
+        assert!(!journal.has_other(&first) && !journal.has_other(&later));
+        drop(journal);
+        let journal = Journal::open(folder.path(), &key, true).unwrap();
+        assert_eq!(journal.entry(&first.source), None);
+        assert_eq!(journal.entry(&later.source), Some(&later));
+        assert!(journal.has_other(&first) && !journal.has_other(&later));
+        // The same bytes from elsewhere are the same object.
+        let moved = Entry {
+            place: first.place,
+            ..later
+        };
+        assert!(!journal.has_other(&moved));
+    }
+
+    #[test]
+    fn only_a_file_system_without_locks_goes_without_one() {
+        let fails = |kind: io::ErrorKind| is_locked(Err(TryLockError::Error(kind.into())));
+        assert!(matches!(is_locked(Ok(())), Ok(true)));
+        assert!(matches!(is_locked(Err(TryLockError::WouldBlock)), Err(Fault::InUse)));
+        assert!(matches!(fails(io::ErrorKind::Unsupported), Ok(false)));
+        assert!(matches!(
+            fails(io::ErrorKind::PermissionDenied),
+            Err(Fault::Unusable(_))
+        ));
+    }
+
+    #[test]
+    fn a_journal_that_was_taken_away_before_it_was_locked_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let file = File::create(&path).unwrap();
+        assert!(!is_gone(&file, &path));
+        fs::remove_file(&path).unwrap();
+        assert!(is_gone(&file, &path));
+        // Another batch has made its own since.
+        #[cfg(unix)]
+        {
+            File::create(&path).unwrap();
+            assert!(is_gone(&file, &path));
+        }
     }
 }

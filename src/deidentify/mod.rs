@@ -11,6 +11,7 @@ mod descriptors;
 mod graphics;
 mod journal;
 mod mask;
+mod names;
 pub mod options;
 pub mod profile;
 pub mod pseudonym;

@@ -41,6 +41,21 @@ pub struct FileReport {
     pub warnings: Vec<String>,
 }
 
+impl FileReport {
+    /// The report of a file of which there is nothing else to be said.
+    pub(super) fn new(source: &Path, status: Status) -> Self {
+        Self {
+            source: source.to_owned(),
+            status,
+            output: None,
+            changes: Vec::new(),
+            masked: Vec::new(),
+            detections: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// A whole batch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {

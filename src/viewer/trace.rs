@@ -50,14 +50,10 @@ impl Trace {
     /// Takes in a frame that was just laid out, before it is handed over to be drawn.
     pub fn frame(&mut self, state: &ViewerState, canvas: Option<&Canvas>, ctx: &Context) {
         if let (Some(words), Some(canvas)) = (self.words.take(), canvas) {
-            // The frame before this one is what was submitted last.
-            let chosen = self.chosen;
-            canvas.when_drawn(move || {
-                eprintln!(
-                    "recovnet trace: {words}, drawn {:?} after it was chosen",
-                    chosen.elapsed()
-                )
-            });
+            // What was submitted last is the frame before this one.
+            canvas.wait();
+            let elapsed = self.chosen.elapsed();
+            eprintln!("recovnet trace: {words}, drawn {elapsed:?} after it was chosen");
         }
         if self.current != state.list.current {
             (self.chosen, self.current, self.drawn) = (self.begun, state.list.current, false);

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use recovnet::deidentify::batch::{self, Batch, Error, kept_apart, sources};
 use recovnet::deidentify::report::{Form, Report, Status};
-use recovnet::deidentify::{Key, Options};
+use recovnet::deidentify::{Key, Options, deidentify};
+use recovnet::imaging::tree::Node;
 
-use crate::fixture::{IDENTITIES, file, holds, identified, settings, text};
+use crate::fixture::{IDENTITIES, file, holds, identified, put, settings, text, us};
 
 fn folder_of(files: u32) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -114,6 +115,72 @@ fn two_files_of_one_instance_are_not_written_over_each_other() {
     let report = run(&batch_of(input.path(), other.path(), false));
     assert_eq!(report.counts(), (0, 0, 1));
     assert_eq!(fs::read(other.path().join(&name)).unwrap(), b"mine");
+}
+
+#[test]
+fn of_several_files_of_one_instance_the_first_is_written_whichever_is_faster() {
+    const PAIRS: u32 = 24;
+    let (input, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for number in 0..PAIRS {
+        let mut nodes = identified(10 * number);
+        fs::write(input.path().join(format!("b_{number}.dcm")), file(&nodes)).unwrap();
+        // The first takes longer than the other.
+        put(&mut nodes, us((0x0028, 0x0010), 512));
+        put(&mut nodes, us((0x0028, 0x0011), 512));
+        put(&mut nodes, Node::new((0x7fe0, 0x0010), *b"OW", vec![7; 2 * 512 * 512]));
+        fs::write(input.path().join(format!("a_{number}.dcm")), file(&nodes)).unwrap();
+    }
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+    let report = threads.install(|| run(&batch_of(input.path(), out.path(), false)));
+    let pairs = PAIRS as usize;
+    assert_eq!(report.counts(), (pairs, 0, pairs));
+    let (first, second) = report.files.split_at(pairs);
+    for (first, second) in first.iter().zip(second) {
+        let original = fs::read(&first.source).unwrap();
+        let expected = deidentify(&first.source, &original, &settings(Options::default())).unwrap();
+        let output = out.path().join(first.output.as_ref().unwrap());
+        assert!(fs::read(output).unwrap() == expected.bytes, "{first:?}");
+        assert_eq!(first.changes, expected.changes);
+        let Status::Failed(reason) = &second.status else {
+            panic!("{second:?}")
+        };
+        let name = first.source.file_name().unwrap().to_str().unwrap();
+        assert!(reason.contains(name), "{reason}");
+        assert_eq!((&second.output, second.changes.len()), (&None, 0));
+    }
+    // It stays the one that is given away.
+    let report = run(&batch_of(input.path(), out.path(), true));
+    assert_eq!(report.counts(), (0, pairs, pairs));
+}
+
+#[test]
+fn going_on_with_other_files_keeps_what_was_written_of_the_first() {
+    let (input, other, out) = (folder_of(1), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    run(&batch_of(input.path(), out.path(), false));
+    let path = written(out.path()).remove(0);
+    let before = fs::read(&path).unwrap();
+    let elsewhere = other.path().join("another.dcm");
+    // The same file from elsewhere, as after its folder was moved.
+    fs::copy(input.path().join("Mustermann_0.dcm"), &elsewhere).unwrap();
+    let report = run(&batch_of(other.path(), out.path(), true));
+    assert_eq!(report.counts(), (1, 0, 0));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    // Another object that has the same SOP Instance UID, with the first beside it and without.
+    let mut nodes = identified(0);
+    nodes.push(text((0x0018, 0x0015), b"CS", "HAND"));
+    let third = tempfile::tempdir().unwrap();
+    fs::write(third.path().join("another.dcm"), file(&nodes)).unwrap();
+    let mut batch = batch_of(third.path(), out.path(), true);
+    for (beside, counts) in [(None, (0, 0, 1)), (Some(&elsewhere), (0, 1, 1))] {
+        batch.files.extend(beside.cloned());
+        let report = run(&batch);
+        assert_eq!(report.counts(), counts);
+        let Status::Failed(reason) = &report.files[0].status else {
+            panic!("{report:?}")
+        };
+        assert!(reason.contains("same SOP Instance UID"), "{reason}");
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
 }
 
 #[test]
@@ -244,6 +311,42 @@ fn a_folder_is_written_into_by_one_batch_at_a_time() {
 }
 
 #[test]
+fn a_folder_is_a_batch_s_own_before_a_file_is_written() {
+    let (input, broken, out) = (folder_of(1), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(broken.path().join("broken.dcm"), b"nothing").unwrap();
+    let batch = batch_of(broken.path(), out.path(), false);
+    let mut others = [false, true].map(|resume| batch_of(input.path(), out.path(), resume));
+    for other in &mut others {
+        other.settings.key = Key::of(b"another key of some length");
+    }
+    let unfinished = out.path().join(".recovnet-a1B2c3");
+    let progress = |_, _| {
+        fs::write(&unfinished, b"being written").unwrap();
+        for other in &others {
+            let refused = batch::run(other, &|_, _| {}, &AtomicBool::new(false));
+            assert!(matches!(refused, Err(Error::InUse(_))), "{refused:?}");
+        }
+        // What is not finished is not the other's to take away.
+        fs::remove_file(&unfinished).unwrap();
+    };
+    let report = batch::run(&batch, &progress, &AtomicBool::new(false)).unwrap();
+    assert_eq!(report.counts(), (0, 0, 1));
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
+    // An empty journal is one of a batch that was killed before it wrote anything.
+    fs::write(out.path().join(".recovnet-deidentify.jsonl"), b"").unwrap();
+    assert_eq!(run(&others[0]).counts(), (1, 0, 0));
+}
+
+#[test]
+fn a_file_takes_the_memory_of_its_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, vec![7; 100_000]).unwrap();
+    let bytes = batch::read(&path).unwrap();
+    assert_eq!((bytes.len(), bytes.capacity()), (100_000, 100_000));
+}
+
+#[test]
 fn what_a_killed_batch_left_is_taken_away_and_written_again() {
     let (input, out) = (folder_of(2), tempfile::tempdir().unwrap());
     run(&batch_of(input.path(), out.path(), false));
@@ -270,6 +373,12 @@ fn a_directory_of_a_medium_and_what_lies_in_the_folder_written_into_are_passed_o
     // Named alone, it is refused with the reason.
     let found = sources(&[input.path().join("DICOMDIR")], &out);
     assert_eq!((found.files.len(), found.notes.len()), (1, 0));
+    let report = run(&batch_of(&input.path().join("DICOMDIR"), &out, false));
+    let Status::Failed(reason) = &report.files[0].status else {
+        panic!("{report:?}")
+    };
+    assert!(reason.contains("lists patients"), "{reason}");
+    assert_eq!(written(&out), Vec::<PathBuf>::new());
     // Originals beside what is given away: neither a folder nor a file is taken from there.
     for argument in [input.path().to_owned(), input.path().join("Mustermann_0.dcm")] {
         let found = sources(&[argument], input.path());

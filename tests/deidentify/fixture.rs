@@ -52,6 +52,20 @@ pub fn us(tag: (u16, u16), value: u16) -> Node<'static> {
 
 /// A DX image of 8 x 6 pixels of 16 bits, with identities at every place where a file may have some.
 pub fn identified(instance: u32) -> Vec<Node<'static>> {
+    let mut nodes = [examination(instance), patient(), acquisition(), annotations()].concat();
+    let pixels: Vec<u8> = (0..48_u16).flat_map(|value| (value * 80).to_le_bytes()).collect();
+    nodes.extend([
+        Node::new((0x7fe0, 0x0010), *b"OW", pixels),
+        Node::sequence(
+            (0xfffa, 0xfffa),
+            vec![vec![text((0x0400, 0x0105), b"DT", "20240229112233")]],
+        ),
+    ]);
+    nodes
+}
+
+/// Group 0008: who did what where, with references and items.
+fn examination(instance: u32) -> Vec<Node<'static>> {
     let uid = |number: u32| format!("1.2.826.0.1.3680043.8.498.2.{number}");
     let reference = vec![
         text((0x0008, 0x1150), b"UI", DX),
@@ -71,7 +85,6 @@ pub fn identified(instance: u32) -> Vec<Node<'static>> {
             ]],
         ),
     ];
-    let pixels: Vec<u8> = (0..48_u16).flat_map(|value| (value * 80).to_le_bytes()).collect();
     vec![
         text((0x0008, 0x0005), b"CS", "ISO_IR 100"),
         text((0x0008, 0x0008), b"CS", "ORIGINAL\\PRIMARY"),
@@ -97,6 +110,12 @@ pub fn identified(instance: u32) -> Vec<Node<'static>> {
         text((0x0008, 0x1070), b"PN", "Schwesterova^S"),
         Node::sequence((0x0008, 0x1140), vec![reference]),
         Node::sequence((0x0008, 0x2218), vec![nested]),
+    ]
+}
+
+/// Group 0010.
+fn patient() -> Vec<Node<'static>> {
+    vec![
         text((0x0010, 0x0010), b"PN", "Mustermann^Erika"),
         text((0x0010, 0x0020), b"LO", "PID-4711-0815"),
         text((0x0010, 0x0030), b"DA", "19640812"),
@@ -106,6 +125,12 @@ pub fn identified(instance: u32) -> Vec<Node<'static>> {
         text((0x0010, 0x1040), b"LO", "Heidestrasse 17, Koeln"),
         text((0x0010, 0x2154), b"SH", "+49-221-555"),
         text((0x0010, 0x4000), b"LT", "Gallengang bei Mustermann"),
+    ]
+}
+
+/// Groups 0018 to 0028: the device with its private elements, the series, the image.
+fn acquisition() -> Vec<Node<'static>> {
+    vec![
         text((0x0018, 0x1000), b"LO", "SN-556677"),
         text((0x0018, 0x700a), b"SH", "DET-112233"),
         text((0x0019, 0x0010), b"LO", "SIEMENS MR HEADER"),
@@ -123,6 +148,12 @@ pub fn identified(instance: u32) -> Vec<Node<'static>> {
         us((0x0028, 0x0101), 12),
         us((0x0028, 0x0102), 11),
         us((0x0028, 0x0103), 0),
+    ]
+}
+
+/// Structured content, and an overlay.
+fn annotations() -> Vec<Node<'static>> {
+    vec![
         Node::sequence(
             (0x0040, 0xa730),
             vec![vec![
@@ -138,11 +169,6 @@ pub fn identified(instance: u32) -> Vec<Node<'static>> {
         us((0x6000, 0x0102), 0),
         Node::new((0x6000, 0x3000), *b"OW", [0xaa; 6]),
         text((0x6000, 0x4000), b"LT", "Overlaytext Mustermann"),
-        Node::new((0x7fe0, 0x0010), *b"OW", pixels),
-        Node::sequence(
-            (0xfffa, 0xfffa),
-            vec![vec![text((0x0400, 0x0105), b"DT", "20240229112233")]],
-        ),
     ]
 }
 

@@ -1,10 +1,10 @@
 //! Masks in native and compressed pixels.
 
 use recovnet::deidentify::{Masking, Options, Region, deidentify};
-use recovnet::imaging::tree::{Node, Syntax};
+use recovnet::imaging::tree::Node;
 use recovnet::imaging::{self, Radiograph};
 
-use crate::fixture::{Read, file, identified, put, settings, text, us};
+use crate::fixture::{Read, file, file_as, identified, put, settings, syntax, text, treated, us};
 
 fn masked(bytes: &[u8], regions: &[Region]) -> Vec<u8> {
     let mut settings = settings(Options::default());
@@ -119,41 +119,40 @@ fn a_region_outside_is_cut_and_the_file_without_pixels_is_refused() {
     assert!(refused.unwrap_err().contains("pixels"));
 }
 
-#[test]
-fn compressed_pixels_are_decoded_and_say_that_they_were_lossy() {
-    let width = 64;
-    let picture = image::GrayImage::from_fn(width, 48, |x, y| image::Luma([(x + 3 * y) as u8]));
+/// The same elements with a JPEG picture of 64 x 48 pixels of 8 bits.
+fn jpeg_file() -> Vec<u8> {
+    let (columns, rows) = (64, 48);
+    let picture = image::GrayImage::from_fn(columns, rows, |x, y| image::Luma([(x + 3 * y) as u8]));
     let mut jpeg = std::io::Cursor::new(Vec::new());
     picture.write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
-    let jpeg = jpeg.into_inner();
-    let mut bytes = {
-        let mut nodes = identified(1);
-        for node in [
-            us((0x0028, 0x0010), 48),
-            us((0x0028, 0x0011), width as u16),
-            us((0x0028, 0x0100), 8),
-            us((0x0028, 0x0101), 8),
-            us((0x0028, 0x0102), 7),
-        ] {
-            put(&mut nodes, node);
-        }
-        nodes.retain(|node| node.tag.0 < 0x7fe0);
-        let mut syntax = Syntax::explicit_little_endian();
-        syntax.uid = "1.2.840.10008.1.2.4.50".to_owned();
-        crate::fixture::file_as(&nodes, &syntax)
-    };
+    let mut nodes = identified(1);
+    for node in [
+        us((0x0028, 0x0010), rows as u16),
+        us((0x0028, 0x0011), columns as u16),
+        us((0x0028, 0x0100), 8),
+        us((0x0028, 0x0101), 8),
+        us((0x0028, 0x0102), 7),
+    ] {
+        put(&mut nodes, node);
+    }
+    nodes.retain(|node| node.tag.0 < 0x7fe0);
+    let mut bytes = file_as(&nodes, &syntax("1.2.840.10008.1.2.4.50"));
     bytes.extend([0xe0, 0x7f, 0x10, 0x00, b'O', b'B', 0, 0, 0xff, 0xff, 0xff, 0xff]);
-    let item = |bytes: &mut Vec<u8>, content: &[u8]| {
+    // An empty offset table, the picture, the delimiter.
+    for content in [&[], jpeg.get_ref().as_slice()] {
         bytes.extend([0xfe, 0xff, 0x00, 0xe0]);
         bytes.extend(((content.len() + content.len() % 2) as u32).to_le_bytes());
         bytes.extend(content);
         bytes.extend(&[0][..content.len() % 2]);
-    };
-    item(&mut bytes, &[]);
-    item(&mut bytes, &jpeg);
+    }
     bytes.extend([0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0]);
+    bytes
+}
 
-    let untouched = crate::fixture::treated(&bytes, Options::default()).bytes;
+#[test]
+fn compressed_pixels_are_decoded_and_say_that_they_were_lossy() {
+    let bytes = jpeg_file();
+    let untouched = treated(&bytes, Options::default()).bytes;
     assert_eq!(Read::of(&untouched).pixels(), Read::of(&bytes).pixels());
     assert_eq!(Read::of(&untouched).syntax.uid, "1.2.840.10008.1.2.4.50");
 

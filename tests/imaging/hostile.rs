@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use recovnet::imaging::{Scope, phantom};
 
 use crate::bombs::packed_files;
+use crate::codestreams::codestream_files;
 use crate::fixture::{Dicom, open_bytes};
 use crate::jpeg::jpeg_files;
+use crate::packed_jpeg::packed_jpeg_files;
 use crate::raster_variants::palette_files;
 
 /// Opens bytes; a sentence about a decoder that gave up counts as a fault in our own reading.
@@ -80,7 +82,9 @@ proptest! {
 
     #[test]
     fn damaged_packed_files_never_panic(
-        file in prop::sample::select([packed_files(), palette_files(), jpeg_files()].concat()),
+        file in prop::sample::select(
+            [packed_files(), palette_files(), jpeg_files(), codestream_files(), packed_jpeg_files()].concat(),
+        ),
         hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         keep in prop::option::weighted(0.2, any::<prop::sample::Index>()),
     ) {

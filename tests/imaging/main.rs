@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bombs;
+mod codestreams;
 mod dicom;
 mod dicom_golden;
 #[path = "../support/dicom_goldens.rs"]

@@ -64,6 +64,14 @@ fn picture(samples: u16) -> Dicom {
         .number(tags::PLANAR_CONFIGURATION, 0)
 }
 
+/// Whole files, for tests that break them.
+pub fn packed_jpeg_files() -> Vec<Vec<u8>> {
+    vec![
+        picture(1).encapsulated(PACKED, &[GREY_PACKED]),
+        picture(3).encapsulated(PACKED, &[COLOUR_PACKED]),
+    ]
+}
+
 fn open(samples: u16, transfer_syntax: &'static str, frame: &[u8]) -> Radiograph {
     let bytes = picture(samples).encapsulated(transfer_syntax, &[frame]);
     open_bytes(&bytes).expect("opens")
@@ -88,6 +96,8 @@ fn codestreams_under_a_wrong_transfer_syntax_are_read_as_what_they_are() {
     for (transfer_syntax, frame) in [
         ("1.2.840.10008.1.2.4.90", GREY),
         ("1.2.840.10008.1.2.4.80", GREY),
+        ("1.2.840.10008.1.2.4.57", GREY),
+        ("1.2.840.10008.1.2.4.70", GREY),
         (JPEG, GREY_PACKED),
     ] {
         let picture = open(1, transfer_syntax, frame);
@@ -137,9 +147,30 @@ fn broken_and_enormous_boxes_are_refused() {
     };
     refused(&with(ZEROS), "unpacks to more");
     refused(&with(&[0x0f]), "compressed in a way");
+    // A large window of 2^30 bytes.
+    refused(&with(&[0x11, 0x1e]), "compressed in a way");
     refused(&with(b"\xcb\xff"), "box jbrd of its JPEG XL frame is broken");
     let cut = picture(1).encapsulated(PACKED, &[&GREY_PACKED[..at + 30]]);
     refused(&cut, "JPEG XL");
+}
+
+/// Many boxes together have the bounds of one.
+#[test]
+fn boxes_without_end_are_refused() {
+    let with = |kind: &[u8], content: &[u8], count: usize| {
+        let size = (content.len() + 8) as u32;
+        let each = [&size.to_be_bytes(), kind, content].concat();
+        let stream = [GREY_PACKED, &each.repeat(count)].concat();
+        picture(1).encapsulated(PACKED, &[&stream])
+    };
+    let half = [b"xml ", HALF].concat();
+    assert!(open_bytes(&with(b"brob", &half, 1)).is_ok(), "it is within the bounds");
+    refused(&with(b"brob", &half, 2), "unpacks to more");
+    refused(&with(b"brob", &half, 2000), "unpacks to more");
+    refused(&with(b"brob", b"Exif\x06", 2000), "unpacks to more");
+    let at = place(GREY_PACKED, b"jbrd");
+    let jpeg = &GREY_PACKED[at + 8..at + size(GREY_PACKED, at)];
+    refused(&with(b"jbrd", jpeg, 1), "comes twice");
 }
 
 #[test]
@@ -168,3 +199,5 @@ const ZEROS: &[u8] = b"\
     \xcb\xff\xff\x3f\xf8\x27\x00\xe2\xb1\x40\x20\xf7\xfe\x8f\xff\xff\x7f\xf0\x4f\x00\xc4\x61\x11\x80\xee\xfd\x1f\xff\
     \xff\xff\xe0\x9f\x00\x88\xc3\x02\x00\xdd\xfb\x3f\xfe\xff\xff\xc1\x3f\x01\x10\x87\x05\x00\xba\xf7\x7f\xf9\xff\xff\
     \x87\x7f\x02\x20\x0e\x0b\x00\x74\xef\xff\x00";
+/// 600 KiB of zeros by Brotli.
+const HALF: &[u8] = b"\x5b\xff\x5f\x89\x7f\x02\x20\x1e\x0b\x04\x72\xaf\x12\0";

@@ -331,9 +331,9 @@ fn the_plane_under_the_cursor_is_named_while_it_is_drawn() {
     };
     assert!(under(&mut window, 32.0).ends_with("   Tube"));
     assert!(!under(&mut window, 33.0).contains("Tube"));
-    window.press(Modifiers::CTRL, Key::H);
+    window.press(Modifiers::COMMAND, Key::H);
     assert!(!under(&mut window, 32.0).contains("Tube"), "identity is hidden");
-    window.press(Modifiers::CTRL, Key::H);
+    window.press(Modifiers::COMMAND, Key::H);
     assert!(under(&mut window, 32.0).ends_with("   Tube"));
     window.press(Modifiers::NONE, Key::G);
     assert!(!under(&mut window, 32.0).contains("Tube"), "planes are off");

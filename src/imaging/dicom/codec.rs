@@ -9,7 +9,7 @@ use dicom_encoding::adapters::{PixelDataObject, RawPixelData};
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::codestream::{self, Codestream};
+use super::codestream::{self, Codestream, Jpeg2000};
 use super::frames;
 use super::pixel_module::{Bits, Photometric, PixelModule};
 use super::{jpeg, jpeg2000, jpegxl, rle};
@@ -109,9 +109,9 @@ impl<'a> Decoded<'a> {
     }
 }
 
-/// What a codestream is by its first bytes, and a transfer syntax that it may have, where its data set names that of
-/// another codec.
-pub(super) fn mislabelled(family: Family, frame: &[u8]) -> Option<(Family, &'static str)> {
+/// What a codestream is, and a transfer syntax that it may have, where its data set names that of another codec, or one
+/// that loses nothing and the codestream does.
+pub(super) fn mislabelled(family: Family, uid: &str, frame: &[u8]) -> Option<(Family, &'static str)> {
     if !matches!(
         family,
         Family::Jpeg | Family::JpegLs | Family::Jpeg2000 | Family::JpegXl
@@ -119,18 +119,28 @@ pub(super) fn mislabelled(family: Family, frame: &[u8]) -> Option<(Family, &'sta
         return None;
     }
     let is = |marks: &[&[u8]]| marks.iter().any(|mark| frame.starts_with(mark));
-    let (found, uid) = if is(&[b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "]) {
-        (Family::Jpeg2000, "1.2.840.10008.1.2.4.91")
+    let (found, found_uid, is_lossy) = if is(&[b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "]) {
+        let is_lossy = Jpeg2000::read(frame).is_ok_and(|codestream| codestream.header.is_lossy);
+        let is_high_throughput = HIGH_THROUGHPUT_LOSSLESS.contains(&uid);
+        let found_uid = if is_high_throughput {
+            "1.2.840.10008.1.2.4.203"
+        } else {
+            "1.2.840.10008.1.2.4.91"
+        };
+        (Family::Jpeg2000, found_uid, is_lossy)
     } else if is(&[b"\xff\x0a", b"\0\0\0\x0cJXL "]) {
-        (Family::JpegXl, "1.2.840.10008.1.2.4.112")
+        (Family::JpegXl, "1.2.840.10008.1.2.4.112", false)
     } else {
-        match codestream::jpeg(frame).ok()?.process {
+        let header = codestream::jpeg(frame).ok()?;
+        let (found, found_uid) = match header.process {
             0xf7 => (Family::JpegLs, "1.2.840.10008.1.2.4.81"),
             0xc3 => (Family::Jpeg, "1.2.840.10008.1.2.4.70"),
             _ => (Family::Jpeg, "1.2.840.10008.1.2.4.51"),
-        }
+        };
+        (found, found_uid, header.is_lossy)
     };
-    (found != family).then_some((found, uid))
+    let is_wrong = found != family || is_lossy && !LOSSY.contains(&uid);
+    is_wrong.then_some((found, found_uid))
 }
 
 /// Decodes an encapsulated frame.
@@ -143,7 +153,7 @@ pub(super) fn decode<'a>(
     frame: Cow<'a, [u8]>,
     module: &PixelModule,
 ) -> Result<Decoded<'a>, String> {
-    let (family, uid) = mislabelled(family, &frame).unwrap_or((family, uid));
+    let (family, uid) = mislabelled(family, uid, &frame).unwrap_or((family, uid));
     let bits = module.bits;
     let compresses = !matches!(family, Family::Native | Family::DeflatedFrames);
     if compresses && module.is_float() {
@@ -204,6 +214,8 @@ pub(super) fn decode<'a>(
 }
 
 const ENCAPSULATED_UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
+/// High-Throughput JPEG 2000 that loses nothing.
+const HIGH_THROUGHPUT_LOSSLESS: [&str; 2] = ["1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202"];
 /// JPEG XL JPEG Recompression.
 const PACKED_JPEG: &str = "1.2.840.10008.1.2.4.111";
 
@@ -311,7 +323,8 @@ fn decode_jpeg_ls(uid: &str, frame: &[u8], module: &PixelModule) -> Result<Decod
 }
 
 fn decode_jpeg2000(frame: &[u8], module: &PixelModule) -> Result<Decoded<'static>, String> {
-    let header = codestream::jpeg2000(frame)?;
+    let codestream = Jpeg2000::read(frame)?;
+    let header = codestream.header;
     let signs_agree =
         header.signed == module.bits.signed || (module.bits.signed && header.precision == module.bits.stored);
     if !signs_agree {
@@ -321,10 +334,16 @@ fn decode_jpeg2000(frame: &[u8], module: &PixelModule) -> Result<Decoded<'static
         return Err("its colours do not fit its compression".to_owned());
     }
     header.check(module)?;
-    let sample_bytes = if header.precision > 8 { 2 } else { 1 };
-    let samples = jpeg2000::decode(frame, module, sample_bytes)?;
+    codestream.check_tiles()?;
+    // A sign goes up to the last of the bits stored, of which the codestream may have fewer.
+    let precision = match header.signed {
+        true => header.precision.max(module.bits.stored),
+        false => header.precision,
+    };
+    let sample_bytes = if precision > 8 { 2 } else { 1 };
+    let samples = jpeg2000::decode(codestream.bytes, module, sample_bytes)?;
     let is_ybr = module.photometric == Photometric::YbrFull;
-    Ok(Decoded::coded(samples, header.precision, is_ybr))
+    Ok(Decoded::coded(samples, precision, is_ybr))
 }
 
 /// A packed JPEG is unpacked and decoded as one, so that its pixels are those of the file it was.

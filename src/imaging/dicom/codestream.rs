@@ -1,8 +1,12 @@
 //! Headers of compressed frames, read before any decoder sees them: what a frame claims to be has to agree
 //! with the data set, or a decoder would write a wrong picture or more of it than there is room for.
 
+mod jpeg2000;
+
 use super::jpeg::segments::Segments;
 use super::pixel_module::PixelModule;
+
+pub(super) use jpeg2000::Jpeg2000;
 
 /// What a codestream says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +18,8 @@ pub(super) struct Codestream {
     pub precision: u8,
     /// Samples are two's complement (JPEG 2000 only).
     pub signed: bool,
+    /// What it is coded by loses something: the DCT, an error that JPEG-LS allows, or the wavelet 9/7.
+    pub is_lossy: bool,
     /// Whether a JPEG frame says that its three channels are luma and chroma; `None` where it is silent.
     pub says_ycc: Option<bool>,
     /// Channels of the first scan; fewer than there are means one plane after the other.
@@ -100,6 +106,7 @@ pub(super) fn jpeg(bytes: &[u8]) -> Result<Codestream, String> {
                     process: marker,
                     precision,
                     signed: false,
+                    is_lossy: !matches!(marker, 0xc3 | 0xc7 | 0xcb | 0xcf | 0xf7),
                     says_ycc: None,
                     scan_components: 0,
                     rows: usize::from(u16::from_be_bytes([r0, r1])),
@@ -111,8 +118,12 @@ pub(super) fn jpeg(bytes: &[u8]) -> Result<Codestream, String> {
             0xda => {
                 let scan_components = *segment.first().ok_or_else(none)?;
                 let says_ycc = colours.says_ycc();
+                // Where JPEG has the start of its spectrum, JPEG-LS has the largest error (T.87 C.2.3).
+                let error = segment.get(1 + 2 * usize::from(scan_components));
+                let errs = error.is_some_and(|&error| error > 0);
                 return found
                     .map(|found| Codestream {
+                        is_lossy: found.is_lossy || found.process == 0xf7 && errs,
                         says_ycc,
                         scan_components,
                         ..found
@@ -147,51 +158,4 @@ impl Colours {
 /// Channels of a JPEG picture, inside DICOM or not; `None` if it is none.
 pub(in crate::imaging) fn jpeg_channels(bytes: &[u8]) -> Option<usize> {
     jpeg(bytes).ok().map(|header| header.components)
-}
-
-/// Reads the image and tile size of JPEG 2000 (ITU-T T.800 A.5.1), inside a JP2 box or not.
-///
-/// # Errors
-/// If there is none, or it uses what no medical image does.
-pub(super) fn jpeg2000(bytes: &[u8]) -> Result<Codestream, String> {
-    let none = || "its compressed frame is no JPEG 2000 codestream".to_owned();
-    let head = &bytes[..bytes.len().min(4096)];
-    let at = head
-        .windows(4)
-        .position(|four| four == [0xff, 0x4f, 0xff, 0x51])
-        .ok_or_else(none)?;
-    let size = bytes.get(at + 8..).ok_or_else(none)?;
-    let long = |index: usize| -> Result<u64, String> {
-        let four = size
-            .get(index * 4..)
-            .and_then(|rest| rest.first_chunk::<4>())
-            .ok_or_else(none)?;
-        Ok(u64::from(u32::from_be_bytes(*four)))
-    };
-    let (x, y, x0, y0) = (long(0)?, long(1)?, long(2)?, long(3)?);
-    let (tile_x, tile_y) = (long(4)?, long(5)?);
-    let Some(&[n0, n1]) = size.get(32..).and_then(|rest| rest.first_chunk()) else {
-        return Err(none());
-    };
-    let components = usize::from(u16::from_be_bytes([n0, n1]));
-    let formats = size.get(34..34 + 3 * components).ok_or_else(none)?.as_chunks::<3>().0;
-    let &[format, ..] = formats.first().ok_or_else(none)?;
-    if formats.iter().any(|&each| each != [format, 1, 1]) {
-        return Err("its JPEG 2000 channels differ in size or depth, which is not shown".to_owned());
-    }
-    let tiles = x.div_ceil(tile_x.max(1)) * y.div_ceil(tile_y.max(1));
-    if tile_x == 0 || tile_y == 0 || tiles > 65_535 {
-        return Err(none());
-    }
-    Ok(Codestream {
-        process: 0,
-        precision: (format & 0x7f) + 1,
-        signed: format & 0x80 != 0,
-        says_ycc: None,
-        scan_components: 0,
-        rows: y.saturating_sub(y0) as usize,
-        columns: x.saturating_sub(x0) as usize,
-        components,
-        bytes: bytes.len(),
-    })
 }

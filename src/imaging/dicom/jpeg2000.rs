@@ -2,19 +2,26 @@
 //! frame on all cores, or by its port to Rust (feature `openjp2`), which uses one. Luma and chroma of the codestream's
 //! own transforms (`YBR_ICT`, `YBR_RCT`) come out as RGB.
 
+#[cfg(not(any(feature = "openjpeg", feature = "openjp2")))]
+compile_error!("JPEG 2000 needs a decoder: build with the feature `openjpeg` (the default) or `openjp2`");
+#[cfg(all(feature = "openjpeg", feature = "openjp2"))]
+compile_error!(
+    "JPEG 2000 has one decoder: build with `--no-default-features --features openjp2`, or without `openjp2`"
+);
+
 use jpeg2k::Image;
 
 use super::pixel_module::PixelModule;
 
-/// Decoded samples, interleaved, low byte first, of a frame whose header was checked: `sample_bytes` of each value, 1
+/// Decoded samples, interleaved, low byte first, of a codestream whose header and tiles were checked: `sample_bytes` of each value, 1
 /// or 2, in two's complement where it has a sign.
 ///
 /// # Errors
 /// One sentence with the cause.
-pub(super) fn decode(frame: &[u8], module: &PixelModule, sample_bytes: usize) -> Result<Vec<u8>, String> {
-    let image = Image::from_bytes(frame).map_err(|error| format!("its compressed frame cannot be decoded: {error}"))?;
+pub(super) fn decode(codestream: &[u8], module: &PixelModule, sample_bytes: usize) -> Result<Vec<u8>, String> {
+    let image =
+        Image::from_bytes(codestream).map_err(|error| format!("its compressed frame cannot be decoded: {error}"))?;
     let channels = image.components();
-    // A palette in a JP2 box makes three of one.
     if channels.len() != module.samples {
         return Err(format!(
             "its compressed frame gives {} channels, not {}",

@@ -108,13 +108,18 @@ fn rescale(frame: &FrameAttributes, warnings: &mut Vec<String>) -> Result<Modali
     };
     let (slope, intercept) = (number(RESCALE_SLOPE, 1.0)?, number(RESCALE_INTERCEPT, 0.0)?);
     let (Some(slope), Some(intercept)) = (slope, intercept) else {
-        let tag = name(if slope.is_none() {
-            RESCALE_SLOPE
+        let broken = [(slope, RESCALE_SLOPE), (intercept, RESCALE_INTERCEPT)].into_iter();
+        let broken: Vec<String> = broken
+            .filter_map(|(number, tag)| number.is_none().then(|| name(tag)))
+            .collect();
+        let are = if broken.len() == 1 {
+            "is no number"
         } else {
-            RESCALE_INTERCEPT
-        });
+            "are no numbers"
+        };
         warnings.push(format!(
-            "The file's rescale is left out, as {tag} is no number; its windows may not fit the stored values."
+            "The file's rescale is left out, as {} {are}; its windows may not fit the stored values.",
+            broken.join(" and ")
         ));
         return Ok(ModalityLut::IDENTITY);
     };

@@ -1,5 +1,6 @@
 //! DICOM files (PS3.3, PS3.5, PS3.10) to [`Radiograph`]s. What is not surely shown right is refused in words.
 
+mod boxes;
 pub(super) mod character_set;
 mod codec;
 mod codestream;
@@ -149,7 +150,7 @@ fn decode<'a>(
     let pixels = data.get(module.element).ok_or("this DICOM object holds no picture")?;
     if pixels.delimited {
         let bytes = frames::encapsulated(data, pixels, module, frame)?;
-        let found = codec::mislabelled(family, &bytes).map(|(_, found)| found);
+        let found = codec::mislabelled(family, &part10.transfer_syntax, &bytes).map(|(_, found)| found);
         let decoded = codec::decode(family, &part10.transfer_syntax, bytes, module)?;
         return Ok((decoded, found));
     }

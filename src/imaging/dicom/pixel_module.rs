@@ -1,6 +1,7 @@
 //! The Image Pixel Module (PS3.3 C.7.6.3): what the pixels are, checked so that later steps can rely on it.
 
 use super::dataset::{DataSet, PIXEL_DATA, Tag, name};
+use super::frames;
 use crate::imaging::MAX_PIXELS;
 
 pub(super) const SAMPLES_PER_PIXEL: Tag = (0x0028, 0x0002);
@@ -116,8 +117,13 @@ impl PixelModule {
 
     /// Whether native pixels have just the bytes that these samples take, with at most one more that pads.
     fn has_length_of(&self, data: &DataSet) -> bool {
-        let bits = (self.pixels() * self.samples) as u128 * u128::from(self.bits.allocated) * u128::from(self.frames);
-        let bytes = bits.div_ceil(8);
+        let frames = u128::from(self.frames);
+        let bytes = match frames::native_size(self) {
+            // Frames of single bits follow one another without a gap.
+            Ok(_) if self.bits.allocated == 1 => ((self.pixels() * self.samples) as u128 * frames).div_ceil(8),
+            Ok(bytes) => bytes as u128 * frames,
+            Err(_) => return false,
+        };
         let pixels = data.get(self.element).filter(|pixels| !pixels.delimited);
         pixels.is_some_and(|pixels| [bytes, bytes + bytes % 2].contains(&(pixels.bytes.len() as u128)))
     }
@@ -264,7 +270,8 @@ fn bits(data: &DataSet, assumed: &mut Vec<String>) -> Result<Bits, String> {
         return Err(format!("pixels of {allocated} bits {tag} are not shown"));
     }
     let stored = data.unsigned(BITS_STORED).unwrap_or_else(|| {
-        let stored = data.unsigned(HIGH_BIT).map_or(allocated, |high| high.saturating_add(1));
+        let high = data.unsigned(HIGH_BIT).filter(|&high| high < allocated);
+        let stored = high.map_or(allocated, |high| high + 1);
         let missing = name(BITS_STORED);
         assumed.push(format!("Bits Stored {missing} is missing; {stored} was assumed."));
         stored

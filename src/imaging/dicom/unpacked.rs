@@ -64,7 +64,21 @@ fn all_frames(file: &[u8]) -> Result<Unpacked, String> {
             is_halved: decoded.is_halved,
             by_plane: decoded.by_plane,
         });
-        if (whole.sample_bytes, whole.is_ybr) != (decoded.sample_bytes, decoded.is_ybr) {
+        let of_first = (
+            whole.sample_bytes,
+            whole.shift,
+            whole.is_ybr,
+            whole.is_halved,
+            whole.by_plane,
+        );
+        let of_this = (
+            decoded.sample_bytes,
+            decoded.shift,
+            decoded.is_ybr,
+            decoded.is_halved,
+            decoded.by_plane,
+        );
+        if of_first != of_this {
             return Err(format!("its frame {frame} is of another kind than the first"));
         }
         whole.bytes.extend_from_slice(&decoded.bytes);

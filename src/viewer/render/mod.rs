@@ -31,7 +31,7 @@ pub struct Canvas {
     baked: Option<([u8; 32], VoiTransform, Arc<[u16]>)>,
     largest_side: u32,
     wants_linear: bool,
-    queue: wgpu::Queue,
+    device: wgpu::Device,
 }
 
 struct ViewportCallback {
@@ -58,7 +58,7 @@ impl Canvas {
             baked: None,
             largest_side,
             wants_linear: render_state.target_format.is_srgb(),
-            queue: render_state.queue.clone(),
+            device: render_state.device.clone(),
         }
     }
 
@@ -72,9 +72,10 @@ impl Canvas {
         self.wants_linear
     }
 
-    /// Calls `then` when the GPU has finished what was submitted so far.
-    pub fn when_drawn(&self, then: impl FnOnce() + Send + 'static) {
-        self.queue.on_submitted_work_done(then);
+    /// Waits until what was submitted so far is drawn; for measurements.
+    pub fn wait(&self) {
+        // A device that is lost draws nothing more.
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
     }
 
     /// Draws the picture on the screen, and black around it, if there is one.

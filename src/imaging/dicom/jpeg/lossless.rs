@@ -109,7 +109,9 @@ impl Scan {
             if std::mem::replace(&mut picture.decoded[component], true) {
                 return Err(broken("a component comes twice"));
             }
-            if interleaved && frame.components[component].sampling != 0x11 {
+            // Any factor is that of the whole frame where all are the same, and each component has a scan of its own.
+            let sampling = frame.components[component].sampling;
+            if interleaved && sampling != 0x11 || frame.components.iter().any(|other| other.sampling != sampling) {
                 return Err("its lossless JPEG frame has channels of different sizes, which is not read".to_owned());
             }
             lines.push(Line {

@@ -22,7 +22,7 @@ impl<'a> Segments<'a> {
     }
 
     /// The bytes behind the last segment.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(in crate::imaging::dicom) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 }
