@@ -12,7 +12,33 @@ use crate::dicom_goldens::{folder, goldens};
 use crate::fixture::Dicom;
 
 fn tree_of(bytes: &[u8]) -> TagTree {
-    tags::decode(Path::new("fixture"), bytes, None).expect("a DICOM file")
+    let tree = tags::decode(Path::new("fixture"), bytes, None).expect("a DICOM file");
+    assert_nested(&tree, "fixture");
+    tree
+}
+
+/// Every node ends behind itself and inside what holds it, and is as deep as there are nodes around it.
+fn assert_nested(tree: &TagTree, name: &str) {
+    let mut around: Vec<usize> = Vec::new();
+    for (index, node) in tree.nodes.iter().enumerate() {
+        while around.last().is_some_and(|&end| end <= index) {
+            around.pop();
+        }
+        let within = around.last().copied().unwrap_or(tree.nodes.len());
+        assert!(
+            (index + 1..=within).contains(&node.end),
+            "{name}: node {index}, {}, ends at {} of {within}",
+            node.tag,
+            node.end
+        );
+        assert_eq!(
+            usize::from(node.depth),
+            around.len(),
+            "{name}: node {index}, {}",
+            node.tag
+        );
+        around.push(node.end);
+    }
 }
 
 fn text(tree: &TagTree, tag: DicomTag) -> &str {
@@ -37,6 +63,17 @@ fn every_element_is_listed_with_meta_information() {
     let pixels = tree.find(Tag(0x7fe0, 0x0010)).unwrap();
     assert_eq!((pixels.value.form, pixels.length), (Form::Bytes, Some(24)));
     assert_eq!(tree.nodes.last().unwrap().tag, Tag(0x7fe0, 0x0010));
+}
+
+#[test]
+fn fragments_lie_in_their_pixels() {
+    let bytes = Dicom::new().encapsulated("1.2.840.10008.1.2.5", &[b"first", b"second"]);
+    let tree = tree_of(&bytes);
+    assert_eq!(tree.nodes.last().expect("nodes").kind, NodeKind::Fragment(2));
+    let pixels = tree.find(Tag(0x7fe0, 0x0010)).expect("pixels");
+    assert_eq!(pixels.end, tree.nodes.len());
+    let alone = tags::compare(&tree, None);
+    assert!(alone.pairs.iter().enumerate().all(|(row, pair)| pair.end > row));
 }
 
 #[test]
@@ -308,6 +345,7 @@ fn tags_of_public_files_are_those_of_an_independent_reader() {
             Ok(tree) => tree,
             Err(error) => panic!("{error}"),
         };
+        assert_nested(&tree, name);
         for (keyword, value) in meta {
             let value = value.as_str().expect("meta values are text");
             let found = tree

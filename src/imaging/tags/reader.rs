@@ -137,7 +137,8 @@ impl Walk {
         }
     }
 
-    fn push(&mut self, node: Node, at: usize) -> Result<usize, Broken> {
+    /// Adds a node that holds no others yet.
+    fn push(&mut self, mut node: Node, at: usize) -> Result<usize, Broken> {
         if self.nodes.len() >= MAX_NODES {
             self.problem(
                 at,
@@ -145,6 +146,7 @@ impl Walk {
             );
             return Err(Broken);
         }
+        node.end = self.nodes.len() + 1;
         self.nodes.push(node);
         Ok(self.nodes.len() - 1)
     }
@@ -223,7 +225,7 @@ impl Walk {
                 kind: NodeKind::Element,
                 tag,
                 depth: scope.depth,
-                end: self.nodes.len() + 1,
+                end: 0,
                 vr: Vr(vr),
                 vr_is_implied: header.vr != Some(vr),
                 keyword: entry.keyword,
