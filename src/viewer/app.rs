@@ -8,7 +8,7 @@ use std::time::Instant;
 use egui::{self, CentralPanel, Context, Panel, Ui};
 
 use super::analysis::Analyser;
-use super::apply::{Kept, ModelSource, Services, apply};
+use super::apply::{Kept, ModelSource, Services, apply, follow};
 use super::command::Command;
 use super::dialogs::Dialogs;
 use super::errands::Errands;
@@ -105,6 +105,7 @@ impl ViewerApp {
         for command in std::mem::take(&mut self.commands) {
             apply(&mut self.state, &mut self.services, command);
         }
+        follow(&mut self.state, &mut self.services);
     }
 
     fn hear_workers(&mut self) {

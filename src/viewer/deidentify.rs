@@ -84,6 +84,8 @@ pub struct DeidentifyState {
     pub drawing: Option<[[f64; 2]; 2]>,
     /// What the picture's file would become.
     pub preview: Pending<Preview>,
+    /// The picture whose file was looked at last, whatever came of it.
+    pub looked_at: Option<PictureKey>,
     /// The batch.
     pub batch: Pending<Report>,
 }

@@ -10,6 +10,7 @@ use recovnet::imaging::tree::{DicomFile, Node, Value, file_bytes};
 use recovnet::viewer::command::{Action, Command};
 use recovnet::viewer::deidentify::{DeidentifyCommand, Form, TextInPixels, file_count, problem};
 use recovnet::viewer::errands::Pending;
+use recovnet::viewer::state::ViewerState;
 
 use crate::panels::Window;
 
@@ -95,6 +96,27 @@ fn the_preview_says_what_changes_and_proposes_rectangles() {
     window.keep_picture("deidentify-preview.png");
     // Nothing was written.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_found_is_looked_for_on_every_picture_that_is_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let letters = with_letters(folder.path());
+    let again = folder.path().join("again.dcm");
+    fs::copy(&letters, &again).unwrap();
+    let Some(mut window) = open_all(vec![letters, again]) else {
+        return;
+    };
+    assert!(window.state().deidentify.preview.running().is_none(), "nobody asked");
+    form(&mut window, |form| form.text = TextInPixels::Found);
+    let is_marked = |state: &ViewerState, index: usize| {
+        let panel = &state.deidentify;
+        let marked = panel.preview.done().is_some() && panel.is_marked(&state.list.entries[index].key);
+        marked && panel.regions().len() == 1
+    };
+    window.until("the first rectangle", |state| is_marked(state, 0));
+    window.press(Modifiers::NONE, Key::ArrowDown);
+    window.until("the second rectangle", |state| is_marked(state, 1));
 }
 
 #[test]

@@ -43,9 +43,21 @@ fn preview(state: &mut ViewerState, services: &mut Services) {
     let Some(path) = key.path().map(Path::to_owned) else {
         return;
     };
+    state.deidentify.looked_at = Some(key.clone());
     let form = state.deidentify.form.clone();
     let work = move |_: &Errand<'_>| deidentify::preview(key, &path, &form);
     state.deidentify.preview = Pending::Running(services.errands.send("deidentify-preview", work));
+}
+
+/// Looks for text on the picture that is shown now, while all that is found is to be masked: nobody should have to ask
+/// for what will be black.
+pub(super) fn follow(state: &mut ViewerState, services: &mut Services) {
+    let panel = &state.deidentify;
+    let current = state.list.current_entry().map(|entry| &entry.key);
+    let is_wanted = panel.open && panel.form.text == TextInPixels::Found && panel.preview.running().is_none();
+    if is_wanted && current.is_some() && current != panel.looked_at.as_ref() {
+        preview(state, services);
+    }
 }
 
 pub(super) fn command(state: &mut ViewerState, command: DeidentifyCommand) {

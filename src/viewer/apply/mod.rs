@@ -82,6 +82,11 @@ pub struct ModelSource {
     pub device: String,
 }
 
+/// What follows by itself, once the commands of a frame are carried out.
+pub fn follow(state: &mut ViewerState, services: &mut Services) {
+    deidentify::follow(state, services);
+}
+
 /// Carries out one command.
 pub fn apply(state: &mut ViewerState, services: &mut Services, command: Command) {
     match command {

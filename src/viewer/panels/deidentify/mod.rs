@@ -235,7 +235,7 @@ fn start(ui: &mut Ui, state: &ViewerState, commands: &mut Vec<Command>) {
     }
     ui.horizontal(|ui| {
         action_button(ui, state, Action::StartDeidentification, commands);
-        ui.weak(format!("{} files", wording::count(file_count(state))));
+        ui.weak(wording::counted(file_count(state), "file", "files"));
     });
     if let Some(problem) = problem(state) {
         caption(ui, problem);
