@@ -77,6 +77,7 @@ fn frame(picture: &Arc<Picture>, placement: Placement, window: Window) -> Frame 
         voi: SampleVoi::new(&voi, &radiograph.modality_lut, picture.sample_offset),
         inverted: false,
         overlays: None,
+        hurries: false,
         planes: false,
         shutter: None,
     };

@@ -162,7 +162,9 @@ pub fn run(args: &DeidentifyArgs) -> anyhow::Result<ExitCode> {
     batch::kept_apart(&args.out, &[args.key.as_deref(), args.report.as_deref()])?;
     let Sources { files, notes } = batch::sources(&args.inputs, &args.out);
     if files.is_empty() {
-        notes.iter().for_each(|note| eprintln!("note: {note}"));
+        for note in &notes {
+            eprintln!("note: {note}");
+        }
         anyhow::bail!("there is no file to work on");
     }
     let batch = Batch {

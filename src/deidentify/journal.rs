@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Key;
 
 /// Its name in the output folder.
-pub(super) const NAME: &str = ".recovnet-deidentify.jsonl";
+const NAME: &str = ".recovnet-deidentify.jsonl";
 
 /// One line: a file that is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

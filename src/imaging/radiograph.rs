@@ -325,11 +325,10 @@ impl Radiograph {
     pub fn display(&self, voi: &VoiTransform) -> Vec<u8> {
         match &self.samples {
             Samples::Grey(stored) => {
-                let mut greys = [0; 1 << 16];
-                for (grey, sample) in greys.iter_mut().zip(0..) {
-                    *grey = lut::to_eight_bit(self.display_value(sample + stored.offset, voi));
-                }
-                looked_up(&stored.values, &greys)
+                let grey = |sample| lut::to_eight_bit(self.display_value(sample + stored.offset, voi));
+                let greys: Vec<u8> = (0..=i32::from(u16::MAX)).map(grey).collect();
+                let greys = greys.first_chunk();
+                greys.map_or_else(Vec::new, |greys| looked_up(&stored.values, greys))
             }
             Samples::Wide(wide) => {
                 let grey = |&stored: &f64| {

@@ -18,7 +18,7 @@ use super::panels::{
     about, calibrate, deidentify, empty, findings, image_list, menu_bar, notice, open_path, results, shortcuts,
     status_bar, studies, tags, train, viewport,
 };
-use super::render::Canvas;
+use super::render::{self, Canvas};
 use super::ruler::calibrations::Calibrations;
 use super::state::{Dialog, ViewerState, Workspace};
 use super::studies::StudiesCommand;
@@ -71,7 +71,10 @@ impl ViewerApp {
             launcher,
             run: None,
             trial: None,
-            pace: Pace::new(is_drawn_in_software(creation), Instant::now()),
+            pace: Pace::new(
+                creation.wgpu_render_state.as_ref().is_some_and(render::is_in_software),
+                Instant::now(),
+            ),
             ctx,
             largest_side: canvas.as_ref().map_or(u32::MAX, Canvas::largest_side),
         };
@@ -228,13 +231,6 @@ impl ViewerApp {
             empty::drop_hint(ui);
         }
     }
-}
-
-/// Whether the processor draws the window, for want of a graphics processor.
-fn is_drawn_in_software(creation: &eframe::CreationContext<'_>) -> bool {
-    let is_processor =
-        |state: &eframe::egui_wgpu::RenderState| state.adapter.get_info().device_type == wgpu::DeviceType::Cpu;
-    creation.wgpu_render_state.as_ref().is_some_and(is_processor)
 }
 
 impl eframe::App for ViewerApp {

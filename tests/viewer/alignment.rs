@@ -74,6 +74,7 @@ fn overlay() -> (Frame, Findings) {
         voi: SampleVoi::new(&voi, &picture.radiograph.modality_lut, 0.0),
         inverted: false,
         overlays: None,
+        hurries: false,
         planes: false,
         shutter: None,
     };

@@ -42,6 +42,7 @@ pub fn frame(radiograph: &Radiograph, voi: &VoiTransform) -> Frame {
         voi: SampleVoi::new(voi, &radiograph.modality_lut, picture.sample_offset),
         inverted: FrameView::inversion(radiograph.polarity, false),
         overlays: None,
+        hurries: false,
         planes: false,
         shutter: None,
     };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use egui::{Align, Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Stroke, Vec2, pos2, vec2};
+use egui::{Align, Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Stroke, pos2, vec2};
 
 use crate::imaging::Radiograph;
 use crate::viewer::picture::PictureKey;
@@ -57,14 +57,7 @@ fn corner(painter: &Painter, rect: Rect, at: Align2, lines: &[String]) {
 /// Text with a one-pixel dark halo.
 pub fn with_halo(painter: &Painter, at: Pos2, galley: Arc<Galley>, colour: Color32) {
     let pixel = 1.0 / painter.pixels_per_point();
-    for by in [
-        vec2(-1.0, 0.0),
-        vec2(1.0, 0.0),
-        vec2(0.0, -1.0),
-        vec2(0.0, 1.0),
-        Vec2::splat(1.0),
-        Vec2::splat(-1.0),
-    ] {
+    for by in [vec2(-1.0, 0.0), vec2(1.0, 0.0), vec2(0.0, -1.0), vec2(0.0, 1.0)] {
         painter.galley_with_override_text_color(at + by * pixel, Arc::clone(&galley), theme::HALO);
     }
     painter.galley_with_override_text_color(at, galley, colour);

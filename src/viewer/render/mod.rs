@@ -31,6 +31,8 @@ pub struct Canvas {
     baked: Option<([u8; 32], VoiTransform, Arc<[u16]>)>,
     largest_side: u32,
     wants_linear: bool,
+    /// Whether the processor draws, for want of a graphics processor.
+    in_software: bool,
     device: wgpu::Device,
 }
 
@@ -58,6 +60,7 @@ impl Canvas {
             baked: None,
             largest_side,
             wants_linear: render_state.target_format.is_srgb(),
+            in_software: is_in_software(render_state),
             device: render_state.device.clone(),
         }
     }
@@ -84,9 +87,16 @@ impl Canvas {
         let table = self.table(shown);
         let overlay = state.visible_overlay();
         let settings = overlay.map(|_| state.overlays);
+        let hurries = self.in_software
+            && painter
+                .ctx()
+                .input(|input| input.pointer.any_down() && input.pointer.is_decidedly_dragging());
         {
             let mut frame = lock(&self.frame);
-            frame.view = Some(frame_view(state, shown, settings));
+            frame.view = Some(FrameView {
+                hurries,
+                ..frame_view(state, shown, settings)
+            });
             frame.table = table;
             frame.overlay = overlay.cloned();
             frame.picture = Some(Arc::clone(&shown.picture));
@@ -118,6 +128,11 @@ impl Canvas {
         self.baked = Some((radiograph.content_hash, voi.clone(), Arc::clone(&values)));
         Some(values)
     }
+}
+
+/// Whether the processor draws the window, for want of a graphics processor.
+pub fn is_in_software(render_state: &RenderState) -> bool {
+    render_state.adapter.get_info().device_type == wgpu::DeviceType::Cpu
 }
 
 /// Tables are told apart by where they lie: they are asked for in every frame.
@@ -156,6 +171,7 @@ fn frame_view(state: &ViewerState, shown: &Shown, overlays: Option<OverlaySettin
         }),
         inverted: FrameView::inversion(radiograph.polarity, shown.view.inverted),
         overlays,
+        hurries: false,
         planes: graphics.is_some_and(|graphics| graphics.has_planes) && state.draws_planes(),
         shutter: graphics
             .and_then(|graphics| graphics.shutter)

@@ -164,7 +164,12 @@ impl ViewportRenderer {
         let Some(bind_group) = &self.bind_group else { return };
         pass.set_bind_group(0, bind_group, &[]);
         if let Some(pipeline) = self.pipelines.get(Variant::Beside) {
-            draw(pass, pipeline, clip.map(f64::from), clip);
+            let ([left, top, right, bottom], all) = (area, clip.map(f64::from));
+            let above_and_below = [[all[0], all[1], all[2], top], [all[0], bottom, all[2], all[3]]];
+            let at_the_sides = [[all[0], top, left, bottom], [right, top, all[2], bottom]];
+            for strip in above_and_below.into_iter().chain(at_the_sides) {
+                draw(pass, pipeline, strip, clip);
+            }
         }
         if let Some(pipeline) = self.pipelines.get(variant) {
             pass.set_bind_group(1, self.layer.bind_group(), &[]);

@@ -117,6 +117,9 @@ pub struct FrameView {
     pub inverted: bool,
     /// Overlays, if there are any to draw.
     pub overlays: Option<OverlaySettings>,
+    /// Whether a frame has to be ready at once, although the processor draws it: no neighbours are blended, until the
+    /// hand rests.
+    pub hurries: bool,
     /// Whether the file's overlay planes are drawn.
     pub planes: bool,
     /// Red, green and blue (0 to 1) in place of what the file's shutter hides, if it is to.
@@ -150,7 +153,7 @@ impl FrameView {
         Variant::Picture {
             texel: self.texel,
             voi: self.voi.mode,
-            smooth: zoom_x.max(zoom_y) < PIXELS_FROM,
+            smooth: zoom_x.max(zoom_y) < PIXELS_FROM && !self.hurries,
             layered: self.layer_variant().is_some(),
         }
     }

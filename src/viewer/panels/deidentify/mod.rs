@@ -59,7 +59,7 @@ fn options(ui: &mut Ui, options: &mut Options) {
     ui.add_space(theme::STEP);
     let at_end = |_: &mut Ui| {};
     block(ui, "Clean instead of removing", at_end, |ui| {
-        checks(ui, cleaned(options))
+        checks(ui, cleaned(options));
     });
     ui.add_space(theme::STEP);
     block(ui, "Dates", |_| {}, |ui| dates(ui, &mut options.dates));
