@@ -2,7 +2,7 @@
 
 use dicom_core::{PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
-use recovnet::imaging::{ModalityLut, Polarity, Scope, SpacingSource, VoiTransform};
+use recovnet::imaging::{ModalityLut, Polarity, Radiograph, Scope, SpacingSource, VoiTransform};
 
 use crate::fixture::{Dicom, SAMPLES, open_bytes, open_frame_of, stored};
 
@@ -442,6 +442,40 @@ fn what_is_plainly_there_is_shown_and_what_was_wrong_is_said() {
         let radiograph = shown(dicom, "rescale is left out");
         assert_eq!(radiograph.modality_lut, ModalityLut::IDENTITY);
     }
+    let dicom = Dicom::new()
+        .text(tags::RESCALE_SLOPE, VR::DS, "abc")
+        .text(tags::RESCALE_INTERCEPT, VR::DS, "NaN");
+    shown(dicom, "(0028,1053) and (0028,1052) are no numbers");
+    // A High Bit that is none says nothing of the bits stored.
+    let dicom = Dicom::new().without(tags::BITS_STORED).number(tags::HIGH_BIT, 16);
+    shown(dicom, "Bits Stored (0028,0101) is missing; 16 was assumed");
+}
+
+/// How many samples the pixels have is told by their length, as they are packed.
+#[test]
+fn halved_colours_and_single_bits_tell_their_samples() {
+    let wrong = "Samples per Pixel (0028,0002)";
+    let said = |radiograph: Radiograph| radiograph.warnings.iter().any(|warning| warning.contains(wrong));
+    let halved = Dicom::new()
+        .text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_FULL_422")
+        .number(tags::SAMPLES_PER_PIXEL, 2)
+        .number(tags::PLANAR_CONFIGURATION, 0)
+        .number(tags::BITS_ALLOCATED, 8)
+        .number(tags::BITS_STORED, 8)
+        .number(tags::HIGH_BIT, 7)
+        .with(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(vec![128; 24].into()));
+    assert!(said(halved.clone().open().expect("opens")));
+    let longer = halved.with(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(vec![128; 36].into()));
+    assert!(longer.refusal().contains(wrong), "these are whole colours");
+    // Four frames of 12 bits without a gap.
+    let bits = Dicom::new()
+        .number(tags::SAMPLES_PER_PIXEL, 3)
+        .number(tags::BITS_ALLOCATED, 1)
+        .number(tags::BITS_STORED, 1)
+        .number(tags::HIGH_BIT, 0)
+        .text(tags::NUMBER_OF_FRAMES, VR::IS, "4")
+        .with(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(vec![0xa5; 6].into()));
+    assert!(said(bits.open().expect("opens")));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use proptest::prelude::*;
+use recovnet::imaging::unpacked::unpack;
 use recovnet::imaging::{Original, Radiograph, Samples};
 
 use crate::fixture::{Dicom, open_bytes, stored};
@@ -291,6 +292,34 @@ fn broken_streams_are_refused() {
     }
 }
 
+/// Each frame is read by its own codestream, but all of them are written as the first one is.
+#[test]
+fn frames_of_another_kind_are_not_put_together() {
+    let stored = plain(9, 7).samples.into_iter().map(|sample| sample >> 4);
+    let values: Vec<u16> = stored.collect();
+    let high = Lossless {
+        samples: values.iter().map(|value| value << 4).collect(),
+        ..plain(9, 7)
+    };
+    let low = Lossless {
+        precision: 12,
+        samples: values,
+        ..plain(9, 7)
+    };
+    let [high, low] = [high, low].map(|picture| picture.encoded(&Table::even()));
+    let frames = |frames: [&[u8]; 2]| {
+        let dicom = Dicom::new()
+            .number(tags::COLUMNS, 9)
+            .number(tags::ROWS, 7)
+            .number(tags::HIGH_BIT, 15)
+            .text(tags::NUMBER_OF_FRAMES, VR::IS, "2");
+        unpack(&dicom.encapsulated(LOSSLESS, &frames))
+    };
+    assert_eq!(frames([&high, &high]).expect("is unpacked").shift, 4);
+    let sentence = frames([&high, &low]).err().expect("must not be unpacked");
+    assert!(sentence.contains("frame 2 is of another kind"), "{sentence}");
+}
+
 /// A stream of three components in as many scans.
 #[test]
 fn scans_that_do_not_fit_their_frame_are_refused() {
@@ -313,15 +342,16 @@ fn scans_that_do_not_fit_their_frame_are_refused() {
     }
     .encoded(&Table::even());
     // The first component has twice the columns.
-    let frame = together
-        .windows(2)
-        .position(|two| two == [0xff, 0xc3])
-        .expect("is there");
-    together[frame + 11] = 0x21;
+    let mut apart = whole.clone();
+    for stream in [&mut together, &mut apart] {
+        let frame = stream.windows(2).position(|two| two == [0xff, 0xc3]);
+        stream[frame.expect("is there") + 11] = 0x21;
+    }
     for (frame, words) in [
         (twice, "component comes twice"),
         (missing, "a scan is missing"),
         (together, "different sizes"),
+        (apart, "different sizes"),
     ] {
         let sentence = open_bytes(&colours(&picture, &frame))
             .expect_err("this must not be shown")

@@ -1,6 +1,6 @@
 //! The allocator of this test program: it counts, so that a test can say how much memory a picture took, and it
 //! can refuse, so that a file without bounds ends one process and not the machine. What C and C++
-//! take (JPEG 2000, JPEG-LS) it does not see.
+//! take (JPEG 2000, JPEG-LS) it does not see: that is asked of the system.
 #![allow(unsafe_code, reason = "an allocator deals in pointers")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -80,4 +80,20 @@ pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     PEAK.store(before, Relaxed);
     let result = work();
     (result, PEAK.load(Relaxed).saturating_sub(before))
+}
+
+/// Bytes that this process has in memory (`VmRSS`) or most had (`VmHWM`), whoever took them; `None` where the system
+/// does not tell.
+pub fn resident(field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+/// Makes the most that was resident what is resident now, where the system allows it.
+pub fn forget_most_resident() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }

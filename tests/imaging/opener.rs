@@ -28,6 +28,9 @@ pub struct Answer {
     pub result: Result<u64, String>,
     /// Most bytes that were allocated at once.
     pub peak: u64,
+    /// Most bytes of memory that the process had in use beyond those before, what C and C++ took among them; `None`
+    /// where the system does not tell. Of a process that opened other files it is too little: it may have kept theirs.
+    pub resident: Option<u64>,
     /// Time that it took on all processors.
     pub seconds: f64,
 }
@@ -130,6 +133,7 @@ impl Answer {
                 None => Ok(value["bytes"].as_u64().expect("a size")),
             },
             peak: value["peak"].as_u64().expect("a number of bytes"),
+            resident: value["resident"].as_u64(),
             seconds: value["seconds"].as_f64().expect("a time"),
         }
     }
@@ -160,17 +164,22 @@ fn questions_are_answered() {
     println!("\n{MARK}ready");
     for question in std::io::stdin().lock().split(b'\n') {
         let path = path_of(&question.expect("the questions are a pipe"));
+        let resident = memory::resident("VmRSS");
+        memory::forget_most_resident();
         let before = processor_seconds();
         let (opened, peak) = memory::peak_of(|| imaging::open(&path));
         let seconds = processor_seconds() - before;
-        let answer = match opened {
+        let most = memory::resident("VmHWM").zip(resident);
+        let resident = most.map(|(most, before)| most.saturating_sub(before));
+        let mut answer = json!({"peak": peak, "resident": resident, "seconds": seconds});
+        match opened {
             Ok(radiograph) => {
                 let shown = radiograph.display(&radiograph.default_voi());
                 assert!(shown.len() >= radiograph.pixel_count());
-                json!({"bytes": bytes_of(&radiograph), "peak": peak, "seconds": seconds})
+                answer["bytes"] = json!(bytes_of(&radiograph));
             }
-            Err(error) => json!({"refused": error.to_string(), "peak": peak, "seconds": seconds}),
-        };
+            Err(error) => answer["refused"] = json!(error.to_string()),
+        }
         println!("\n{MARK}{answer}");
     }
 }

@@ -12,7 +12,7 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::codestream::{self, Codestream, Jpeg2000};
 use super::frames;
 use super::pixel_module::{Bits, Photometric, PixelModule};
-use super::{jpeg, jpeg2000, jpegxl, rle};
+use super::{jpeg, jpeg2000, jpegxl, mislabelled, rle};
 
 /// Families of transfer syntaxes (PS3.5 chapter 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,8 @@ fn unknown(uid: &str) -> String {
     }
 }
 
-/// Decoded samples of one frame, low byte first.
+/// Decoded samples of one frame, low byte first unless it says otherwise.
+#[allow(clippy::struct_excessive_bools)] // each is a way of its own to lay out samples
 pub(super) struct Decoded<'a> {
     pub bytes: Cow<'a, [u8]>,
     /// 1, 2, 4 or 8.
@@ -79,6 +80,8 @@ pub(super) struct Decoded<'a> {
     pub is_halved: bool,
     /// One colour plane after the other, not interleaved.
     pub by_plane: bool,
+    /// Grey samples of two bytes as a file in big endian has them: turning them round takes as long as reading them.
+    pub high_byte_first: bool,
 }
 
 impl<'a> Decoded<'a> {
@@ -92,6 +95,16 @@ impl<'a> Decoded<'a> {
             is_ybr: matches!(module.photometric, Photometric::YbrFull | Photometric::YbrFull422),
             is_halved: module.photometric == Photometric::YbrFull422,
             by_plane: module.planar,
+            high_byte_first: false,
+        }
+    }
+
+    /// The samples, low byte first.
+    pub(super) fn low_byte_first(&self) -> Cow<'_, [u8]> {
+        if self.high_byte_first {
+            frames::turned_round(self.bytes.as_chunks::<2>().0).into()
+        } else {
+            Cow::Borrowed(&self.bytes)
         }
     }
 
@@ -105,42 +118,9 @@ impl<'a> Decoded<'a> {
             is_ybr,
             is_halved: false,
             by_plane: false,
+            high_byte_first: false,
         }
     }
-}
-
-/// What a codestream is, and a transfer syntax that it may have, where its data set names that of another codec, or one
-/// that loses nothing and the codestream does.
-pub(super) fn mislabelled(family: Family, uid: &str, frame: &[u8]) -> Option<(Family, &'static str)> {
-    if !matches!(
-        family,
-        Family::Jpeg | Family::JpegLs | Family::Jpeg2000 | Family::JpegXl
-    ) {
-        return None;
-    }
-    let is = |marks: &[&[u8]]| marks.iter().any(|mark| frame.starts_with(mark));
-    let (found, found_uid, is_lossy) = if is(&[b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "]) {
-        let is_lossy = Jpeg2000::read(frame).is_ok_and(|codestream| codestream.header.is_lossy);
-        let is_high_throughput = HIGH_THROUGHPUT_LOSSLESS.contains(&uid);
-        let found_uid = if is_high_throughput {
-            "1.2.840.10008.1.2.4.203"
-        } else {
-            "1.2.840.10008.1.2.4.91"
-        };
-        (Family::Jpeg2000, found_uid, is_lossy)
-    } else if is(&[b"\xff\x0a", b"\0\0\0\x0cJXL "]) {
-        (Family::JpegXl, "1.2.840.10008.1.2.4.112", false)
-    } else {
-        let header = codestream::jpeg(frame).ok()?;
-        let (found, found_uid) = match header.process {
-            0xf7 => (Family::JpegLs, "1.2.840.10008.1.2.4.81"),
-            0xc3 => (Family::Jpeg, "1.2.840.10008.1.2.4.70"),
-            _ => (Family::Jpeg, "1.2.840.10008.1.2.4.51"),
-        };
-        (found, found_uid, header.is_lossy)
-    };
-    let is_wrong = found != family || is_lossy && !LOSSY.contains(&uid);
-    is_wrong.then_some((found, found_uid))
 }
 
 /// Decodes an encapsulated frame.
@@ -153,7 +133,7 @@ pub(super) fn decode<'a>(
     frame: Cow<'a, [u8]>,
     module: &PixelModule,
 ) -> Result<Decoded<'a>, String> {
-    let (family, uid) = mislabelled(family, uid, &frame).unwrap_or((family, uid));
+    let (family, uid) = mislabelled::found(family, uid, &frame).unwrap_or((family, uid));
     let bits = module.bits;
     let compresses = !matches!(family, Family::Native | Family::DeflatedFrames);
     if compresses && module.is_float() {
@@ -214,8 +194,6 @@ pub(super) fn decode<'a>(
 }
 
 const ENCAPSULATED_UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
-/// High-Throughput JPEG 2000 that loses nothing.
-const HIGH_THROUGHPUT_LOSSLESS: [&str; 2] = ["1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202"];
 /// JPEG XL JPEG Recompression.
 const PACKED_JPEG: &str = "1.2.840.10008.1.2.4.111";
 
@@ -336,9 +314,10 @@ fn decode_jpeg2000(frame: &[u8], module: &PixelModule) -> Result<Decoded<'static
     header.check(module)?;
     codestream.check_tiles()?;
     // A sign goes up to the last of the bits stored, of which the codestream may have fewer.
-    let precision = match header.signed {
-        true => header.precision.max(module.bits.stored),
-        false => header.precision,
+    let precision = if header.signed {
+        header.precision.max(module.bits.stored)
+    } else {
+        header.precision
     };
     let sample_bytes = if precision > 8 { 2 } else { 1 };
     let samples = jpeg2000::decode(codestream.bytes, module, sample_bytes)?;

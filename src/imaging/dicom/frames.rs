@@ -7,7 +7,8 @@ use super::pixel_module::PixelModule;
 
 const EXTENDED_OFFSET_TABLE: Tag = (0x7fe0, 0x0001);
 
-/// Bytes of a native frame, low byte first.
+/// Bytes of a native frame, low byte first but for grey samples of two bytes, where it says which byte comes first:
+/// `true` for the high one.
 ///
 /// # Errors
 /// If the file has fewer.
@@ -16,10 +17,11 @@ pub(super) fn native<'a>(
     module: &PixelModule,
     frame: u32,
     encoding: Encoding,
-) -> Result<Cow<'a, [u8]>, String> {
+) -> Result<(Cow<'a, [u8]>, bool), String> {
     if module.bits.allocated == 1 {
         let swapped = encoding.big_endian && pixels.vr == Some(*b"OW");
-        return bitmap(pixels.bytes, module, frame, swapped).map(Cow::Owned);
+        let bits = bitmap(pixels.bytes, module, frame, swapped)?;
+        return Ok((Cow::Owned(bits), false));
     }
     let sample_bytes = module.bits.sample_bytes();
     let size = native_size(module)?;
@@ -36,28 +38,31 @@ pub(super) fn native<'a>(
         (bytes, _) => bytes,
     };
     if !encoding.big_endian || word == 1 {
-        return Ok(Cow::Borrowed(bytes));
+        return Ok((Cow::Borrowed(bytes), false));
+    }
+    if sample_bytes == 2 && module.samples == 1 {
+        return Ok((Cow::Borrowed(bytes), true));
     }
     if start % word != 0 || size % word != 0 {
         return Err("its 8-bit pixels lie across 16-bit words in big endian, which is not read".to_owned());
     }
-    // Words of a known size are swapped many at a time.
-    let swapped = match word {
-        2 => swapped(bytes.as_chunks::<2>().0, |&pair| u16::from_be_bytes(pair).to_le_bytes()),
-        4 => swapped(bytes.as_chunks::<4>().0, |&four| u32::from_be_bytes(four).to_le_bytes()),
-        _ => swapped(bytes.as_chunks::<8>().0, |&eight| {
-            u64::from_be_bytes(eight).to_le_bytes()
-        }),
+    // Words of a known size are turned round many at a time.
+    let bytes = match word {
+        2 => turned_round(bytes.as_chunks::<2>().0),
+        4 => turned_round(bytes.as_chunks::<4>().0),
+        _ => turned_round(bytes.as_chunks::<8>().0),
     };
-    Ok(Cow::Owned(swapped))
+    Ok((Cow::Owned(bytes), false))
 }
 
-fn swapped<const N: usize>(words: &[[u8; N]], swap: impl Fn(&[u8; N]) -> [u8; N]) -> Vec<u8> {
-    let mut swapped = vec![[0; N]; words.len()];
-    for (to, from) in swapped.iter_mut().zip(words) {
-        *to = swap(from);
-    }
-    swapped.into_flattened()
+/// Words with their bytes in the other order.
+pub(super) fn turned_round<const N: usize>(words: &[[u8; N]]) -> Vec<u8> {
+    let turned = words.iter().map(|&word| {
+        let mut turned = word;
+        turned.reverse();
+        turned
+    });
+    turned.collect::<Vec<[u8; N]>>().into_flattened()
 }
 
 fn cut_short(frame: u32, end: usize, length: usize) -> String {

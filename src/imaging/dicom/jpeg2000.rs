@@ -1,4 +1,4 @@
-//! JPEG 2000 (PS3.5 8.2.4) and High-Throughput JPEG 2000 (10.18), by OpenJPEG, which decodes the code-blocks of a
+//! JPEG 2000 (PS3.5 8.2.4) and High-Throughput JPEG 2000 (10.18), by `OpenJPEG`, which decodes the code-blocks of a
 //! frame on all cores, or by its port to Rust (feature `openjp2`), which uses one. Luma and chroma of the codestream's
 //! own transforms (`YBR_ICT`, `YBR_RCT`) come out as RGB.
 

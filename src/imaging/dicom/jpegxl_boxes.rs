@@ -43,7 +43,7 @@ pub(super) fn needed(frame: &[u8], wanted: Wanted) -> Result<Cow<'_, [u8]>, Stri
     while let Some((Block { whole, kind, content }, after)) = boxes::next(rest) {
         let broken = |cause: &str| format!("the box {} of its JPEG XL frame {cause}", kind.escape_ascii());
         match (&kind, wanted) {
-            (b"ftyp" | b"jxlc" | b"jxlp", _) => kept.extend_from_slice(whole),
+            (b"ftyp" | b"jxlc" | b"jxlp", _) | (b"Exif" | b"xml ", Wanted::Jpeg) => kept.extend_from_slice(whole),
             (b"jbrd", Wanted::Jpeg) => {
                 if std::mem::replace(&mut has_jpeg, true) {
                     return Err(broken("comes twice"));
@@ -51,7 +51,6 @@ pub(super) fn needed(frame: &[u8], wanted: Wanted) -> Result<Cow<'_, [u8]>, Stri
                 check_reconstruction(content, &mut budget).map_err(broken)?;
                 kept.extend_from_slice(whole);
             }
-            (b"Exif" | b"xml ", Wanted::Jpeg) => kept.extend_from_slice(whole),
             (b"brob", Wanted::Jpeg) => {
                 if let Some((packed @ (b"Exif" | b"xml "), bytes)) = content.split_first_chunk() {
                     let bytes = budget.unpacked(bytes).map_err(broken)?;

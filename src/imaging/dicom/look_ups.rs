@@ -110,7 +110,8 @@ fn rescale(frame: &FrameAttributes, warnings: &mut Vec<String>) -> Result<Modali
     let (Some(slope), Some(intercept)) = (slope, intercept) else {
         let broken = [(slope, RESCALE_SLOPE), (intercept, RESCALE_INTERCEPT)].into_iter();
         let broken: Vec<String> = broken
-            .filter_map(|(number, tag)| number.is_none().then(|| name(tag)))
+            .filter(|(number, _)| number.is_none())
+            .map(|(_, tag)| name(tag))
             .collect();
         let are = if broken.len() == 1 {
             "is no number"

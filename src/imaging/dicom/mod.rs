@@ -16,6 +16,7 @@ mod jpegxl;
 mod jpegxl_boxes;
 mod look_ups;
 mod metadata;
+mod mislabelled;
 mod overlay;
 mod palette;
 mod part10;
@@ -150,15 +151,19 @@ fn decode<'a>(
     let pixels = data.get(module.element).ok_or("this DICOM object holds no picture")?;
     if pixels.delimited {
         let bytes = frames::encapsulated(data, pixels, module, frame)?;
-        let found = codec::mislabelled(family, &part10.transfer_syntax, &bytes).map(|(_, found)| found);
+        let found = mislabelled::found(family, &part10.transfer_syntax, &bytes).map(|(_, found)| found);
         let decoded = codec::decode(family, &part10.transfer_syntax, bytes, module)?;
         return Ok((decoded, found));
     }
     if family != Family::Native {
         return Err("its compressed pixels are not encapsulated".to_owned());
     }
-    let bytes = frames::native(pixels, module, frame, part10.encoding)?;
-    Ok((Decoded::native(bytes, module), None))
+    let (bytes, high_byte_first) = frames::native(pixels, module, frame, part10.encoding)?;
+    let decoded = Decoded {
+        high_byte_first,
+        ..Decoded::native(bytes, module)
+    };
+    Ok((decoded, None))
 }
 
 /// The samples of a frame with the look-ups that make them visible.

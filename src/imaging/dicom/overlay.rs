@@ -145,7 +145,10 @@ impl Source<'_> {
                 module.columns, module.rows
             ));
         }
-        let byte = position as usize / 8;
+        let mut byte = position as usize / 8;
+        if decoded.high_byte_first {
+            byte = decoded.sample_bytes - 1 - byte;
+        }
         let samples = decoded.bytes.chunks_exact(decoded.sample_bytes);
         let mut bits = vec![0; module.pixels().div_ceil(8)];
         for (index, sample) in samples.take(module.pixels()).enumerate() {

@@ -81,10 +81,11 @@ pub(super) fn stored_values(decoded: &Decoded<'_>, bits: Bits) -> StoredValues {
     let sign = if bits.signed { 1_u16 << (bits.stored - 1) } else { 0 };
     let sample = |word: u16| (word >> decoded.shift & mask) ^ sign;
     let bytes = &*decoded.bytes;
-    let values = if decoded.sample_bytes == 1 {
-        made_of(bytes, |&byte| sample(u16::from(byte)))
-    } else {
-        made_of(bytes.as_chunks::<2>().0, |&pair| sample(u16::from_le_bytes(pair)))
+    let pairs = bytes.as_chunks::<2>().0;
+    let values = match (decoded.sample_bytes, decoded.high_byte_first) {
+        (1, _) => made_of(bytes, |&byte| sample(u16::from(byte))),
+        (_, true) => made_of(pairs, |&pair| sample(u16::from_be_bytes(pair))),
+        (_, false) => made_of(pairs, |&pair| sample(u16::from_le_bytes(pair))),
     };
     StoredValues {
         values,

@@ -81,7 +81,7 @@ fn all_frames(file: &[u8]) -> Result<Unpacked, String> {
         if of_first != of_this {
             return Err(format!("its frame {frame} is of another kind than the first"));
         }
-        whole.bytes.extend_from_slice(&decoded.bytes);
+        whole.bytes.extend_from_slice(&decoded.low_byte_first());
         if whole.bytes.len() > MOST_BYTES {
             return Err("its frames are larger than 1 GiB together".to_owned());
         }
