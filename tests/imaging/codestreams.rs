@@ -1,4 +1,4 @@
-//! Small codestreams of other programs, as a picture of 16 x 8 pixels: JPEG 2000 by OpenJPEG, JPEG-LS by CharLS.
+//! Small codestreams of other programs, as a picture of 16 x 8 pixels: JPEG 2000 by `OpenJPEG`, JPEG-LS by `CharLS`.
 
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
@@ -49,7 +49,7 @@ const COLOUR: &[u8] = b"\
 /// That of eight bits in two tiles.
 const TILED: &[u8] = b"\
     \xffO\xffQ\0)\0\0\0\0\0\x10\0\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\x08\0\0\0\0\0\0\0\0\0\x01\x07\x01\x01\xffR\0\
-    \x0c\0\0\0\x01\0\x01\x04\x04\0\x01\xff\\\0\x07@@HHP\xff\x90\0\n\0\0\0\0\00\0\x01\xff\x93\xdf\x80\x88\x12\x0b\xce'X\
+    \x0c\0\0\0\x01\0\x01\x04\x04\0\x01\xff\\\0\x07@@HHP\xff\x90\0\n\0\0\0\0\x000\0\x01\xff\x93\xdf\x80\x88\x12\x0b\xce'X\
     [\x1d\xa7p\xfa\x02[s\xb5\xfd\xaf\xcf\xc0\xf9\x02@|!\x80\"\x18\xad\xdf\x03~_\xff\x90\0\n\0\x01\0\0\0/\0\x01\xff\x93\
     \xcf\xb4@\x1e\xb2\xc1\xc5sW\xf5n\xfae\x9d/\xffr\x83\xaf\xc0\xf9\x02@|!\x80\"\x18\xad\xdf\x03~_\xff\xd9";
 /// That of eight bits by the wavelet that loses something.
@@ -222,20 +222,20 @@ fn tiles_that_are_not_there_are_not_black() {
     }
 }
 
-fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     let size = (content.len() as u32 + 8).to_be_bytes();
-    [&size[..], kind, content].concat()
+    [&size[..], &kind, content].concat()
 }
 
 /// A JP2 file with what stands before its codestream.
 fn jp2(before: &[u8], stream: &[u8]) -> Vec<u8> {
-    let signature = boxed(b"jP  ", b"\r\n\x87\n");
-    let kind = boxed(b"ftyp", b"jp2 \0\0\0\0jp2 ");
+    let signature = boxed(*b"jP  ", b"\r\n\x87\n");
+    let kind = boxed(*b"ftyp", b"jp2 \0\0\0\0jp2 ");
     // 16 x 8 pixels, one channel of 8 bits, grey.
-    let size = boxed(b"ihdr", b"\0\0\0\x08\0\0\0\x10\0\x01\x07\x07\0\0");
-    let colour = boxed(b"colr", b"\x01\0\0\0\0\0\x11");
-    let header = boxed(b"jp2h", &[size, colour, before.to_vec()].concat());
-    [signature, kind, header, boxed(b"jp2c", stream)].concat()
+    let size = boxed(*b"ihdr", b"\0\0\0\x08\0\0\0\x10\0\x01\x07\x07\0\0");
+    let colour = boxed(*b"colr", b"\x01\0\0\0\0\0\x11");
+    let header = boxed(*b"jp2h", &[size, colour, before.to_vec()].concat());
+    [signature, kind, header, boxed(*b"jp2c", stream)].concat()
 }
 
 #[test]
@@ -247,11 +247,11 @@ fn what_is_decoded_is_what_was_checked() {
     for place in [8, 12, 24, 28] {
         enormous[place..place + 4].copy_from_slice(&14_000_u32.to_be_bytes());
     }
-    let decoy = jp2(&boxed(b"uuid", EIGHT), &enormous);
+    let decoy = jp2(&boxed(*b"uuid", EIGHT), &enormous);
     let file = sized([8, 8]).encapsulated(LOSSLESS, &[&decoy]);
     refused(&file, "has 14000 x 14000 pixels where the header says 16 x 8");
     // Its indices are not grey.
-    let palette = jp2(&boxed(b"pclr", &[0; 12]), EIGHT);
+    let palette = jp2(&boxed(*b"pclr", &[0; 12]), EIGHT);
     let file = sized([8, 8]).encapsulated(LOSSLESS, &[&palette]);
     refused(&file, "has a palette of its own");
     let nothing = jp2(&[], &[]);

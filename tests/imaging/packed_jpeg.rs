@@ -114,7 +114,7 @@ fn codestreams_under_a_wrong_transfer_syntax_are_read_as_what_they_are() {
 }
 
 /// The place of a box's size.
-fn place(stream: &[u8], kind: &[u8; 4]) -> usize {
+fn place(stream: &[u8], kind: [u8; 4]) -> usize {
     let at = stream.windows(4).position(|four| four == kind);
     at.expect("there is such a box") - 4
 }
@@ -126,7 +126,7 @@ fn size(stream: &[u8], at: usize) -> usize {
 #[test]
 fn what_lost_the_way_back_shows_its_own_pixels() {
     let mut stream = GREY_PACKED.to_vec();
-    let at = place(&stream, b"jbrd");
+    let at = place(&stream, *b"jbrd");
     stream.drain(at..at + size(&stream, at));
     let (own, jpeg) = (stored(&open(1, PACKED, &stream)), stored(&open(1, JPEG, GREY)));
     assert!(own.iter().zip(&jpeg).all(|(own, jpeg)| own.abs_diff(*jpeg) <= 1));
@@ -134,7 +134,7 @@ fn what_lost_the_way_back_shows_its_own_pixels() {
 
 #[test]
 fn broken_and_enormous_boxes_are_refused() {
-    let at = place(GREY_PACKED, b"jbrd");
+    let at = place(GREY_PACKED, *b"jbrd");
     let size = size(GREY_PACKED, at);
     // What the JPEG has beside its pixels stands last, compressed into these bytes.
     let packed = at + size - 21;
@@ -168,7 +168,7 @@ fn boxes_without_end_are_refused() {
     refused(&with(b"brob", &half, 2), "unpacks to more");
     refused(&with(b"brob", &half, 2000), "unpacks to more");
     refused(&with(b"brob", b"Exif\x06", 2000), "unpacks to more");
-    let at = place(GREY_PACKED, b"jbrd");
+    let at = place(GREY_PACKED, *b"jbrd");
     let jpeg = &GREY_PACKED[at + 8..at + size(GREY_PACKED, at)];
     refused(&with(b"jbrd", jpeg, 1), "comes twice");
 }
