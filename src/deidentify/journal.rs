@@ -179,9 +179,18 @@ fn is_locked(tried: Result<(), TryLockError>) -> Result<bool, Fault> {
     match tried {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Err(Fault::InUse),
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
+        Err(TryLockError::Error(error)) if knows_no_locks(&error) => Ok(false),
         Err(TryLockError::Error(error)) => Err(Fault::Unusable(error)),
     }
+}
+
+fn knows_no_locks(error: &io::Error) -> bool {
+    // What a network file system without a lock server answers has no kind of its own.
+    #[cfg(unix)]
+    let is_without_server = error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error());
+    #[cfg(not(unix))]
+    let is_without_server = false;
+    error.kind() == io::ErrorKind::Unsupported || is_without_server
 }
 
 /// Whether a batch that ended took the file away after it was opened here and before it was locked.

@@ -166,7 +166,9 @@ fn lossy_streams_under_a_lossless_transfer_syntax_are_said_to_be() {
         (WAVELET_9_7, HIGH_THROUGHPUT, 1),
         (NEAR_2, JPEG_LS_LOSSLESS, 2),
     ] {
-        let radiograph = open(sized([8, 8]), transfer_syntax, stream);
+        // Whoever believes that nothing was lost says so.
+        let file = sized([8, 8]).text(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
+        let radiograph = open(file, transfer_syntax, stream);
         let near = stored(&radiograph);
         assert!(near.iter().zip(eight()).all(|(a, b)| a.abs_diff(b) <= error));
         let said = radiograph
@@ -183,6 +185,17 @@ fn lossy_streams_under_a_lossless_transfer_syntax_are_said_to_be() {
 fn tile_parts(stream: &[u8]) -> Vec<usize> {
     let starts = |at: &usize| stream[*at..].starts_with(&[0xff, 0x90, 0, 10]);
     (0..stream.len()).filter(starts).collect()
+}
+
+#[test]
+fn a_header_ends_with_its_tile_part() {
+    let first = tile_parts(EIGHT)[0];
+    let mut stream = EIGHT[..first].to_vec();
+    // A comment that goes over the next part's start to that part's comment: whoever follows it reads all of them, from
+    // every one.
+    let part = b"\xff\x90\0\x0a\0\0\0\0\0\x10\0\x01\xff\x64\0\x0e";
+    stream.extend(part.repeat(1 << 17));
+    refused(&sized([8, 8]).encapsulated(LOSSLESS, &[&stream]), "compressed frame");
 }
 
 #[test]
@@ -254,6 +267,17 @@ fn what_is_decoded_is_what_was_checked() {
     let palette = jp2(&boxed(*b"pclr", &[0; 12]), EIGHT);
     let file = sized([8, 8]).encapsulated(LOSSLESS, &[&palette]);
     refused(&file, "has a palette of its own");
+    let orders = |channels: [u16; 3]| {
+        let channels = (0_u16..)
+            .zip(channels)
+            .flat_map(|(channel, colour)| [channel, 0, colour]);
+        let words: Vec<u8> = std::iter::once(3).chain(channels).flat_map(u16::to_be_bytes).collect();
+        jp2(&boxed(*b"cdef", &words), EIGHT)
+    };
+    let file = sized([8, 8]).encapsulated(LOSSLESS, &[&orders([3, 2, 1])]);
+    refused(&file, "has its channels in another order");
+    let file = sized([8, 8]).encapsulated(LOSSLESS, &[&orders([1, 2, 3])]);
+    assert!(open_bytes(&file).is_ok());
     let nothing = jp2(&[], &[]);
     refused(
         &sized([8, 8]).encapsulated(LOSSLESS, &[&nothing]),

@@ -133,7 +133,8 @@ pub(super) fn decode<'a>(
     frame: Cow<'a, [u8]>,
     module: &PixelModule,
 ) -> Result<Decoded<'a>, String> {
-    let (family, uid) = mislabelled::found(family, uid, &frame).unwrap_or((family, uid));
+    let found = mislabelled::found(family, uid, &frame);
+    let (family, uid) = found.map_or((family, uid), |found| (found.family, found.uid));
     let bits = module.bits;
     let compresses = !matches!(family, Family::Native | Family::DeflatedFrames);
     if compresses && module.is_float() {

@@ -55,12 +55,12 @@ pub(super) fn identity(file: &DataSet, sets: &CharacterSets) -> Identity {
 }
 
 /// What is said about the examination.
-pub(super) fn acquisition(file: &DataSet, sets: &CharacterSets, encoding: &str) -> Acquisition {
+pub(super) fn acquisition(file: &DataSet, sets: &CharacterSets, compression: &Compression) -> Acquisition {
     Acquisition {
         sop_class_uid: file.text(SOP_CLASS_UID),
         sop_instance_uid: file.text(SOP_INSTANCE_UID),
-        encoding: encoding.to_owned(),
-        lossy: lossy(file, encoding),
+        encoding: compression.syntax.to_owned(),
+        lossy: lossy(file, compression),
         modality: file.text(MODALITY),
         study_date: file.text(STUDY_DATE),
         study_description: sets.text(file, STUDY_DESCRIPTION),
@@ -72,14 +72,23 @@ pub(super) fn acquisition(file: &DataSet, sets: &CharacterSets, encoding: &str) 
     }
 }
 
+/// How a frame is compressed.
+pub(super) struct Compression<'a> {
+    /// The transfer syntax of its codestream.
+    pub syntax: &'a str,
+    /// The codestream shows that something was lost, whatever the file says.
+    pub is_lossy: bool,
+}
+
 /// What was lost to compression (PS3.3 C.7.6.1.1.5), in a sentence.
-pub(super) fn lossy(file: &DataSet, encoding: &str) -> Option<String> {
+pub(super) fn lossy(file: &DataSet, compression: &Compression) -> Option<String> {
+    let &Compression { syntax, is_lossy } = compression;
     let said = file.text(LOSSY_IMAGE_COMPRESSION);
     // JPEG always loses; the others may be lossless as well, and the file may say so.
     let is_jpeg = [".4.50", ".4.51", ".4.53", ".4.55", ".4.111"]
         .iter()
-        .any(|syntax| encoding.ends_with(syntax));
-    let by_syntax = LOSSY.contains(&encoding) && (is_jpeg || said.as_deref() != Some("00"));
+        .any(|tail| syntax.ends_with(tail));
+    let by_syntax = is_lossy || LOSSY.contains(&syntax) && (is_jpeg || said.as_deref() != Some("00"));
     if !by_syntax && said.as_deref() != Some("01") {
         return None;
     }

@@ -6,9 +6,18 @@ use super::codestream::{self, Jpeg2000};
 /// High-Throughput JPEG 2000 that loses nothing.
 const HIGH_THROUGHPUT_LOSSLESS: [&str; 2] = ["1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202"];
 
-/// What a codestream is, and a transfer syntax that it may have, where its data set names that of another codec, or one
+/// What a codestream is.
+pub(super) struct Found {
+    pub family: Family,
+    /// A transfer syntax that it may have.
+    pub uid: &'static str,
+    /// It says itself that something was lost.
+    pub is_lossy: bool,
+}
+
+/// What a codestream is where its data set names that of another codec, or one
 /// that loses nothing and the codestream does.
-pub(super) fn found(family: Family, uid: &str, frame: &[u8]) -> Option<(Family, &'static str)> {
+pub(super) fn found(family: Family, uid: &str, frame: &[u8]) -> Option<Found> {
     if !matches!(
         family,
         Family::Jpeg | Family::JpegLs | Family::Jpeg2000 | Family::JpegXl
@@ -37,5 +46,9 @@ pub(super) fn found(family: Family, uid: &str, frame: &[u8]) -> Option<(Family, 
         (found, found_uid, header.is_lossy)
     };
     let is_wrong = found != family || is_lossy && !LOSSY.contains(&uid);
-    is_wrong.then_some((found, found_uid))
+    is_wrong.then_some(Found {
+        family: found,
+        uid: found_uid,
+        is_lossy,
+    })
 }

@@ -40,6 +40,8 @@ use super::shutter::Shutter;
 use codec::{Decoded, Family};
 use dataset::{DataSet, PIXEL_DATA, Tag};
 use look_ups::FrameAttributes;
+use metadata::Compression;
+use mislabelled::Found;
 use part10::Part10;
 use pixel_module::{DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, Photometric, PixelModule};
 use text::CharacterSets;
@@ -80,7 +82,10 @@ pub(super) fn read(path: &Path, bytes: &[u8], frame: u32) -> Result<Radiograph, 
     }
     let decoded = decode(&data, family, &part10, &module, frame);
     let (decoded, found) = decoded.map_err(|cause| format!("Pixel Data {}: {cause}", dataset::name(module.element)))?;
-    let transfer_syntax = found.unwrap_or(&part10.transfer_syntax);
+    let compression = Compression {
+        syntax: found.as_ref().map_or(&part10.transfer_syntax, |found| found.uid),
+        is_lossy: found.as_ref().is_some_and(|found| found.is_lossy),
+    };
     if found.is_some() {
         let warning = "The pixels are compressed otherwise than the file's transfer syntax says.";
         warnings.push(warning.to_owned());
@@ -89,12 +94,12 @@ pub(super) fn read(path: &Path, bytes: &[u8], frame: u32) -> Result<Radiograph, 
         warnings.push("The file names no transfer syntax; it was guessed.".to_owned());
     }
     let attributes = FrameAttributes::new(data, frame)?;
-    let is_lossy = metadata::lossy(&attributes.file, transfer_syntax).is_some();
+    let is_lossy = metadata::lossy(&attributes.file, &compression).is_some();
     // Before the bits that are not stored values are dropped: old files have overlays there.
     let overlay_planes = overlay::planes(&attributes.file, &module, frame, &decoded, &mut warnings);
     let shutter = shutter::shutter(&attributes, &overlay_planes, &mut warnings);
     let picture = picture(&decoded, &module, is_lossy, &attributes, &mut warnings)?;
-    let radiograph = radiograph(path, frame, &module, picture, &attributes, transfer_syntax, warnings)?;
+    let radiograph = radiograph(path, frame, &module, picture, &attributes, &compression, warnings)?;
     Ok(with_graphics(radiograph, overlay_planes, shutter))
 }
 
@@ -140,18 +145,18 @@ fn media_class(bytes: &[u8]) -> Option<String> {
     meta.text(MEDIA_STORAGE_SOP_CLASS_UID)
 }
 
-/// The samples of a frame, and the transfer syntax that it is in where the file names that of another codec.
+/// The samples of a frame, and what its codestream is where the file names another.
 fn decode<'a>(
     data: &DataSet<'a>,
     family: Family,
     part10: &Part10,
     module: &PixelModule,
     frame: u32,
-) -> Result<(Decoded<'a>, Option<&'static str>), String> {
+) -> Result<(Decoded<'a>, Option<Found>), String> {
     let pixels = data.get(module.element).ok_or("this DICOM object holds no picture")?;
     if pixels.delimited {
         let bytes = frames::encapsulated(data, pixels, module, frame)?;
-        let found = mislabelled::found(family, &part10.transfer_syntax, &bytes).map(|(_, found)| found);
+        let found = mislabelled::found(family, &part10.transfer_syntax, &bytes);
         let decoded = codec::decode(family, &part10.transfer_syntax, bytes, module)?;
         return Ok((decoded, found));
     }
@@ -231,12 +236,12 @@ fn radiograph(
     module: &PixelModule,
     picture: Picture,
     attributes: &FrameAttributes,
-    transfer_syntax: &str,
+    compression: &Compression,
     mut warnings: Vec<String>,
 ) -> Result<Radiograph, String> {
     let file = &attributes.file;
     let sets = CharacterSets::of(file);
-    let acquisition = metadata::acquisition(file, &sets, transfer_syntax);
+    let acquisition = metadata::acquisition(file, &sets, compression);
     let spacing = metadata::spacing(attributes, &mut warnings)?;
     let pixel_aspect = metadata::pixel_aspect(file, spacing, &mut warnings);
     let is_colour = matches!(picture.samples, Samples::Colour(_)) && picture.network_grey.is_none();

@@ -55,7 +55,12 @@ pub(super) fn follow(state: &mut ViewerState, services: &mut Services) {
     let panel = &state.deidentify;
     let current = state.list.current_entry().map(|entry| &entry.key);
     let is_wanted = panel.open && panel.form.text == TextInPixels::Found && panel.preview.running().is_none();
-    if is_wanted && current.is_some() && current != panel.looked_at.as_ref() {
+    // A preview is of the whole file: another frame of it says nothing new.
+    let file = |key: Option<&PictureKey>| key.and_then(PictureKey::path).map(Path::to_owned);
+    let is_new = current.is_some() && file(current) != file(panel.looked_at.as_ref());
+    // Rectangles that the user drew on another picture are not thrown away unasked.
+    let has_drawn = panel.marked.iter().any(|marked| marked.confidence.is_none());
+    if is_wanted && is_new && !has_drawn {
         preview(state, services);
     }
 }

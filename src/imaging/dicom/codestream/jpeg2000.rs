@@ -96,7 +96,7 @@ fn none() -> String {
     "its compressed frame is no JPEG 2000 codestream".to_owned()
 }
 
-/// The codestream of a frame: its bytes, or the content of the box `jp2c`. Of the other boxes only a palette counts:
+/// The codestream of a frame: its bytes, or the content of the box `jp2c`. Of the other boxes only those count that change colours:
 /// what the colours are, the data set says.
 fn codestream(frame: &[u8]) -> Result<&[u8], String> {
     let Some(mut rest) = frame.strip_prefix(SIGNATURE) else {
@@ -105,8 +105,10 @@ fn codestream(frame: &[u8]) -> Result<&[u8], String> {
     while let Some((block, after)) = boxes::next(rest) {
         match &block.kind {
             b"jp2c" => return Ok(block.content),
-            b"jp2h" if has_palette(block.content) => {
-                return Err("its JPEG 2000 frame has a palette of its own, which is not read".to_owned());
+            b"jp2h" => {
+                if let Some(what) = recoloured(block.content) {
+                    return Err(format!("its JPEG 2000 frame has {what}, which is not read"));
+                }
             }
             _ => {}
         }
@@ -115,14 +117,27 @@ fn codestream(frame: &[u8]) -> Result<&[u8], String> {
     Err(none())
 }
 
-fn has_palette(mut header: &[u8]) -> bool {
+/// The box of a JP2 header that makes other colours of the channels.
+fn recoloured(mut header: &[u8]) -> Option<&'static str> {
     while let Some((block, after)) = boxes::next(header) {
-        if block.kind == *b"pclr" {
-            return true;
+        match &block.kind {
+            b"pclr" => return Some("a palette of its own"),
+            b"cdef" if !is_in_order(block.content) => return Some("its channels in another order"),
+            _ => {}
         }
         header = after;
     }
-    false
+    None
+}
+
+/// Whether each channel of a channel definition (T.800 I.5.3.6) that is a colour is the one of its own place.
+fn is_in_order(definition: &[u8]) -> bool {
+    let (channels, _) = definition.get(2..).unwrap_or_default().as_chunks::<6>();
+    let number = |high, low| u16::from_be_bytes([high, low]);
+    channels.iter().all(|&[c0, c1, t0, t1, a0, a1]| {
+        let (channel, kind, association) = (number(c0, c1), number(t0, t1), number(a0, a1));
+        kind != 0 || matches!(association, 0 | u16::MAX) || u32::from(association) == u32::from(channel) + 1
+    })
 }
 
 /// What the image and tile size (T.800 A.5.1) of a codestream of so many bytes says, and the number of tiles.
@@ -185,16 +200,22 @@ struct TilePart<'a> {
 /// to refuse.
 fn tile_parts(mut rest: &[u8]) -> impl Iterator<Item = TilePart<'_>> {
     std::iter::from_fn(move || {
-        let &[0xff, SOT, 0, 10, t0, t1, p0, p1, p2, p3, _, count, ref header @ ..] = rest else {
+        let &[0xff, SOT, 0, 10, t0, t1, p0, p1, p2, p3, _, count, ..] = rest else {
             return None;
         };
         let length = u32::from_be_bytes([p0, p1, p2, p3]) as usize;
-        // One of length 0 goes to the end.
-        rest = rest.get(length..).filter(|_| length >= 12).unwrap_or_default();
+        // One of length 0 goes to the end. Each is read up to its own end: what is read twice may be read a million times.
+        let is_whole = (12..=rest.len()).contains(&length);
+        let (part, after) = if is_whole {
+            rest.split_at(length)
+        } else {
+            (rest, &[][..])
+        };
+        rest = after;
         Some(TilePart {
             tile: u16::from_be_bytes([t0, t1]).into(),
             count: count.into(),
-            header,
+            header: part.get(12..).unwrap_or_default(),
         })
     })
 }
