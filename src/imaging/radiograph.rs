@@ -309,12 +309,6 @@ impl Radiograph {
         }
     }
 
-    /// Display value in `0.0..=1.0`, polarity applied, of every sample of [`StoredValues::values`]: entry `s`
-    /// belongs to sample `s`. Ends at the largest sample; `None` for a picture without [`Radiograph::grey`].
-    pub fn display_table(&self, voi: &VoiTransform) -> Option<Vec<f64>> {
-        Some(self.grey()?.table(|stored| self.display_value(stored, voi)))
-    }
-
     /// Display value in `0.0..=1.0` of a stored value: modality LUT, VOI, then polarity. Meaningless for NaN.
     pub fn display_value(&self, stored: impl Into<f64>, voi: &VoiTransform) -> f64 {
         lut::display_value(stored, &self.modality_lut, voi, self.polarity)

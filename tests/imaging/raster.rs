@@ -77,8 +77,12 @@ fn eight_bits_are_shown_as_they_are_stored() {
             shown.iter().map(|&grey| i32::from(grey)).collect::<Vec<_>>(),
             expected(ramp)
         );
-        let table = radiograph.display_table(&radiograph.network_voi()).expect("grey");
-        for (sample, &display) in table.iter().enumerate() {
+        let (grey, voi) = (radiograph.grey().expect("grey"), radiograph.network_voi());
+        for (sample, display) in grey
+            .table(|stored| radiograph.display_value(stored, &voi))
+            .into_iter()
+            .enumerate()
+        {
             assert_eq!(display, sample as f64 / 255.0, "the networks see stored / 255");
         }
         assert_eq!(radiograph.scope, Scope::InScope);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use recovnet::imaging::dicomdir::{self, Directory};
 use recovnet::imaging::header::{self, Head};
 
+use crate::elements::element;
 use crate::study_files::write_settled;
 use crate::{Case, four, index, instance};
 
@@ -19,35 +20,14 @@ struct Record {
     astray: bool,
 }
 
-fn element(tag: [u8; 4], vr: &str, value: &[u8]) -> Vec<u8> {
-    let mut bytes = tag.to_vec();
-    bytes.extend(vr.as_bytes());
-    if vr == "SQ" || vr == "OB" {
-        bytes.extend([0, 0]);
-        bytes.extend((value.len() as u32).to_le_bytes());
-    } else {
-        bytes.extend((value.len() as u16).to_le_bytes());
-    }
-    bytes.extend(value);
-    bytes
-}
-
-fn text(value: &str) -> Vec<u8> {
-    let mut bytes = value.as_bytes().to_vec();
-    if bytes.len() % 2 == 1 {
-        bytes.push(b' ');
-    }
-    bytes
-}
-
 fn item(record: &Record, at: impl Fn(Option<usize>) -> u32) -> Vec<u8> {
     let offset = |place| if record.astray { 12_345 } else { at(place) };
-    let mut content = element([4, 0, 0, 0x14], "UL", &offset(record.next).to_le_bytes());
+    let mut content = element((0x0004, 0x1400), *b"UL", &offset(record.next).to_le_bytes());
     let in_use: u16 = if record.deleted { 0 } else { 0xffff };
-    content.extend(element([4, 0, 0x10, 0x14], "US", &in_use.to_le_bytes()));
-    content.extend(element([4, 0, 0x20, 0x14], "UL", &offset(record.lower).to_le_bytes()));
+    content.extend(element((0x0004, 0x1410), *b"US", &in_use.to_le_bytes()));
+    content.extend(element((0x0004, 0x1420), *b"UL", &offset(record.lower).to_le_bytes()));
     if !record.file_id.is_empty() {
-        content.extend(element([4, 0, 0, 0x15], "CS", &text(record.file_id)));
+        content.extend(element((0x0004, 0x1500), *b"CS", record.file_id.as_bytes()));
     }
     let mut bytes = b"\xfe\xff\0\xe0".to_vec();
     bytes.extend((content.len() as u32).to_le_bytes());
@@ -57,12 +37,12 @@ fn item(record: &Record, at: impl Fn(Option<usize>) -> u32) -> Vec<u8> {
 
 /// The bytes of a DICOMDIR whose first record is the first of the list.
 fn directory(records: &[Record]) -> Vec<u8> {
-    let mut meta = element([2, 0, 1, 0], "OB", &[0, 1]);
-    meta.extend(element([2, 0, 2, 0], "UI", b"1.2.840.10008.1.3.10"));
-    meta.extend(element([2, 0, 0x10, 0], "UI", b"1.2.840.10008.1.2.1\0"));
+    let mut meta = element((0x0002, 0x0001), *b"OB", &[0, 1]);
+    meta.extend(element((0x0002, 0x0002), *b"UI", b"1.2.840.10008.1.3.10"));
+    meta.extend(element((0x0002, 0x0010), *b"UI", b"1.2.840.10008.1.2.1\0"));
     let mut bytes = vec![0; 128];
     bytes.extend(b"DICM");
-    bytes.extend(element([2, 0, 0, 0], "UL", &(meta.len() as u32).to_le_bytes()));
+    bytes.extend(element((0x0002, 0x0000), *b"UL", &(meta.len() as u32).to_le_bytes()));
     bytes.extend(meta);
     // File-set ID, first record, last record, consistency, then the sequence's own header.
     let first = bytes.len() + 8 + 12 + 12 + 10 + 12;
@@ -74,20 +54,20 @@ fn directory(records: &[Record]) -> Vec<u8> {
         }))
         .collect();
     let at = |place: Option<usize>| place.map_or(0, |place| offsets[place] as u32);
-    bytes.extend(element([4, 0, 0x30, 0x11], "CS", b""));
+    bytes.extend(element((0x0004, 0x1130), *b"CS", b""));
     bytes.extend(element(
-        [4, 0, 0, 0x12],
-        "UL",
+        (0x0004, 0x1200),
+        *b"UL",
         &at((!records.is_empty()).then_some(0)).to_le_bytes(),
     ));
     bytes.extend(element(
-        [4, 0, 2, 0x12],
-        "UL",
+        (0x0004, 0x1202),
+        *b"UL",
         &at((!records.is_empty()).then_some(0)).to_le_bytes(),
     ));
-    bytes.extend(element([4, 0, 0x12, 0x12], "US", &[0, 0]));
+    bytes.extend(element((0x0004, 0x1212), *b"US", &[0, 0]));
     let items: Vec<u8> = records.iter().flat_map(|record| item(record, at)).collect();
-    bytes.extend(element([4, 0, 0x20, 0x12], "SQ", &items));
+    bytes.extend(element((0x0004, 0x1220), *b"SQ", &items));
     bytes
 }
 

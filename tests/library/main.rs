@@ -9,6 +9,9 @@ mod fixture;
 mod changes;
 mod database;
 mod dicomdir;
+#[path = "../support/elements.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod elements;
 mod files;
 mod headers;
 #[path = "../support/studies.rs"]

@@ -1,6 +1,6 @@
 //! DICOM files put together from bytes: elements in Explicit VR Little Endian.
 
-/// An element of a short value, padded with a space where it is odd; OW has the long form.
+/// An element of a short value, padded with a space where it is odd; OB, OW and SQ have the long form.
 pub fn element(tag: (u16, u16), vr: [u8; 2], value: &[u8]) -> Vec<u8> {
     let mut bytes = [tag.0.to_le_bytes(), tag.1.to_le_bytes()].concat();
     let mut value = value.to_vec();
@@ -8,7 +8,7 @@ pub fn element(tag: (u16, u16), vr: [u8; 2], value: &[u8]) -> Vec<u8> {
         value.push(b' ');
     }
     bytes.extend(vr);
-    if vr == *b"OW" {
+    if [*b"OB", *b"OW", *b"SQ"].contains(&vr) {
         bytes.extend([0, 0]);
         bytes.extend((value.len() as u32).to_le_bytes());
     } else {

@@ -11,8 +11,9 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::codestream::{self, Codestream, Jpeg2000};
 use super::frames;
+use super::mislabelled::{self, Found};
 use super::pixel_module::{Bits, Photometric, PixelModule};
-use super::{jpeg, jpeg2000, jpegxl, mislabelled, rle};
+use super::{jpeg, jpeg2000, jpegxl, rle};
 
 /// Families of transfer syntaxes (PS3.5 chapter 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +124,7 @@ impl<'a> Decoded<'a> {
     }
 }
 
-/// Decodes an encapsulated frame.
+/// Decodes an encapsulated frame; says what its codestream is where its data set names another.
 ///
 /// # Errors
 /// One sentence with the cause.
@@ -132,9 +133,14 @@ pub(super) fn decode<'a>(
     uid: &str,
     frame: Cow<'a, [u8]>,
     module: &PixelModule,
-) -> Result<Decoded<'a>, String> {
+) -> Result<(Decoded<'a>, Option<Found>), String> {
     let found = mislabelled::found(family, uid, &frame);
-    let (family, uid) = found.map_or((family, uid), |found| (found.family, found.uid));
+    let (family, uid) = found.as_ref().map_or((family, uid), |found| (found.family, found.uid));
+    Ok((decode_as(family, uid, frame, module)?, found))
+}
+
+/// Decodes a frame that is what it is called.
+fn decode_as<'a>(family: Family, uid: &str, frame: Cow<'a, [u8]>, module: &PixelModule) -> Result<Decoded<'a>, String> {
     let bits = module.bits;
     let compresses = !matches!(family, Family::Native | Family::DeflatedFrames);
     if compresses && module.is_float() {

@@ -44,12 +44,7 @@ impl Codestream {
             precision,
             ..
         } = *self;
-        if (rows, columns) != (module.rows, module.columns) {
-            return Err(format!(
-                "its compressed frame has {columns} x {rows} pixels where the header says {} x {}",
-                module.columns, module.rows
-            ));
-        }
+        module.check_size(columns, rows)?;
         if components != module.samples {
             return Err(format!(
                 "its compressed frame has {components} channels, not {}",

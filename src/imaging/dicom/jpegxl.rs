@@ -97,13 +97,7 @@ fn image(frame: &[u8], wanted: Wanted, module: &PixelModule) -> Result<JxlImage,
     let bytes = jpegxl_boxes::needed(frame, wanted)?;
     let image = JxlImage::builder().alloc_tracker(tracker).read(&*bytes);
     let image = image.map_err(|error| failed(&*error))?;
-    let (columns, rows) = (image.width() as usize, image.height() as usize);
-    if (columns, rows) != (module.columns, module.rows) {
-        return Err(format!(
-            "its compressed frame has {columns} x {rows} pixels where the header says {} x {}",
-            module.columns, module.rows
-        ));
-    }
+    module.check_size(image.width() as usize, image.height() as usize)?;
     Ok(image)
 }
 

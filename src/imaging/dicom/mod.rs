@@ -156,9 +156,7 @@ fn decode<'a>(
     let pixels = data.get(module.element).ok_or("this DICOM object holds no picture")?;
     if pixels.delimited {
         let bytes = frames::encapsulated(data, pixels, module, frame)?;
-        let found = mislabelled::found(family, &part10.transfer_syntax, &bytes);
-        let decoded = codec::decode(family, &part10.transfer_syntax, bytes, module)?;
-        return Ok((decoded, found));
+        return codec::decode(family, &part10.transfer_syntax, bytes, module);
     }
     if family != Family::Native {
         return Err("its compressed pixels are not encapsulated".to_owned());

@@ -128,6 +128,20 @@ impl PixelModule {
         pixels.is_some_and(|pixels| [bytes, bytes + bytes % 2].contains(&(pixels.bytes.len() as u128)))
     }
 
+    /// Whether a compressed frame of this size is the one that is announced.
+    ///
+    /// # Errors
+    /// One sentence with both sizes.
+    pub(super) fn check_size(&self, columns: usize, rows: usize) -> Result<(), String> {
+        if (columns, rows) == (self.columns, self.rows) {
+            return Ok(());
+        }
+        Err(format!(
+            "its compressed frame has {columns} x {rows} pixels where the header says {} x {}",
+            self.columns, self.rows
+        ))
+    }
+
     /// Pixels in a frame.
     pub(super) fn pixels(&self) -> usize {
         self.rows * self.columns

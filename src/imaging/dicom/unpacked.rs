@@ -50,41 +50,34 @@ fn all_frames(file: &[u8]) -> Result<Unpacked, String> {
     let delimited = data.get(module.element).filter(|pixels| pixels.delimited);
     let encapsulated = delimited.map(|pixels| Encapsulated::read(&data, pixels, &module));
     let encapsulated = encapsulated.transpose()?;
-    let mut unpacked: Option<Unpacked> = None;
+    let (mut bytes, mut laid_out) = (Vec::new(), None);
     for frame in 1..=module.frames {
-        let decoded = match &encapsulated {
+        let (decoded, _) = match &encapsulated {
             Some(frames) => codec::decode(family, &part10.transfer_syntax, frames.frame(frame)?, &module)?,
-            None => decode(&data, family, &part10, &module, frame)?.0,
+            None => decode(&data, family, &part10, &module, frame)?,
         };
-        let whole = unpacked.get_or_insert_with(|| Unpacked {
-            bytes: Vec::new(),
-            sample_bytes: decoded.sample_bytes,
-            shift: decoded.shift,
-            is_ybr: decoded.is_ybr,
-            is_halved: decoded.is_halved,
-            by_plane: decoded.by_plane,
-        });
-        let of_first = (
-            whole.sample_bytes,
-            whole.shift,
-            whole.is_ybr,
-            whole.is_halved,
-            whole.by_plane,
-        );
-        let of_this = (
+        let this = (
             decoded.sample_bytes,
             decoded.shift,
             decoded.is_ybr,
             decoded.is_halved,
             decoded.by_plane,
         );
-        if of_first != of_this {
+        if *laid_out.get_or_insert(this) != this {
             return Err(format!("its frame {frame} is of another kind than the first"));
         }
-        whole.bytes.extend_from_slice(&decoded.low_byte_first());
-        if whole.bytes.len() > MOST_BYTES {
+        bytes.extend_from_slice(&decoded.low_byte_first());
+        if bytes.len() > MOST_BYTES {
             return Err("its frames are larger than 1 GiB together".to_owned());
         }
     }
-    unpacked.ok_or_else(|| "this DICOM object holds no picture".to_owned())
+    let (sample_bytes, shift, is_ybr, is_halved, by_plane) = laid_out.ok_or("this DICOM object holds no picture")?;
+    Ok(Unpacked {
+        bytes,
+        sample_bytes,
+        shift,
+        is_ybr,
+        is_halved,
+        by_plane,
+    })
 }

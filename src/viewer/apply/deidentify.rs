@@ -53,14 +53,15 @@ fn preview(state: &mut ViewerState, services: &mut Services) {
 /// for what will be black.
 pub(super) fn follow(state: &mut ViewerState, services: &mut Services) {
     let panel = &state.deidentify;
-    let current = state.list.current_entry().map(|entry| &entry.key);
-    let is_wanted = panel.open && panel.form.text == TextInPixels::Found && panel.preview.running().is_none();
+    if !panel.open || panel.form.text != TextInPixels::Found || panel.preview.running().is_some() {
+        return;
+    }
     // A preview is of the whole file: another frame of it says nothing new.
-    let file = |key: Option<&PictureKey>| key.and_then(PictureKey::path).map(Path::to_owned);
-    let is_new = current.is_some() && file(current) != file(panel.looked_at.as_ref());
+    let looked_at = panel.looked_at.as_ref().and_then(PictureKey::path);
+    let is_new = state.list.current_file().is_some_and(|file| looked_at != Some(file));
     // Rectangles that the user drew on another picture are not thrown away unasked.
     let has_drawn = panel.marked.iter().any(|marked| marked.confidence.is_none());
-    if is_wanted && is_new && !has_drawn {
+    if is_new && !has_drawn {
         preview(state, services);
     }
 }

@@ -51,6 +51,9 @@ impl FileGraphics {
             *pixel *= HIDDEN;
         }
         let hides = pixels.contains(&HIDDEN);
+        if !hides && drawn_planes(radiograph).next().is_none() {
+            return None;
+        }
         pixels.resize(radiograph.pixel_count(), 0);
         // One that sets no pixel of the picture is not drawn.
         let planes = drawn_planes(radiograph).filter(|plane| plane.mark(size, &mut pixels, PLANE));

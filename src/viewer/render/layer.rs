@@ -3,6 +3,7 @@
 
 use eframe::wgpu;
 
+use super::textures;
 use super::uniforms::FrameView;
 use crate::viewer::overlays::OverlaySettings;
 use crate::viewer::viewport::ImageTransform;
@@ -111,22 +112,9 @@ impl Layer {
 fn texture(
     device: &wgpu::Device,
     layout: &wgpu::BindGroupLayout,
-    [width, height]: [u32; 2],
+    size: [u32; 2],
 ) -> (wgpu::TextureView, wgpu::BindGroup) {
-    let texture = device.create_texture(&wgpu::TextureDescriptor {
-        label: Some("layer"),
-        size: wgpu::Extent3d {
-            width,
-            height,
-            depth_or_array_layers: 1,
-        },
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format: FORMAT,
-        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::RENDER_ATTACHMENT,
-        view_formats: &[],
-    });
+    let texture = textures::filled_by(wgpu::TextureUsages::RENDER_ATTACHMENT, device, "layer", size, 1, FORMAT);
     let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
     let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: Some("layer"),

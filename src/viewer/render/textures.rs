@@ -11,8 +11,20 @@ const MAP_ENTRIES: usize = 256;
 /// Side of the square that holds a table of 65,536 entries.
 const TABLE_SIDE: u32 = 256;
 
-/// A two-dimensional texture that the fragment shader reads by texel.
+/// A two-dimensional texture that the fragment shader reads by texel, and that is filled from here.
 pub(super) fn texture(
+    device: &wgpu::Device,
+    label: &str,
+    size: [u32; 2],
+    levels: u32,
+    format: wgpu::TextureFormat,
+) -> wgpu::Texture {
+    filled_by(wgpu::TextureUsages::COPY_DST, device, label, size, levels, format)
+}
+
+/// The same, filled in another way.
+pub(super) fn filled_by(
+    source: wgpu::TextureUsages,
     device: &wgpu::Device,
     label: &str,
     [width, height]: [u32; 2],
@@ -30,7 +42,7 @@ pub(super) fn texture(
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
         format,
-        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | source,
         view_formats: &[],
     })
 }
